@@ -1,0 +1,103 @@
+"""One frozen `Settings`, read once from `ONHAND_*` and passed down; nothing else reads the environment."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingError(Exception):
+    """A setting is missing or wrong; the message is one sentence that says what to set."""
+
+
+class Settings(BaseSettings):
+    """Every setting of Onhand. Durations are seconds and sizes bytes unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="ONHAND_", frozen=True, extra="ignore")
+
+    database_url: str
+    """PostgreSQL of the application, `postgresql://user:password@host:port/database`."""
+    migration_database_url: str | None = None
+    """The owner's URL, for migrations; the application's own when not given."""
+    redis_url: str
+    """Redis or Valkey, `redis://:password@host:port/0`."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    public_url: str | None = None
+    secret_key: str | None = None
+    """Fernet keys, newest first, comma separated: channel credentials are encrypted with them at rest."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+    otlp_endpoint: str | None = None
+    """OpenTelemetry collector (OTLP over HTTP); no spans are made when it is not set."""
+
+    graphiql: bool = True
+    introspection: bool = True
+    query_depth_max: int = Field(default=12, ge=1)
+    query_aliases_max: int = Field(default=30, ge=0)
+    query_tokens_max: int = Field(default=2_000, ge=10)
+    query_cost_max: int = Field(default=20_000, ge=10)
+    request_bytes_max: int = Field(default=1_048_576, ge=1_024)
+    request_seconds_max: float = Field(default=15.0, gt=0)
+    subscriptions_per_connection_max: int = Field(default=50, ge=1)
+
+    database_pool_size: int = Field(default=8, ge=1)
+    database_hot_pool_size: int = Field(default=6, ge=2)
+    combine_batch_max: int = Field(default=128, ge=1, le=1_000)
+    combine_queue_max: int = Field(default=20_000, ge=1)
+
+    token_cache_seconds: float = Field(default=2.0, ge=0)
+    reauthorize_seconds: float = Field(default=1.0, gt=0)
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    jwt_jwks_url: str | None = None
+    jwt_roles_claim: str = "roles"
+
+    reservation_seconds_default: int = Field(default=900, ge=1)
+    reservation_seconds_max: int = Field(default=2_592_000, ge=1)
+    idempotency_days: int = Field(default=7, ge=7)
+    feed_retention_seconds: int = Field(default=86_400, ge=1)
+    feed_rows_max: int = Field(default=2_000_000, ge=1)
+    feed_poll_seconds: float = Field(default=0.5, gt=0)
+    sweep_seconds: float = Field(default=1.0, gt=0)
+
+    channel_timeout_seconds: float = Field(default=10.0, gt=0)
+    push_lease_seconds: float = Field(default=30.0, gt=0)
+    push_poll_seconds: float = Field(default=1.0, gt=0)
+    push_batch_max: int = Field(default=250, ge=1, le=250)
+
+    @field_validator("database_url", "migration_database_url")
+    @classmethod
+    def _is_postgresql(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in ("postgresql", "postgres"):
+            raise ValueError("must look like postgresql://user:password@host:port/database")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("must look like redis://:password@host:port/0")
+        return value
+
+    @cached_property
+    def owner_database_url(self) -> str:
+        return self.migration_database_url or self.database_url
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment. Raises `SettingError`, in one sentence, for the first thing that is wrong."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "ONHAND_" + "_".join(str(part) for part in first["loc"]).upper()
+        if first["type"] == "missing":
+            raise SettingError(f"{name} is not set: set it, or run `onhand up`, which brings its own.") from None
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise SettingError(f"{name} is wrong: {reason[:1].lower()}{reason[1:]}.") from None

@@ -1,0 +1,59 @@
+"""What can go wrong, in three kinds.
+
+    Exception
+    ├── Refusal        expected: the caller asked for something that must not be; nothing was written
+    ├── Fault          the world misbehaved; `transient` says whether trying again can help
+    └── anything else  a bug: masked to the client, logged whole
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RefusalCode(StrEnum):
+    """Why a command was refused. Clients branch on these; the words of a message may change."""
+
+    INSUFFICIENT_STOCK = "INSUFFICIENT_STOCK"
+    STALE_VERSION = "STALE_VERSION"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    SKU_NOT_FOUND = "SKU_NOT_FOUND"
+    WAREHOUSE_NOT_FOUND = "WAREHOUSE_NOT_FOUND"
+    WAREHOUSE_CLOSED = "WAREHOUSE_CLOSED"
+    RESERVATION_NOT_FOUND = "RESERVATION_NOT_FOUND"
+    RESERVATION_ENDED = "RESERVATION_ENDED"
+    TOKEN_NOT_FOUND = "TOKEN_NOT_FOUND"  # noqa: S105
+    TOKEN_REVOKED = "TOKEN_REVOKED"  # noqa: S105
+    CHANNEL_NOT_FOUND = "CHANNEL_NOT_FOUND"
+    LISTING_NOT_FOUND = "LISTING_NOT_FOUND"
+    ORDER_NOT_FOUND = "ORDER_NOT_FOUND"
+    ALREADY_EXISTS = "ALREADY_EXISTS"
+    INVALID_INPUT = "INVALID_INPUT"
+    INVALID_QUANTITY = "INVALID_QUANTITY"
+    DUPLICATE_LINE = "DUPLICATE_LINE"
+    TOO_MANY_LINES = "TOO_MANY_LINES"
+    NOT_ALLOWED = "NOT_ALLOWED"
+
+
+class Refusal(Exception):
+    """A command that must not be carried out.
+
+    Args:
+        code: What clients branch on.
+        message: A sentence for people that says what to do.
+        path: Where in the input, as in `("lines", "3", "quantity")`.
+    """
+
+    def __init__(self, code: RefusalCode, message: str, path: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.path = path
+
+
+class Fault(Exception):
+    """The world misbehaved. `transient` faults are worth another try."""
+
+    def __init__(self, message: str, *, transient: bool) -> None:
+        super().__init__(message)
+        self.transient = transient

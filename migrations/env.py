@@ -1,0 +1,33 @@
+"""Alembic's entry: one transaction per run, under a lock so that two deployments never migrate at once."""
+
+from __future__ import annotations
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from adapters.postgres.tables import metadata
+from adapters.postgres.urls import sqlalchemy_url
+
+MIGRATION_LOCK = 7_318_201
+
+
+def _migrate(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=metadata, compare_server_default=True)
+    with context.begin_transaction():
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        context.run_migrations()
+
+
+async def _run() -> None:
+    url = context.config.attributes["database_url"]
+    engine = create_async_engine(sqlalchemy_url(url), poolclass=NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(_migrate)
+    await engine.dispose()
+
+
+asyncio.run(_run())
