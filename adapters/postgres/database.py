@@ -1,0 +1,89 @@
+"""The two doors to PostgreSQL: SQLAlchemy for ordinary statements, asyncpg for the hot paths.
+
+Every application connection takes the role `onhand_app`, so that the privileges which keep the ledger
+append-only hold even when the URL given is the owner's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, NewType
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from adapters.postgres.urls import asyncpg_url, sqlalchemy_url
+
+APPLICATION_ROLE = "onhand_app"
+STATEMENT_TIMEOUT_MS = 30_000
+
+ReadSession = NewType("ReadSession", AsyncConnection)
+"""A read-only transaction."""
+Connection = Any  # asyncpg connections come from two pools, one of them behind SQLAlchemy
+
+
+@dataclass(slots=True)
+class WriteSession:
+    """One read-write transaction: `sql` for SQLAlchemy statements and `raw`, the same connection, for the ledger."""
+
+    sql: AsyncConnection
+    raw: Connection
+
+
+@dataclass(slots=True)
+class Database:
+    """Both pools. `hot` connections keep their prepared statements."""
+
+    engine: AsyncEngine
+    hot: Any
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadSession]:
+        """A short read-only transaction on one snapshot; rolled back at the end."""
+        async with self.engine.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            yield ReadSession(connection)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteSession]:
+        """A read-write transaction that commits when the block ends well. Only `transact` uses it."""
+        async with self.engine.begin() as connection:
+            fairy = await connection.get_raw_connection()
+            yield WriteSession(connection, fairy.driver_connection)
+
+
+def _server_settings(name: str) -> dict[str, str]:
+    return {
+        "role": APPLICATION_ROLE,
+        "application_name": name,
+        "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+        "idle_in_transaction_session_timeout": str(STATEMENT_TIMEOUT_MS),
+        "timezone": "UTC",
+        "jit": "off",
+    }
+
+
+@asynccontextmanager
+async def open_database(url: str, *, pool_size: int, hot_pool_size: int, name: str) -> AsyncIterator[Database]:
+    """Open both pools lazily; connections are made when first needed."""
+    engine = create_async_engine(
+        sqlalchemy_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={"server_settings": _server_settings(name)},
+    )
+    hot = await asyncpg.create_pool(
+        asyncpg_url(url),
+        min_size=1,
+        max_size=hot_pool_size,
+        server_settings=_server_settings(name),
+        max_inactive_connection_lifetime=0,
+    )
+    try:
+        yield Database(engine, hot)
+    finally:
+        await hot.close()
+        await engine.dispose()

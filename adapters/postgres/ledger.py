@@ -1,0 +1,151 @@
+"""The one door to stock: lock rows in key order, then write what was decided on them, all at once.
+
+Only use cases import this. Between `lock_rows` and `write_book` a pure decision is made on the book;
+balances, movements and the change feed are then written by one statement in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from domain.provenance import Provenance, Remarks
+from domain.stock import ACCOUNTS, BUCKETS, Balance, Book, StockKey
+
+_COLUMNS = ", ".join(f"l.{name}" for name in ACCOUNTS)
+
+_CREATE_ROWS = """
+INSERT INTO stock_levels (sku_id, warehouse_id)
+SELECT s, w FROM unnest($1::int[], $2::int[]) AS wanted (s, w)
+ON CONFLICT DO NOTHING
+"""
+
+_LOCK_ROWS = f"""
+SELECT l.sku_id, l.warehouse_id, l.version, l.incoming, l.safety_stock, l.updated_at, {_COLUMNS}
+FROM stock_levels l JOIN unnest($1::int[], $2::int[]) AS wanted (s, w)
+  ON l.sku_id = wanted.s AND l.warehouse_id = wanted.w
+ORDER BY l.sku_id, l.warehouse_id
+FOR UPDATE OF l
+"""  # noqa: S608
+
+_BALANCES = ", ".join(f"{name} = b.{name}" for name in ACCOUNTS)
+_BALANCE_ARRAYS = ", ".join(f"${3 + index}::bigint[]" for index in range(len(ACCOUNTS)))
+_NEXT = 3 + len(ACCOUNTS)
+
+_WRITE = f"""
+WITH balance AS (
+  UPDATE stock_levels l SET {_BALANCES}, version = l.version + 1, updated_at = ${_NEXT}
+  FROM unnest($1::int[], $2::int[], {_BALANCE_ARRAYS}) AS b (s, w, {", ".join(ACCOUNTS)})
+  WHERE l.sku_id = b.s AND l.warehouse_id = b.w
+), fed AS (
+  INSERT INTO feed (topic, key, sku_id, warehouse_id, payload)
+  SELECT 'stock', s || '.' || w, s, w, p
+  FROM unnest($1::int[], $2::int[], ${_NEXT + 1}::json[]) AS f (s, w, p)
+)
+INSERT INTO stock_movements
+  (sku_id, warehouse_id, from_bucket, to_bucket, quantity, from_balance_after, to_balance_after, version,
+   posted_at, effective_at, reason, note, reference, document, actor, token_id, request_id, idempotency_key,
+   unit_cost, currency)
+SELECT s, w, f, t, q, fa, ta, v, ${_NEXT}, coalesce(e, ${_NEXT}), r, n, ref, doc, a, tok, req, ik, uc, cur
+FROM unnest({", ".join(f"${_NEXT + 2 + index}::{kind}[]" for index, kind in enumerate(
+    ("int", "int", "text", "text", "int", "bigint", "bigint", "bigint", "timestamptz", "text", "text", "text",
+     "text", "text", "text", "text", "text", "numeric", "text")))})
+  AS m (s, w, f, t, q, fa, ta, v, e, r, n, ref, doc, a, tok, req, ik, uc, cur)
+RETURNING id
+"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """What every movement of one command keeps: who, why, and the document it belongs to."""
+
+    provenance: Provenance
+    remarks: Remarks
+    document: str | None = None
+    effective_at: datetime.datetime | None = None
+    unit_cost: Decimal | None = None
+    currency: str | None = None
+
+
+async def lock_rows(connection: Any, keys: Iterable[StockKey]) -> Book:
+    """Lock the rows of `keys` in key order, creating missing ones, and open a book on them.
+
+    Waits for other transactions that hold one of them; deadlocks cannot come from here, since every
+    caller locks all its rows with this one call.
+    """
+    wanted = sorted(set(keys))
+    skus, warehouses = [key.sku_id for key in wanted], [key.warehouse_id for key in wanted]
+    records = await connection.fetch(_LOCK_ROWS, skus, warehouses)
+    if len(records) < len(wanted):
+        await connection.execute(_CREATE_ROWS, skus, warehouses)
+        records = await connection.fetch(_LOCK_ROWS, skus, warehouses)
+    return Book({StockKey(record[0], record[1]): _balance(record) for record in records})
+
+
+def _balance(record: Sequence[Any]) -> Balance:
+    return Balance(list(record[6:]), record[2], record[3], record[4], record[5])
+
+
+async def write_book(
+    connection: Any, book: Book, footings: Sequence[Footing], now: datetime.datetime
+) -> list[int]:
+    """Write balances, movements and feed rows of a decided book. Returns the movements' ids in entry order.
+
+    `footings[i]` belongs to `book.entries[i]`. The database has the last word: a bucket below zero or a
+    row that does not add up to zero fails the whole transaction.
+    """
+    if not book.entries:
+        return []
+    changed = book.changed()
+    versions = {key: balance.version + 1 for key, balance in changed}
+    columns = zip(*(balance.accounts for _, balance in changed), strict=True)
+    records = await connection.fetch(
+        _WRITE,
+        [key.sku_id for key, _ in changed],
+        [key.warehouse_id for key, _ in changed],
+        *(list(column) for column in columns),
+        now,
+        [feed_payload(balance, now) for _, balance in changed],
+        *_movement_columns(book, footings, versions),
+    )
+    return sorted(record[0] for record in records)
+
+
+def _movement_columns(
+    book: Book, footings: Sequence[Footing], versions: dict[StockKey, int]
+) -> tuple[list[Any], ...]:
+    rows = [
+        (
+            *entry.key,
+            *entry[1:],
+            versions[entry.key],
+            footing.effective_at,
+            footing.remarks.reason,
+            footing.remarks.note,
+            footing.remarks.reference,
+            footing.document,
+            footing.provenance.actor,
+            footing.provenance.token_id,
+            footing.provenance.request_id,
+            footing.provenance.idempotency_key,
+            footing.unit_cost,
+            footing.currency,
+        )
+        for entry, footing in zip(book.entries, footings, strict=True)
+    ]
+    return tuple(list(column) for column in zip(*rows, strict=True))
+
+
+def feed_payload(balance: Balance, now: datetime.datetime) -> str:
+    """The state after the change, as subscribers get it: units, the new version, ISO 8601 UTC."""
+    state: dict[str, Any] = dict(zip(BUCKETS, balance.accounts, strict=False))
+    state["incoming"] = balance.incoming
+    state["safety_stock"] = balance.safety_stock
+    state["version"] = balance.version + 1
+    state["updated_at"] = now
+    return orjson.dumps(state).decode()

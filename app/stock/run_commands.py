@@ -1,0 +1,141 @@
+"""Run stock commands together in one transaction: lock the union of rows, decide one by one, write as sets."""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from adapters.postgres.database import Database
+from adapters.postgres.idempotency import IdempotentCall, read_answers, write_answers
+from adapters.postgres.ledger import Footing, lock_rows, write_book
+from app.transact import rerun
+from domain.errors import Refusal, RefusalCode
+from domain.stock import Book, StockKey
+
+Answer = dict[str, Any]
+"""What a command answers: plain JSON, so that it can be kept and given again under its idempotency key."""
+DocumentWriter = Callable[[Any, Sequence[Any]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Decision:
+    """What a command decided: its answer, and the rows of its own documents for `writer`."""
+
+    answer: Answer
+    documents: list[Any] = field(default_factory=list)
+    writer: DocumentWriter | None = None
+    lists_movements: bool = False
+    """Whether the ids of its movements go into the answer, as `movements`."""
+
+
+class StockCommand(Protocol):
+    """A change of stock whose rows are known before it decides."""
+
+    @property
+    def call(self) -> IdempotentCall | None: ...
+    @property
+    def footing(self) -> Footing: ...
+    @property
+    def exclusive(self) -> Hashable | None: ...
+    def keys(self) -> Iterable[StockKey]: ...
+    def decide(self, book: Book, now: datetime.datetime) -> Decision:
+        """Post on the book and answer. Raises `Refusal` before anything that must not be."""
+        ...
+
+    def footing_of(self, index: int) -> Footing:
+        """The footing of the command's `index`-th entry."""
+        ...
+
+
+async def run_commands(database: Database, commands: Sequence[StockCommand]) -> list[Answer | Exception]:
+    """Run `commands` in one transaction, with an answer or a refusal for each.
+
+    Reruns the whole batch in a fresh transaction on a deadlock, a serialization failure or an idempotency race.
+    """
+
+    async def once() -> list[Answer | Exception]:
+        async with database.hot.acquire() as connection, connection.transaction():
+            return await _run_once(connection, commands)
+
+    return await rerun(once)
+
+
+async def _run_once(connection: Any, commands: Sequence[StockCommand]) -> list[Answer | Exception]:
+    kept = await read_answers(connection, [command.call for command in commands if command.call is not None])
+    results: dict[int, Answer | Exception] = {
+        index: revive_answer(kept[command.call])
+        for index, command in enumerate(commands)
+        if command.call is not None and command.call in kept
+    }
+    fresh = [(index, command) for index, command in enumerate(commands) if index not in results]
+    if fresh:
+        results |= await _decide_and_write(connection, fresh)
+    return [results[index] for index in range(len(commands))]
+
+
+async def _decide_and_write(
+    connection: Any, fresh: Sequence[tuple[int, StockCommand]]
+) -> dict[int, Answer | Exception]:
+    book = await lock_rows(connection, (key for _, command in fresh for key in command.keys()))
+    now = datetime.datetime.now(datetime.UTC)
+    results: dict[int, Answer | Exception] = {}
+    decisions: list[tuple[Decision, int, int]] = []
+    footings: list[Footing] = []
+    for index, command in fresh:
+        try:
+            with book.trial() as mark:
+                decision = command.decide(book, now)
+        except Exception as error:  # noqa: BLE001 - a poisoned command fails alone
+            results[index] = error
+            continue
+        results[index] = decision.answer
+        decisions.append((decision, mark, len(book.entries)))
+        footings.extend(command.footing_of(offset) for offset in range(len(book.entries) - mark))
+    movement_ids = await write_book(connection, book, footings, now)
+    for decision, start, end in decisions:
+        if decision.lists_movements:
+            decision.answer["movements"] = movement_ids[start:end]
+    await _write_documents(connection, [decision for decision, _, _ in decisions])
+    await write_answers(connection, _answers_to_keep(fresh, results))
+    return results
+
+
+async def _write_documents(connection: Any, decisions: Iterable[Decision]) -> None:
+    by_writer: dict[DocumentWriter, list[Any]] = defaultdict(list)
+    for decision in decisions:
+        if decision.writer is not None:
+            by_writer[decision.writer].extend(decision.documents)
+    for writer, documents in by_writer.items():
+        await writer(connection, documents)
+
+
+def _answers_to_keep(
+    fresh: Sequence[tuple[int, StockCommand]], results: dict[int, Answer | Exception]
+) -> list[tuple[IdempotentCall, Any]]:
+    kept: list[tuple[IdempotentCall, Any]] = []
+    for index, command in fresh:
+        result = results[index]
+        if command.call is None or not isinstance(result, dict | Refusal):
+            continue
+        kept.append((command.call, keep_answer(result)))
+    return kept
+
+
+def keep_answer(result: Answer | Refusal) -> Answer:
+    """The form in which an answer is kept: a refusal is an answer too."""
+    if isinstance(result, Refusal):
+        return {"refusal": {"code": result.code, "message": result.message, "path": result.path}}
+    return result
+
+
+def revive_answer(kept: Any) -> Answer | Exception:
+    """The answer or refusal that `keep_answer` kept."""
+    if isinstance(kept, Refusal):
+        return kept
+    refusal = kept.get("refusal")
+    if refusal is None:
+        return dict(kept)
+    return Refusal(RefusalCode(refusal["code"]), refusal["message"], tuple(refusal["path"]))

@@ -1,0 +1,146 @@
+"""Buckets, postings and the book of locked balances on which every stock decision is made.
+
+A posting moves a positive quantity of one SKU in one warehouse from one account to another, so what one
+gives the other takes and the sum over all accounts stays zero. Conservation is not checked, it is built in.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from domain.errors import Refusal, RefusalCode
+
+INSIDE = ("available", "reserved", "committed", "damaged", "quality_control")
+"""What stands on a warehouse's floor; their sum is `on_hand`."""
+BUCKETS = (*INSIDE, "in_transit")
+OUTSIDE = ("supplier", "customer", "adjustment", "scrap")
+"""Accounts of the world outside: they may go negative."""
+ACCOUNTS = (*BUCKETS, *OUTSIDE)
+POSITION = {name: index for index, name in enumerate(ACCOUNTS)}
+QUANTITY_MAX = 1_000_000_000
+"""Units in one bucket or one line at the most; the columns are 32-bit."""
+
+
+class StockKey(NamedTuple):
+    """A row of stock. Locks are taken in the order of these keys."""
+
+    sku_id: int
+    warehouse_id: int
+
+
+class Posting(NamedTuple):
+    """`quantity` (> 0) units move from one account to another."""
+
+    key: StockKey
+    source: str
+    target: str
+    quantity: int
+
+
+class Entry(NamedTuple):
+    """A posting as it went into the book: with both balances after it, and the row's new version."""
+
+    key: StockKey
+    source: str
+    target: str
+    quantity: int
+    source_after: int
+    target_after: int
+
+
+@dataclass(slots=True)
+class Balance:
+    """One locked row: `accounts` in the order of `ACCOUNTS`, units."""
+
+    accounts: list[int]
+    version: int
+    incoming: int = 0
+    safety_stock: int = 0
+    updated_at: datetime.datetime | None = None
+
+    def __getitem__(self, name: str) -> int:
+        return self.accounts[POSITION[name]]
+
+    @property
+    def on_hand(self) -> int:
+        return sum(self.accounts[: len(INSIDE)])
+
+
+@dataclass(slots=True)
+class Book:
+    """Locked balances and the entries decided on them so far.
+
+    Several commands may decide on one book, one after another; each runs in `trial()`, which takes back
+    whatever a refused command had posted, so that it never shows in its neighbours' numbers.
+    """
+
+    balances: dict[StockKey, Balance]
+    entries: list[Entry] = field(default_factory=list)
+
+    def post(self, posting: Posting, path: tuple[str, ...] = ()) -> Entry:
+        """Apply one posting. Raises `Refusal` when the source bucket holds too little or the target too much."""
+        key, source, target, quantity = posting
+        balance = self.balances[key]
+        accounts = balance.accounts
+        at, to = POSITION[source], POSITION[target]
+        left = accounts[at] - quantity
+        if left < 0 and source not in OUTSIDE:
+            raise Refusal(
+                RefusalCode.INSUFFICIENT_STOCK,
+                f"Only {accounts[at]} {source.replace('_', ' ')}, {quantity} needed: "
+                "lower the quantity or take it from another warehouse.",
+                path,
+            )
+        if accounts[to] + quantity > QUANTITY_MAX and target not in OUTSIDE:
+            raise Refusal(
+                RefusalCode.INVALID_QUANTITY, f"A bucket holds at most {QUANTITY_MAX} units: lower the quantity.", path
+            )
+        accounts[at] = left
+        accounts[to] += quantity
+        entry = Entry(key, source, target, quantity, left, accounts[to])
+        self.entries.append(entry)
+        return entry
+
+    @contextmanager
+    def trial(self) -> Iterator[int]:
+        """Keep what the block posts, or take all of it back if it raises. Yields the index of its first entry."""
+        mark = len(self.entries)
+        try:
+            yield mark
+        except BaseException:
+            self._take_back(mark)
+            raise
+
+    def _take_back(self, mark: int) -> None:
+        for entry in reversed(self.entries[mark:]):
+            accounts = self.balances[entry.key].accounts
+            accounts[POSITION[entry.source]] += entry.quantity
+            accounts[POSITION[entry.target]] -= entry.quantity
+        del self.entries[mark:]
+
+    def changed(self) -> Iterable[tuple[StockKey, Balance]]:
+        """Rows with at least one entry, in key order."""
+        keys = sorted({entry.key for entry in self.entries})
+        return [(key, self.balances[key]) for key in keys]
+
+
+def check_quantity(quantity: int, path: tuple[str, ...]) -> None:
+    """Refuse a line quantity that is not between 1 and `QUANTITY_MAX` units."""
+    if not 1 <= quantity <= QUANTITY_MAX:
+        raise Refusal(
+            RefusalCode.INVALID_QUANTITY, f"The quantity must be a whole number from 1 to {QUANTITY_MAX}.", path
+        )
+
+
+def check_version(balance: Balance, expected: int | None, path: tuple[str, ...]) -> None:
+    """Refuse when the row has moved since the caller read it."""
+    if expected is not None and balance.version != expected:
+        raise Refusal(
+            RefusalCode.STALE_VERSION,
+            f"The stock level is at version {balance.version}, not {expected}: read it again and decide anew.",
+            path,
+        )
