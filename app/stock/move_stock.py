@@ -1,0 +1,163 @@
+"""Receive, adjust and set: movements between a warehouse's buckets and the world outside."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from adapters.postgres.idempotency import IdempotentCall
+from adapters.postgres.ledger import Footing
+from app.catalog.lookup import Lookup, sku_not_found
+from app.stock.reserve_stock import check_line_count
+from app.stock.run_commands import Decision
+from domain.errors import Refusal, RefusalCode
+from domain.identity import Principal
+from domain.provenance import Provenance, Remarks
+from domain.stock import BUCKETS, QUANTITY_MAX, Balance, Book, Posting, StockKey, check_quantity, check_version
+
+ADJUSTABLE = ("available", "damaged", "quality_control")
+"""Buckets a person may set; reserved and committed follow their documents."""
+Kind = Literal["receive", "adjust", "set"]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveLine:
+    """`quantity`: units received, the delta of an adjustment, or the bucket's new balance."""
+
+    sku: str
+    quantity: int
+    bucket: str = "available"
+    expected_version: int | None = None
+    unit_cost: Decimal | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MoveStock:
+    """One receipt, adjustment or setting in one warehouse: all lines or nothing."""
+
+    kind: Kind
+    warehouse_id: int
+    lines: tuple[tuple[int, MoveLine], ...]
+    """(sku id, line), one per SKU and bucket."""
+    provenance: Provenance
+    remarks: Remarks
+    call: IdempotentCall | None
+    effective_at: datetime.datetime | None
+    _posted: list[MoveLine]
+
+    @property
+    def exclusive(self) -> Hashable | None:
+        return None if self.call is None else (self.call.principal, self.call.key)
+
+    @property
+    def footing(self) -> Footing:
+        return Footing(self.provenance, self.remarks, effective_at=self.effective_at)
+
+    def footing_of(self, index: int) -> Footing:
+        line = self._posted[index]
+        return Footing(
+            self.provenance,
+            self.remarks,
+            effective_at=self.effective_at,
+            unit_cost=line.unit_cost,
+            currency=line.currency,
+        )
+
+    def keys(self) -> Iterable[StockKey]:
+        return [StockKey(sku_id, self.warehouse_id) for sku_id, _ in self.lines]
+
+    def decide(self, book: Book, now: datetime.datetime) -> Decision:
+        """Check every version, then post. Raises `Refusal` STALE_VERSION, INSUFFICIENT_STOCK or INVALID_QUANTITY."""
+        self._posted.clear()
+        for index, (sku_id, line) in enumerate(self.lines):
+            balance = book.balances[StockKey(sku_id, self.warehouse_id)]
+            check_version(balance, line.expected_version, ("lines", str(index), "expectedVersion"))
+        for index, (sku_id, line) in enumerate(self.lines):
+            self._post(book, StockKey(sku_id, self.warehouse_id), line, index)
+        moved = {entry.key for entry in book.entries}
+        levels = [level_answer(key, book.balances[key], now if key in moved else None) for key in dict.fromkeys(self.keys())]
+        return Decision({"levels": levels}, lists_movements=True)
+
+    def _post(self, book: Book, key: StockKey, line: MoveLine, index: int) -> None:
+        delta = line.quantity
+        if self.kind == "set":
+            delta -= book.balances[key][line.bucket]
+        if delta == 0:
+            return
+        outside = "supplier" if self.kind == "receive" else "adjustment"
+        source, target = (outside, line.bucket) if delta > 0 else (line.bucket, outside)
+        field = "delta" if self.kind == "adjust" else "quantity"
+        book.post(Posting(key, source, target, abs(delta)), ("lines", str(index), field))
+        self._posted.append(line)
+
+
+def level_answer(key: StockKey, balance: Balance, now: datetime.datetime | None) -> dict[str, Any]:
+    """A stock level as plain JSON; `now` when the command moved it, so that its version goes up by one."""
+    moved_at = now or balance.updated_at
+    return {
+        "sku_id": key.sku_id,
+        "warehouse_id": key.warehouse_id,
+        **dict(zip(BUCKETS, balance.accounts, strict=False)),
+        "incoming": balance.incoming,
+        "safety_stock": balance.safety_stock,
+        "version": balance.version + (now is not None),
+        "updated_at": None if moved_at is None else moved_at.isoformat(),
+    }
+
+
+async def prepare_movement(
+    lookup: Lookup,
+    principal: Principal,
+    kind: Kind,
+    warehouse: str,
+    lines: Sequence[MoveLine],
+    provenance: Provenance,
+    remarks: Remarks,
+    call: IdempotentCall | None,
+    effective_at: datetime.datetime | None = None,
+) -> MoveStock:
+    """Resolve codes and check what needs no lock.
+
+    Raises `Refusal`: TOO_MANY_LINES, WAREHOUSE_NOT_FOUND, WAREHOUSE_CLOSED, then for each line
+    INVALID_QUANTITY, INVALID_INPUT (bucket), SKU_NOT_FOUND, DUPLICATE_LINE.
+    """
+    check_line_count(len(lines))
+    found = await lookup.find_warehouse(warehouse, principal, ("warehouse",))
+    skus = await lookup.find_skus(line.sku for line in lines)
+    resolved: dict[tuple[int, str], MoveLine] = {}
+    for index, line in enumerate(lines):
+        path = ("lines", str(index))
+        _check_line(kind, line, path)
+        sku_id = skus.get(line.sku)
+        if sku_id is None:
+            raise sku_not_found(line.sku, (*path, "sku"))
+        if (sku_id, line.bucket) in resolved:
+            raise Refusal(
+                RefusalCode.DUPLICATE_LINE, f"SKU {line.sku!r} comes twice: make one line of them.", (*path, "sku")
+            )
+        resolved[sku_id, line.bucket] = line
+    pairs = tuple((sku_id, line) for (sku_id, _), line in resolved.items())
+    return MoveStock(kind, found.id, pairs, provenance, remarks, call, effective_at, [])
+
+
+def _check_line(kind: Kind, line: MoveLine, path: tuple[str, ...]) -> None:
+    if line.bucket not in ADJUSTABLE:
+        raise Refusal(
+            RefusalCode.INVALID_INPUT,
+            "Only AVAILABLE, DAMAGED and QUALITY_CONTROL can be set: the others follow their documents.",
+            (*path, "bucket"),
+        )
+    if kind == "receive":
+        check_quantity(line.quantity, (*path, "quantity"))
+    elif kind == "adjust":
+        check_quantity(abs(line.quantity), (*path, "delta"))
+    elif not 0 <= line.quantity <= QUANTITY_MAX:
+        raise Refusal(
+            RefusalCode.INVALID_QUANTITY, f"The quantity must be from 0 to {QUANTITY_MAX}.", (*path, "quantity")
+        )
+    if line.unit_cost is not None and line.unit_cost < 0:
+        raise Refusal(RefusalCode.INVALID_INPUT, "A unit cost is zero or more.", (*path, "unitCost"))
