@@ -1,0 +1,26 @@
+"""What a resolver knows of its request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import strawberry
+
+from app.state import State
+from domain.identity import Principal
+from domain.provenance import Provenance
+
+
+@dataclass(slots=True)
+class Context:
+    """One operation's context; `request_id` goes into every movement and log line."""
+
+    state: State
+    principal: Principal
+    request_id: str
+
+    def provenance(self, idempotency_key: str | None) -> Provenance:
+        return Provenance(self.principal.name, self.principal.token_id, self.request_id, idempotency_key)
+
+
+Info = strawberry.Info[Context, None]
