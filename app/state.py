@@ -1,0 +1,66 @@
+"""What one process shares: opened once at start, passed down, closed at the end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from broadcaster import Broadcast
+
+from adapters.postgres.database import Database, open_database
+from adapters.redis.broadcast import ReconnectingRedisBackend
+from app.catalog.lookup import Lookup
+from app.feed.doorbell import Doorbell
+from app.feed.hub import Hub
+from app.identity.authenticate import Authenticator
+from app.identity.verify_jwt import JwtVerifier
+from app.settings import Settings
+from app.stock.combine import Combiner
+from app.stock.run_commands import Answer, StockCommand, run_commands
+
+
+@dataclass(slots=True)
+class State:
+    settings: Settings
+    database: Database
+    doorbell: Doorbell
+    hub: Hub
+    authenticator: Authenticator
+    lookup: Lookup
+    combiner: Combiner[Any, Answer]
+    http: httpx.AsyncClient
+
+
+@asynccontextmanager
+async def open_state(settings: Settings, name: str) -> AsyncIterator[State]:
+    """Open pools, the doorbell and the feed hub. `name` shows in `pg_stat_activity`."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            open_database(
+                settings.database_url,
+                pool_size=settings.database_pool_size,
+                hot_pool_size=settings.database_hot_pool_size,
+                name=name,
+            )
+        )
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=settings.channel_timeout_seconds))
+        broadcast = Broadcast(backend=ReconnectingRedisBackend(settings.redis_url))
+        doorbell = await stack.enter_async_context(Doorbell(broadcast))
+        hub = await stack.enter_async_context(Hub(database, doorbell, settings))
+        jwt = JwtVerifier(settings, http) if settings.jwt_jwks_url else None
+        authenticator = Authenticator(database, settings.token_cache_seconds, jwt)
+        stack.callback(doorbell.listen("tokens", authenticator.forget))
+
+        async def run_batch(commands: Any) -> list[Answer | Exception]:
+            results = await run_commands(database, commands)
+            doorbell.ring("feed")
+            return results
+
+        combiner: Combiner[StockCommand, Answer] = Combiner(
+            run_batch, batch_max=settings.combine_batch_max, queue_max=settings.combine_queue_max
+        )
+        stack.push_async_callback(combiner.close)
+        yield State(settings, database, doorbell, hub, authenticator, Lookup(database), combiner, http)
