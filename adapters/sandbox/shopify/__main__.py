@@ -1,0 +1,74 @@
+"""python -m adapters.sandbox.shopify --port 8091 --token T --secret S --webhook-url U --state FILE"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import orjson
+import uvicorn
+
+from adapters.sandbox.shopify.config import ConfigError, LocationConfig, ProductConfig, StoreConfig
+from adapters.sandbox.shopify.create_store import create_store
+
+
+def read_arguments(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m adapters.sandbox.shopify",
+        description="A sandbox Shopify store: its own stock, its own orders, the Admin API 2026-07.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    parser.add_argument("--port", type=int, default=8091, help="port (default %(default)s)")
+    parser.add_argument("--token", default="sandbox-token", help="the X-Shopify-Access-Token it accepts")
+    parser.add_argument("--secret", default="sandbox-secret", help="signs the webhooks")
+    parser.add_argument("--webhook-url", help="subscribed to every topic from the start")
+    parser.add_argument("--state", type=Path, help="JSON file that keeps the numbers over a restart")
+    parser.add_argument("--products", type=Path, help="JSON list of {sku,title,price,barcode,quantity}")
+    parser.add_argument("--name", default="Sandbox Store", help="the shop's name")
+    parser.add_argument("--domain", default="sandbox.myshopify.com", help="sent as X-Shopify-Shop-Domain")
+    parser.add_argument("--location", action="append", help="name of a location; give it again for more")
+    parser.add_argument("--restore-rate", type=int, default=100, help="points per second (default 100)")
+    parser.add_argument("--oversell", action="store_true", help="sell whatever is asked")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the injected faults")
+    return parser.parse_args(arguments)
+
+
+def read_config(given: argparse.Namespace) -> StoreConfig:
+    """Raises ConfigError, or OSError when the product file cannot be read."""
+    names = given.location or ["Sandbox store shelf"]
+    return StoreConfig(
+        token=given.token,
+        webhook_secret=given.secret,
+        webhook_url=given.webhook_url,
+        state_path=given.state,
+        name=given.name,
+        domain=given.domain,
+        locations=tuple(LocationConfig(name) for name in names),
+        products=read_products(given.products) if given.products else (),
+        restore_rate=given.restore_rate,
+        oversell=given.oversell,
+        seed=given.seed,
+    )
+
+
+def read_products(path: Path) -> tuple[ProductConfig, ...]:
+    raw = orjson.loads(path.read_bytes())
+    if not isinstance(raw, list) or not all(isinstance(entry, dict) for entry in raw):
+        raise ConfigError(f"{path} is not a JSON list of products")
+    return tuple(ProductConfig.parse(entry) for entry in raw)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    given = read_arguments(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app = create_store(read_config(given))
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"the sandbox store cannot start: {error}\n")
+        return 2
+    uvicorn.run(app, host=given.host, port=given.port, log_level="warning", access_log=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

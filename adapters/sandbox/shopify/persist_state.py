@@ -1,0 +1,106 @@
+"""Keeps the store's numbers over a restart: one JSON file, written whole beside the old one, then renamed.
+
+A kill between two saves forgets at most SAVE_SECONDS of sales. Their order ids were already given out, so
+after an unclean stop the counters start well above what was saved: an id is never used for two orders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from adapters.sandbox.shopify.deliver_webhooks import Postman
+from adapters.sandbox.shopify.state import (
+    Level,
+    Line,
+    Order,
+    Product,
+    State,
+    Subscription,
+)
+
+FORMAT = 1
+SAVE_SECONDS = 0.25
+COUNTER_LEAP = 10_000
+ORDERS_SAVED_MAX = 500
+
+logger = logging.getLogger(__name__)
+
+
+def dump_state(state: State, postman: Postman, *, clean: bool) -> bytes:
+    orders = list(state.orders.values())[-ORDERS_SAVED_MAX:]
+    return orjson.dumps(
+        {
+            "format": FORMAT,
+            "clean": clean,
+            "counters": state.counters,
+            "products": [asdict(product) for product in state.products.values()],
+            "levels": [asdict(level) for level in state.levels.values()],
+            "orders": [asdict(order) for order in orders],
+            "subscriptions": [asdict(known) for known in state.subscriptions.values()],
+            "deliveries": postman.dump(),
+        }
+    )
+
+
+def load_state(state: State, postman: Postman, path: Path) -> bool:
+    """Lays what was saved over a store just opened. False when there is nothing to read.
+
+    Raises ValueError when the file is not one of ours: a store must not silently start from zero.
+    """
+    if not path.exists():
+        return False
+    try:
+        saved = orjson.loads(path.read_bytes())
+        if saved["format"] != FORMAT:
+            raise ValueError("an unknown format")
+        _lay_over(state, saved)
+        postman.load(saved["deliveries"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is not a saved sandbox store ({error}); move it away to start anew"
+        ) from error
+    return True
+
+
+def _lay_over(state: State, saved: dict[str, Any]) -> None:
+    state.products = {raw["index"]: Product(**raw) for raw in saved["products"]}
+    state.item_by_sku = {product.sku: product.index for product in state.products.values()}
+    for raw in saved["levels"]:
+        if raw["location"] in state.locations:
+            state.levels[(raw["location"], raw["item"])] = Level(**raw)
+    for raw in saved["orders"]:
+        lines = [Line(**line) for line in raw.pop("lines")]
+        state.orders[raw["index"]] = Order(lines=lines, **raw)
+    state.subscriptions = {raw["index"]: Subscription(**raw) for raw in saved["subscriptions"]}
+    leap = 0 if saved["clean"] else COUNTER_LEAP
+    for kind, value in saved["counters"].items():
+        if kind != "Location":  # locations are counted from the configuration
+            state.counters[kind] = value + leap
+
+
+def write_file(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".new")
+    draft.write_bytes(content)
+    draft.replace(path)
+
+
+async def save_forever(state: State, postman: Postman, path: Path) -> None:
+    """Saves what changed, at most every SAVE_SECONDS. A failed save is logged and tried again."""
+    saved_version = -1
+    while True:
+        await asyncio.sleep(SAVE_SECONDS)
+        if state.version == saved_version:
+            continue
+        version = state.version
+        try:
+            await asyncio.to_thread(write_file, path, dump_state(state, postman, clean=False))
+            saved_version = version
+        except OSError:
+            logger.exception("the sandbox store could not save %s", path)

@@ -1,0 +1,181 @@
+"""The doors around the Admin API: the page, the till, and what tests and the demo set up and read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from adapters.sandbox.shopify.change_stock import change_outside
+from adapters.sandbox.shopify.config import PRODUCTS_MAX, ConfigError, ProductConfig
+from adapters.sandbox.shopify.deliver_webhooks import Postman
+from adapters.sandbox.shopify.ids import write_gid
+from adapters.sandbox.shopify.inject_faults import FaultError, Faults
+from adapters.sandbox.shopify.place_order import OrderError, place_order, read_cart
+from adapters.sandbox.shopify.serve_graphql import JsonResponse, is_authorized
+from adapters.sandbox.shopify.serve_page import render_page
+from adapters.sandbox.shopify.state import Order, State, load_product, shown_quantity
+
+
+def _refuse(status: int, code: str, message: str) -> JsonResponse:
+    return JsonResponse({"error": {"code": code, "message": message}}, status)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDoors:
+    state: State
+    faults: Faults
+    postman: Postman
+
+    async def show_page(self, request: Request) -> Response:
+        params = request.query_params
+        page = params.get("page", "1")
+        note, bad = params.get("note", "")[:200], params.get("bad") == "1"
+        html = render_page(
+            self.state,
+            query=params.get("q", "")[:100],
+            page=int(page) if page.isdecimal() and len(page) < 6 else 1,
+            note=note,
+            bad=bad,
+        )
+        return HTMLResponse(html, headers={"Cache-Control": "no-store"})
+
+    async def buy(self, request: Request) -> Response:
+        """JSON for scripts (201, or the refusal's status); a form for people (back to the page)."""
+        body = await request.body()
+        is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        try:
+            order = place_order(self.state, read_cart(_read_form(body) if is_form else _read_json(body)))
+        except OrderError as error:
+            return (
+                _go_back(str(error), bad=True) if is_form else _refuse(error.status, error.code, str(error))
+            )
+        if is_form:
+            return _go_back(f"Thank you: order {order.name} is placed.")
+        return JsonResponse(_render_receipt(order), 201)
+
+    async def show_state(self, request: Request) -> Response:
+        """`?since=<seconds>` leaves out older orders and writes; times are of the store's own clock."""
+        since = request.query_params.get("since", "0")
+        try:
+            oldest = float(since)
+        except ValueError:
+            return _refuse(400, "BAD_SINCE", "since is a time in seconds")
+        state = self.state
+        return JsonResponse(
+            {
+                "quantities": {
+                    product.sku: shown_quantity(state, i) for i, product in state.products.items()
+                },
+                "orders": [_render_receipt(o) for o in state.orders.values() if o.created_at >= oldest],
+                "history": [write for write in state.history if write["at"] >= oldest],
+                "subscriptions": [asdict(known) for known in state.subscriptions.values()],
+                "webhooks": {
+                    "pending": len(self.postman.pending),
+                    "delivered": self.postman.delivered,
+                    "dropped": self.postman.dropped,
+                },
+                "faults": self.faults.render(),
+                "oversell": state.oversell,
+            }
+        )
+
+    async def set_faults(self, request: Request) -> Response:
+        """Replaces all faults. Two keys act instead: `oversell` is switched, `outside_changes` are done."""
+        if not is_authorized(request, self.state.config.token):
+            return _refuse_token()
+        raw = _read_object(await request.body())
+        if raw is None:
+            return _refuse(400, "BAD_FAULTS", "send an object of faults")
+        oversell = raw.pop("oversell", self.state.oversell)
+        changes = raw.pop("outside_changes", [])
+        if not isinstance(oversell, bool) or not _are_changes(self.state, changes):
+            return _refuse(400, "BAD_FAULTS", "oversell is a boolean; outside_changes are [{sku, delta}]")
+        try:
+            self.faults.replace(raw)
+        except FaultError as error:
+            return _refuse(400, "BAD_FAULTS", str(error))
+        self.state.oversell = oversell
+        for change in changes:
+            change_outside(self.state, change["sku"], change["delta"])
+        return JsonResponse(self.faults.render())
+
+    async def load_products(self, request: Request) -> Response:
+        """Adds or renames products: [{sku, title, price, barcode, quantity}]; all of them or none."""
+        if not is_authorized(request, self.state.config.token):
+            return _refuse_token()
+        try:
+            raw = _read_json(await request.body())
+            if not isinstance(raw, list) or len(raw) > PRODUCTS_MAX:
+                raise ConfigError(f"send a list of at most {PRODUCTS_MAX} products")
+            products = [ProductConfig.parse(entry) for entry in raw if _require_object(entry)]
+        except (ConfigError, OrderError) as error:
+            return _refuse(400, "BAD_PRODUCTS", str(error))
+        loaded = [load_product(self.state, product) for product in products]
+        items = {product.sku: write_gid("InventoryItem", product.index) for product in loaded}
+        return JsonResponse({"loaded": len(loaded), "inventory_items": items}, 201)
+
+    async def show_health(self, request: Request) -> Response:
+        return JsonResponse({"status": "ok"})
+
+
+def _refuse_token() -> JsonResponse:
+    return _refuse(401, "UNAUTHORIZED", "send the store's token as X-Shopify-Access-Token")
+
+
+def _require_object(entry: Any) -> bool:
+    if not isinstance(entry, dict):
+        raise ConfigError("a product is an object")
+    return True
+
+
+def _are_changes(state: State, changes: Any) -> bool:
+    return isinstance(changes, list) and all(
+        isinstance(change, dict)
+        and change.get("sku") in state.item_by_sku
+        and isinstance(change.get("delta"), int)
+        for change in changes
+    )
+
+
+def _read_json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise OrderError(400, "BAD_JSON", "the body is not JSON") from None
+
+
+def _read_object(body: bytes) -> dict[str, Any] | None:
+    try:
+        raw = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return raw if isinstance(raw, dict) else None
+
+
+def _read_form(body: bytes) -> dict[str, Any]:
+    try:
+        fields = parse_qs(body.decode(), max_num_fields=10)
+        quantity = int(fields["quantity"][0])
+        return {"lines": [{"sku": fields["sku"][0], "quantity": quantity}]}
+    except (KeyError, ValueError):
+        raise OrderError(400, "BAD_CART", "choose a product and a whole quantity") from None
+
+
+def _go_back(note: str, *, bad: bool = False) -> RedirectResponse:
+    return RedirectResponse(f"/?{urlencode({'note': note, 'bad': int(bad)})}", status_code=303)
+
+
+def _render_receipt(order: Order) -> dict[str, Any]:
+    return {
+        "id": write_gid("Order", order.index),
+        "name": order.name,
+        "order_number": order.number,
+        "at": order.created_at,
+        "total": order.total,
+        "lines": [{"sku": line.sku, "quantity": line.quantity} for line in order.lines],
+    }
