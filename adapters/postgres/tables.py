@@ -199,10 +199,10 @@ feed = Table(
 feed_horizon = Table(
     "feed_horizon",
     metadata,
-    Column("only", Boolean, primary_key=True, server_default=text("true")),
+    Column("singleton", Boolean, primary_key=True, server_default=text("true")),
     Column("xid", Xid8, nullable=False),
     Column("id", BigInteger, nullable=False),
-    CheckConstraint("only", name="only"),
+    CheckConstraint("singleton", name="singleton"),
 )
 
 idempotency_keys = Table(

@@ -1,0 +1,21 @@
+"""Payloads: what was made or changed, or why nothing was."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from api.scalars import user_error
+from app.metrics import REFUSALS
+from domain.errors import Refusal
+
+P = TypeVar("P")
+
+
+async def answer(payload: type[P], work: Awaitable[dict[str, Any]]) -> P:
+    """`payload` filled with what `work` made, or with its refusal as `userErrors`."""
+    try:
+        return payload(**await work, user_errors=[])
+    except Refusal as refusal:
+        REFUSALS.labels(payload.__name__.removesuffix("Payload"), refusal.code.value).inc()
+        return payload(user_errors=[user_error(refusal)])

@@ -1,0 +1,144 @@
+"""`me`, and the life of tokens."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+from uuid import UUID
+
+import strawberry
+
+from api.answer import answer
+from api.context import Context, Info
+from api.directives import EVERYONE, RoleEnum, requires
+from api.ids import decode_id
+from api.scalars import UserError
+from api.stock.types import Node
+from app.identity.tokens import TokenCreate
+from app.identity.use_tokens import make_token, renew_token, withdraw_token
+from domain.identity import Role
+
+KEEPERS = [Role.ADMIN, Role.ENGINEER]
+
+
+@strawberry.type(description="An access token, without its secret.")
+class Token(Node):
+    name: str
+    roles: list[RoleEnum]
+    scopes: list[str] | None
+    created_at: datetime.datetime
+    expires_at: datetime.datetime | None
+    revoked_at: datetime.datetime | None
+
+
+@strawberry.type(description="Whose token this request carries.")
+class Me:
+    name: str
+    roles: list[RoleEnum]
+    scopes: list[str] | None = strawberry.field(description="Null: all.")
+    warehouses: list[str] | None = strawberry.field(description="Codes of those you may see; null: all.")
+
+
+@strawberry.input
+class TokenCreateInput:
+    name: str
+    roles: list[RoleEnum]
+    scopes: list[str] | None = None
+    warehouses: list[str] | None = None
+    expires_in_seconds: int | None = None
+    idempotency_key: str | None = None
+
+
+@strawberry.input
+class TokenInput:
+    id: strawberry.ID
+    idempotency_key: str | None = None
+
+
+@strawberry.type
+class TokenSecretPayload:
+    user_errors: list[UserError]
+    secret: str | None = strawberry.field(default=None, description="Shown this once.")
+    token: Token | None = None
+
+
+@strawberry.type
+class TokenCreatePayload(TokenSecretPayload): ...
+
+
+@strawberry.type
+class TokenRotatePayload(TokenSecretPayload): ...
+
+
+@strawberry.type
+class TokenRevokePayload:
+    user_errors: list[UserError]
+    token: Token | None = None
+
+
+def _token(row: Any) -> Token:
+    return Token(
+        key=str(row.id),
+        name=row.name,
+        roles=[Role(role) for role in row.roles],
+        scopes=row.scopes,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )
+
+
+async def _create(context: Context, command: TokenCreateInput) -> dict[str, Any]:
+    houses = None
+    if command.warehouses is not None:
+        houses = [
+            (
+                await context.state.lookup.find_warehouse(
+                    code, context.principal, ("warehouses", str(index)), open_only=False
+                )
+            ).id
+            for index, code in enumerate(command.warehouses)
+        ]
+    wanted = TokenCreate(command.name, command.roles, command.scopes, houses, None, command.expires_in_seconds)
+    made = await make_token(context.state, context.principal, wanted)
+    return {"secret": made.secret, "token": _token(made.token)}
+
+
+async def _rotate(context: Context, command: TokenInput) -> dict[str, Any]:
+    made = await renew_token(context.state, UUID(decode_id(command.id, "Token")[1]))
+    return {"secret": made.secret, "token": _token(made.token)}
+
+
+async def _revoke(context: Context, command: TokenInput) -> dict[str, Any]:
+    return {"token": _token(await withdraw_token(context.state, UUID(decode_id(command.id, "Token")[1])))}
+
+
+@strawberry.type
+class IdentityQuery:
+    @strawberry.field(directives=requires(EVERYONE))
+    async def me(self, info: Info) -> Me:
+        principal = info.context.principal
+        houses = await info.context.state.lookup.warehouses()
+        return Me(
+            name=principal.name,
+            roles=sorted(principal.roles),
+            scopes=None if principal.scopes is None else sorted(principal.scopes),
+            warehouses=None
+            if principal.warehouse_ids is None
+            else [house.code for house in houses.values() if house.id in principal.warehouse_ids],
+        )
+
+
+@strawberry.type
+class IdentityMutation:
+    @strawberry.mutation(directives=requires(KEEPERS, "tokens:write"))
+    async def token_create(self, info: Info, input: TokenCreateInput) -> TokenCreatePayload:  # noqa: A002
+        return await answer(TokenCreatePayload, _create(info.context, input))
+
+    @strawberry.mutation(directives=requires(KEEPERS, "tokens:write"), description="A new secret; the old one ends.")
+    async def token_rotate(self, info: Info, input: TokenInput) -> TokenRotatePayload:  # noqa: A002
+        return await answer(TokenRotatePayload, _rotate(info.context, input))
+
+    @strawberry.mutation(directives=requires(KEEPERS, "tokens:write"))
+    async def token_revoke(self, info: Info, input: TokenInput) -> TokenRevokePayload:  # noqa: A002
+        return await answer(TokenRevokePayload, _revoke(info.context, input))
