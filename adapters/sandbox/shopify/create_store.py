@@ -49,6 +49,7 @@ def list_routes(api: AdminApi, doors: StoreDoors) -> list[Route]:
         Route("/buy", doors.buy, methods=["POST"]),
         Route("/state", doors.show_state, methods=["GET"]),
         Route("/faults", doors.set_faults, methods=["POST"]),
+        Route("/products", doors.load_products, methods=["POST"]),
         Route("/admin-sandbox/products", doors.load_products, methods=["POST"]),
         Route("/healthz", doors.show_health, methods=["GET"]),
     ]

@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Any
 
 SECONDS_MAX = 600.0
+COUNT_MAX = 10_000
+LATE_SECONDS = 2.0
 
 
 class FaultKind(StrEnum):
@@ -25,6 +27,16 @@ class FaultKind(StrEnum):
     WEBHOOK_DUPLICATE = "webhook_duplicate"  # delivered twice with the same webhook id
     WEBHOOK_LATE = "webhook_late"  # delivered `seconds` late, so out of order
     WEBHOOK_MISSING = "webhook_missing"  # never delivered
+
+
+COUNTED = {
+    "lost_reply": FaultKind.LOST_REPLY,
+    "throttled": FaultKind.THROTTLED,
+    "error_500": FaultKind.SERVER_ERROR,
+    "duplicate_webhook": FaultKind.WEBHOOK_DUPLICATE,
+    "missing_webhook": FaultKind.WEBHOOK_MISSING,
+    "late_webhook": FaultKind.WEBHOOK_LATE,
+}
 
 
 class FaultError(ValueError):
@@ -66,11 +78,20 @@ class Faults:
         self.seed, self.active, self.struck = seed, active, {}
         self.dice = random.Random(seed)  # noqa: S311 - repeatable on purpose
 
+    def add_counted(self, raw: dict[str, Any]) -> None:
+        """{"kind": "lost_reply", "count": 2}: the next two, beside what is on already. Raises FaultError."""
+        kind, count = COUNTED.get(str(raw.get("kind"))), raw.get("count", 1)
+        if kind is None:
+            raise FaultError(f"kind is one of {', '.join(COUNTED)}")
+        if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= COUNT_MAX:
+            raise FaultError(f"count is a whole number from 0 to {COUNT_MAX}")
+        self.active[kind] = Fault(1.0, count, LATE_SECONDS if kind is FaultKind.WEBHOOK_LATE else 0.0)
+
     def render(self) -> dict[str, Any]:
         return {
             "seed": self.seed,
-            "active": {kind: asdict(fault) for kind, fault in self.active.items()},
-            "struck": dict(self.struck),
+            "active": {kind.value: asdict(fault) for kind, fault in self.active.items()},
+            "struck": {kind.value: times for kind, times in self.struck.items()},
         }
 
 

@@ -47,7 +47,9 @@ class StoreDoors:
     async def buy(self, request: Request) -> Response:
         """JSON for scripts (201, or the refusal's status); a form for people (back to the page)."""
         body = await request.body()
-        is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        # curl calls any body a form unless told otherwise, so a body that opens like JSON is JSON.
+        kind = request.headers.get("content-type", "")
+        is_form = kind.startswith("application/x-www-form-urlencoded") and not body.lstrip().startswith(b"{")
         try:
             order = place_order(self.state, read_cart(_read_form(body) if is_form else _read_json(body)))
         except OrderError as error:
@@ -72,6 +74,12 @@ class StoreDoors:
                     product.sku: shown_quantity(state, i) for i, product in state.products.items()
                 },
                 "orders": [_render_receipt(o) for o in state.orders.values() if o.created_at >= oldest],
+                "order_count": state.counters.get("Order", 0),
+                "acknowledgements": [
+                    {"sku": write["sku"], "quantity": write["available"], "at": write["at"]}
+                    for write in state.history
+                    if write["cause"] == "api" and write["at"] >= oldest
+                ],
                 "history": [write for write in state.history if write["at"] >= oldest],
                 "subscriptions": [asdict(known) for known in state.subscriptions.values()],
                 "webhooks": {
@@ -85,7 +93,10 @@ class StoreDoors:
         )
 
     async def set_faults(self, request: Request) -> Response:
-        """Replaces all faults. Two keys act instead: `oversell` is switched, `outside_changes` are done."""
+        """Replaces all faults, or adds one when `kind` is given: {"kind": "lost_reply", "count": 2}.
+
+        Two keys act instead: `oversell` is switched, `outside_changes` are done.
+        """
         if not is_authorized(request, self.state.config.token):
             return _refuse_token()
         raw = _read_object(await request.body())
@@ -96,7 +107,10 @@ class StoreDoors:
         if not isinstance(oversell, bool) or not _are_changes(self.state, changes):
             return _refuse(400, "BAD_FAULTS", "oversell is a boolean; outside_changes are [{sku, delta}]")
         try:
-            self.faults.replace(raw)
+            if "kind" in raw:
+                self.faults.add_counted(raw)
+            else:
+                self.faults.replace(raw)
         except FaultError as error:
             return _refuse(400, "BAD_FAULTS", str(error))
         self.state.oversell = oversell
