@@ -1,0 +1,74 @@
+"""Rings that say "look at the tables": within the process at once, to the others through broadcaster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import structlog
+from broadcaster import Broadcast
+
+BELLS = ("feed", "push", "tokens")
+PREFIX = "onhand:"
+Listener = Callable[[str], None]
+log = structlog.get_logger()
+
+
+class Doorbell:
+    """Coalesces: while one publication of a bell is under way, further rings of it become one more."""
+
+    def __init__(self, broadcast: Broadcast) -> None:
+        self._broadcast = broadcast
+        self._listeners: dict[str, list[Listener]] = {bell: [] for bell in BELLS}
+        self._waiting: dict[str, str] = {}
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Doorbell:
+        await self._broadcast.connect()
+        self._tasks = [asyncio.create_task(self._hear(bell), name=f"doorbell {bell}") for bell in BELLS]
+        self._tasks.append(asyncio.create_task(self._publish(), name="doorbell publisher"))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._broadcast.disconnect()
+
+    def listen(self, bell: str, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with each ring's payload. Returns how to stop."""
+        self._listeners[bell].append(listener)
+
+        def stop() -> None:
+            with contextlib.suppress(ValueError):
+                self._listeners[bell].remove(listener)
+
+        return stop
+
+    def ring(self, bell: str, payload: str = "") -> None:
+        """Tell this process now and the others soon. Never waits and never fails."""
+        self._call(bell, payload)
+        self._waiting[bell] = payload
+        self._wake.set()
+
+    def _call(self, bell: str, payload: str) -> None:
+        for listener in list(self._listeners[bell]):
+            try:
+                listener(payload)
+            except Exception:
+                log.exception("a doorbell listener failed", bell=bell)
+
+    async def _publish(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            waiting, self._waiting = self._waiting, {}
+            for bell, payload in waiting.items():
+                await self._broadcast.publish(PREFIX + bell, payload)
+
+    async def _hear(self, bell: str) -> None:
+        async with self._broadcast.subscribe(PREFIX + bell) as subscriber:
+            async for event in subscriber:
+                self._call(bell, "" if event is None else event.message)
