@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 from graphql import (
+    GraphQLArgument,
     GraphQLEnumType,
+    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLScalarType,
     build_schema,
+    print_ast,
 )
 
 import adapters.sandbox.shopify as sandbox
@@ -62,6 +65,13 @@ def write_type(entry: dict[str, Any]) -> str:
     return str(entry["name"])
 
 
+def write_default(entry: GraphQLArgument | GraphQLInputField) -> str | None:
+    """As the introspection writes it; None when there is none."""
+    if entry.ast_node is None or entry.ast_node.default_value is None:
+        return None
+    return print_ast(entry.ast_node.default_value)
+
+
 def list_ours() -> list[GraphQLNamedType]:
     builtin = {"String", "Int", "Float", "Boolean", "ID"}
     return [
@@ -104,6 +114,11 @@ def compare_inputs(path: str, ours: dict[str, Any], real: list[dict[str, Any]], 
         for name, entry in ours.items()
         if name not in known or str(entry.type) != write_type(known[name]["type"])
     ]
+    differences += [
+        f"{path}({name}) defaults to {known[name]['defaultValue']}"
+        for name, entry in ours.items()
+        if name in known and write_default(entry) != known[name]["defaultValue"]
+    ]
     required = {name for name, entry in known.items() if entry["type"]["kind"] == "NON_NULL"}
     missing = {name for name in required if known[name]["defaultValue"] is None} - ours.keys()
     return differences + ([f"{path} lacks {sorted(missing)}"] if whole and missing else [])
@@ -140,6 +155,7 @@ def test_idempotent_directive_is_the_vendors() -> None:
     [
         "type Query { a: Int } type Location { id: ID! nickname: String }",
         "type Query { a: Int } type Location { name: String }",
+        "type Query { a: Int } type Location { inventoryLevel(includeInactive: Boolean = true): Int }",
         "type Query { a: Int } enum LocationSortKeys { SHOE_SIZE }",
         "type Query { a: Int } input InventoryQuantityInput { quantity: String! }",
     ],
