@@ -23,7 +23,7 @@ SWEEP_BATCH_MAX = 500
 _LOCK = """
 SELECT id, status, reference, expires_at, created_at FROM reservations WHERE id = $1 FOR UPDATE
 """
-_LINES = """
+LINES = """
 SELECT reservation_id, sku_id, warehouse_id, quantity FROM reservation_lines
 WHERE reservation_id = ANY($1::uuid[]) ORDER BY reservation_id, line
 """
@@ -81,7 +81,7 @@ async def expire_reservations(database: Database) -> int:
             ids = [record[0] for record in await connection.fetch(_EXPIRED, SWEEP_BATCH_MAX)]
             if not ids:
                 return 0
-            lines = await connection.fetch(_LINES, ids)
+            lines = await connection.fetch(LINES, ids)
             now = datetime.datetime.now(datetime.UTC)
             await _give_back(connection, lines, Provenance("system:expiry"), Remarks("RESERVATION_EXPIRED"), now)
             await connection.execute(_END, ids, "EXPIRED", now)
@@ -114,7 +114,7 @@ async def _run_once_per_key(database: Database, call: IdempotentCall | None, dec
 
 async def _lock_active(connection: Any, principal: Principal, reservation_id: UUID) -> tuple[Any, list[Any]]:
     row = await connection.fetchrow(_LOCK, reservation_id)
-    lines = await connection.fetch(_LINES, [reservation_id])
+    lines = await connection.fetch(LINES, [reservation_id])
     if row is None or not all(principal.sees_warehouse(line[2]) for line in lines):
         raise Refusal(RefusalCode.RESERVATION_NOT_FOUND, "There is no such reservation.", ("id",))
     if row[1] != "ACTIVE" or row[3] <= datetime.datetime.now(datetime.UTC):

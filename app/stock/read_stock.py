@@ -27,7 +27,7 @@ w.id AS w_id, w.code AS w_code, w.name AS w_name, w.kind AS w_kind, w.status AS 
 w.latitude AS w_latitude, w.longitude AS w_longitude, w.time_zone AS w_time_zone,
 w.storage_capacity AS w_storage_capacity, w.daily_order_capacity AS w_daily_order_capacity
 """
-_JOINED = f"""
+LEVELS = f"""
 SELECT {LEVEL_COLUMNS}, {SKU_COLUMNS}, {WAREHOUSE_COLUMNS}
 FROM stock_levels l JOIN skus s ON s.id = l.sku_id JOIN warehouses w ON w.id = l.warehouse_id
 """  # noqa: S608
@@ -37,16 +37,16 @@ WHERE ($1::text[] IS NULL OR s.code = ANY($1) OR s.barcode = ANY($1))
   AND ($3::int[] IS NULL OR l.warehouse_id = ANY($3))
   AND (NOT $4::bool OR l.available < l.safety_stock)
 """
-_PAGE = f"{_JOINED} {_FILTER} AND (l.sku_id, l.warehouse_id) > ($5::int, $6::int) ORDER BY l.sku_id, l.warehouse_id LIMIT $7"
+_PAGE = f"{LEVELS} {_FILTER} AND (l.sku_id, l.warehouse_id) > ($5::int, $6::int) ORDER BY l.sku_id, l.warehouse_id LIMIT $7"
 _COUNT = f"""
 SELECT count(*) FROM stock_levels l JOIN skus s ON s.id = l.sku_id JOIN warehouses w ON w.id = l.warehouse_id {_FILTER}
 """  # noqa: S608
 _BY_KEYS = f"""
-{_JOINED} JOIN unnest($1::int[], $2::int[]) AS wanted (s, w) ON l.sku_id = wanted.s AND l.warehouse_id = wanted.w
+{LEVELS} JOIN unnest($1::int[], $2::int[]) AS wanted (s, w) ON l.sku_id = wanted.s AND l.warehouse_id = wanted.w
 ORDER BY l.sku_id, l.warehouse_id
 """
 _BY_SKUS = f"""
-{_JOINED} WHERE l.sku_id = ANY($1::int[]) AND ($2::int[] IS NULL OR l.warehouse_id = ANY($2))
+{LEVELS} WHERE l.sku_id = ANY($1::int[]) AND ($2::int[] IS NULL OR l.warehouse_id = ANY($2))
 ORDER BY l.sku_id, l.warehouse_id
 """
 _MOVEMENTS = f"""

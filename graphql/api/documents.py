@@ -14,6 +14,7 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    VariableNode,
     parse,
     validate,
 )
@@ -37,6 +38,17 @@ class Operation:
     text: str
     measure: Measure
     introspects: bool
+
+    @property
+    def after_variables(self) -> set[str]:
+        """Variables that only say where a stream goes on: two streams that differ in them are the same."""
+        first = self.node.selection_set.selections[0]
+        arguments = first.arguments if isinstance(first, FieldNode) else ()
+        return {
+            argument.value.name.value
+            for argument in arguments
+            if argument.name.value == "after" and isinstance(argument.value, VariableNode)
+        }
 
     @property
     def root_field(self) -> str:

@@ -1,0 +1,95 @@
+"""The API process: `create_app(settings)` and the routes around `/graphql`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import AsyncIterator
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from strawberry.http.ides import get_graphql_ide_html
+
+from api.documents import Documents
+from api.http import Api, GraphQLEndpoint
+from api.schema import core
+from api.stock.subscriptions import StockSource
+from api.streams import Streams
+from api.websocket import WebSocketEndpoint
+from app.logs import configure_logs
+from app.readiness import find_unready
+from app.settings import Settings
+from app.state import open_state
+
+GC_THRESHOLDS = (50_000, 50, 50)
+
+
+class Application:
+    """ASGI: `/graphql` goes straight to its endpoints, the rest through Starlette."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._http: Any = None
+        self._websocket: Any = None
+        self._rest = Starlette(
+            routes=[
+                Route("/healthz", _healthz),
+                Route("/readyz", _readyz),
+                Route("/metrics", _metrics),
+                Route("/graphiql", _graphiql),
+            ],
+            lifespan=self._lifespan,
+        )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"] == "/graphql":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket" and scope["path"] == "/graphql":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        configure_logs(self._settings)
+        async with open_state(self._settings, "onhand api") as state:
+            app.state.onhand = state
+            streams = Streams(core, state.hub, {"stockChanged": StockSource(state)})
+            api = Api(state, Documents(core, self._settings), streams)
+            self._http = GraphQLEndpoint(api)
+            self._websocket = WebSocketEndpoint(api)
+            watch = asyncio.create_task(self._websocket.watch_permissions(), name="permissions")
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*GC_THRESHOLDS)
+            yield
+            watch.cancel()
+
+
+def create_app(settings: Settings) -> Application:
+    return Application(settings)
+
+
+async def _healthz(_: Request) -> Response:
+    return JSONResponse({"status": "alive"})
+
+
+async def _readyz(request: Request) -> Response:
+    unready = await find_unready(request.app.state.onhand)
+    return JSONResponse({"ready": not unready, "waits_for": unready}, status_code=503 if unready else 200)
+
+
+async def _metrics(_: Request) -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _graphiql(request: Request) -> Response:
+    if not request.app.state.onhand.settings.graphiql:
+        return JSONResponse({"error": "GraphiQL is switched off."}, status_code=404)
+    page = get_graphql_ide_html(graphql_ide="graphiql", subscription_enabled=True)
+    return HTMLResponse(page.replace("window.location", "new URL('/graphql', window.location)"))

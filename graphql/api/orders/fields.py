@@ -1,0 +1,101 @@
+"""Orders as they came from the channels, with what became of them."""
+
+from __future__ import annotations
+
+import datetime
+from enum import StrEnum
+from typing import Any
+
+import strawberry
+
+from api.context import Info
+from api.directives import EVERYONE, requires
+from api.ids import decode_id, encode_id
+from api.scalars import Edge, PageInfo, page_key, page_size
+from api.stock.types import Node
+from app.orders.read_orders import read_order, read_orders
+
+
+@strawberry.enum(description="OVERSOLD: a channel sold what no warehouse has.")
+class OrderStatus(StrEnum):
+    ALLOCATED = "ALLOCATED"
+    PARTLY_ALLOCATED = "PARTLY_ALLOCATED"
+    OVERSOLD = "OVERSOLD"
+    CANCELLED = "CANCELLED"
+
+
+@strawberry.type(description="Units of an order line promised from one warehouse.")
+class Allocation:
+    warehouse: str
+    quantity: int
+
+
+@strawberry.type
+class OrderLine:
+    external_id: str
+    sku: str | None = strawberry.field(description="Code; null when the channel sold something we do not know.")
+    title: str | None
+    quantity: int
+    allocations: list[Allocation]
+
+
+@strawberry.type
+class Order(Node):
+    channel: str
+    external_id: str
+    name: str | None
+    status: OrderStatus
+    placed_at: datetime.datetime
+    problem: str | None
+    lines: list[OrderLine]
+
+
+@strawberry.type
+class OrderConnection:
+    edges: list[Edge[Order]]
+    nodes: list[Order]
+    page_info: PageInfo
+
+
+READ = requires(EVERYONE, "orders:read")
+
+
+def _order(row: Any) -> Order:
+    lines = [
+        OrderLine(
+            external_id=line["external_id"],
+            sku=line["sku_code"],
+            title=line["title"],
+            quantity=line["quantity"],
+            allocations=[Allocation(**found) for found in line["allocations"]],
+        )
+        for line in row["lines"]
+    ]
+    kept = {name: row[name] for name in ("channel", "external_id", "name", "status", "placed_at", "problem")}
+    return Order(key=str(row["id"]), lines=lines, **kept)
+
+
+@strawberry.type
+class OrderQuery:
+    @strawberry.field(directives=READ, description="By id, or by channel code and the channel's own id.")
+    async def order(
+        self, info: Info, id: strawberry.ID | None = None, channel: str | None = None, external_id: str | None = None  # noqa: A002
+    ) -> Order | None:
+        key = None if id is None else decode_id(id, "Order")[1]
+        row = await read_order(info.context.state.database, info.context.principal, key, channel, external_id)
+        return None if row is None else _order(row)
+
+    @strawberry.field(directives=READ, description="Newest first.")
+    async def orders(
+        self, info: Info, status: OrderStatus | None = None, first: int = 50, after: str | None = None
+    ) -> OrderConnection:
+        size = page_size(first)
+        wanted = None if status is None else status.value
+        context = info.context
+        rows = await read_orders(
+            context.state.database, context.principal, wanted, page_key(after, "Order"), size + 1
+        )
+        nodes = [_order(row) for row in rows[:size]]
+        edges = [Edge(cursor=encode_id("OrderCursor", node.key), node=node) for node in nodes]
+        end = edges[-1].cursor if edges else None
+        return OrderConnection(edges=edges, nodes=nodes, page_info=PageInfo(has_next_page=len(rows) > size, end_cursor=end))

@@ -1,0 +1,49 @@
+"""The schema: every area's fields, each guarded by the directive it prints."""
+
+from __future__ import annotations
+
+import strawberry
+from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+
+from api.directives import Requires, install_guard
+from api.identity.fields import IdentityMutation, IdentityQuery, Token
+from api.node import NodeQuery
+from api.orders.fields import OrderQuery
+from api.scalars import SCALARS
+from api.stock.mutations import StockMutation
+from api.stock.queries import StockQuery
+from api.stock.subscriptions import StockSubscription
+
+
+@strawberry.type
+class Query(StockQuery, OrderQuery, IdentityQuery, NodeQuery): ...
+
+
+@strawberry.type
+class Mutation(StockMutation, IdentityMutation): ...
+
+
+@strawberry.type
+class Subscription(StockSubscription): ...
+
+
+schema = strawberry.Schema(
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    types=[Token],
+    config=StrawberryConfig(scalar_map=SCALARS, sort_schema=False),
+)
+core: GraphQLSchema = schema._schema
+REQUIREMENTS: dict[tuple[str, str], Requires] = {
+    (parent.name, name): install_guard(parent, name, field)
+    for parent in (core.query_type, core.mutation_type, core.subscription_type)
+    if parent is not None
+    for name, field in parent.fields.items()
+}
+
+
+def print_sdl() -> str:
+    """The SDL as it is committed in `graphql/schema.graphql`."""
+    return schema.as_str().rstrip() + "\n"
