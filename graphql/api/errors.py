@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
-from domain.errors import Fault
+from domain.errors import Fault, Refusal
 
 log = structlog.get_logger()
 
@@ -48,6 +48,9 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
         formatted["extensions"] = dict((original or error).extensions or {})  # type: ignore[attr-defined]
         return formatted
     if original is None:
+        formatted["extensions"] = {"code": ErrorCode.BAD_USER_INPUT.value}
+        return formatted
+    if isinstance(original, Refusal):
         formatted["extensions"] = {"code": ErrorCode.BAD_USER_INPUT.value}
         return formatted
     if isinstance(original, Fault) and original.transient:
