@@ -1,7 +1,7 @@
 """Become another command whose life is tied to its parent's, as an ordinary user if asked.
 
-Run by path with a bare interpreter (`python -I -S app/exec_tethered.py ...`), never imported by a
-server: a child set up here, after exec, needs no code between fork and exec of a threaded parent.
+Run by path with a bare interpreter (`python -I -S app/exec_tethered.py ...`):
+a child set up here, after exec, needs no code between fork and exec of a threaded parent.
 
 Two things happen before the command takes over this process:
 
@@ -16,6 +16,7 @@ import argparse
 import ctypes
 import os
 import signal
+import stat
 import sys
 
 PR_SET_PDEATHSIG = 1
@@ -58,9 +59,13 @@ def call_prctl(option: int, *values: int) -> int:
     return result
 
 
-def choose_capability() -> int:
-    """Return the weakest capability that opens every folder. Raises OSError where none is left to us."""
-    for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE):
+def choose_capability(program: str) -> int:
+    """Return the weakest capability that reaches `program`. Raises OSError where none is left to us.
+
+    Reading suffices for a program that anyone may execute; installed under a strict umask it is not one.
+    """
+    anyone = os.stat(program).st_mode & stat.S_IXOTH  # noqa: PTH116
+    for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE) if anyone else (CAP_DAC_OVERRIDE,):
         if call_prctl(PR_CAPBSET_READ, capability) == 1:
             return capability
     raise OSError("no capability to enter folders of other users")
@@ -76,11 +81,12 @@ def keep_only(capability: int) -> None:
     call_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
 
 
-def become_user(uid: int, gid: int, *, reach: bool) -> None:
+def become_user(uid: int, gid: int, reach: str | None) -> None:
+    """Become (uid, gid), still able to reach the program `reach` wherever it lies."""
     capability = None
-    if reach:
+    if reach is not None:
         try:
-            capability = choose_capability()
+            capability = choose_capability(reach)
             call_prctl(PR_SET_SECUREBITS, call_prctl(PR_GET_SECUREBITS) | SECBIT_NO_SETUID_FIXUP)
         except OSError:
             sys.exit(EXIT_CANNOT_REACH)
@@ -117,7 +123,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 def main() -> None:
     asked = parse_arguments(sys.argv[1:])
     if asked.uid is not None:
-        become_user(asked.uid, asked.gid, reach=asked.reach)
+        become_user(asked.uid, asked.gid, asked.command[0] if asked.reach else None)
     if asked.parent:
         # After the change of user, which clears it.
         tether_to_parent(asked.parent, signal.Signals[asked.signal])

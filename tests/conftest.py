@@ -26,6 +26,11 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     found.stop()
 
 
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    return Path(__file__).parents[1]
+
+
 @pytest.fixture
 async def database_name(servers: Servers) -> AsyncIterator[str]:
     name = f"test_{uuid.uuid4().hex[:12]}"
