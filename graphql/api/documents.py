@@ -38,6 +38,8 @@ class Operation:
     text: str
     measure: Measure
     introspects: bool
+    compiled: Any = None
+    tried_to_compile: bool = False
 
     @property
     def after_variables(self) -> set[str]:
@@ -93,7 +95,7 @@ class Documents:
         try:
             return parse(text, no_location=False, max_tokens=self._settings.query_tokens_max)
         except GraphQLError as error:
-            if "more that" in error.message or "token" in error.message.lower() and "exceeded" in error.message.lower():
+            if "more that" in error.message or ("token" in error.message.lower() and "exceeded" in error.message.lower()):
                 raise ApiError(ErrorCode.QUERY_TOO_COMPLEX, error.message) from error
             raise
 

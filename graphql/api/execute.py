@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from graphql import (
+    DocumentNode,
     ExecutionResult,
+    FieldNode,
     GraphQLError,
     GraphQLField,
     GraphQLLeafType,
@@ -24,6 +27,7 @@ from graphql import (
     is_object_type,
 )
 from graphql.execution import Executor
+from graphql.execution.collect_fields import collect_fields
 
 from api.documents import Operation
 
@@ -38,7 +42,7 @@ class NotPlain(Exception):
 class PlanExecutor(Executor):
     """graphql-core's executor, short-cut for plain objects."""
 
-    def complete_object_value(  # noqa: PLR0913, PLR0917
+    def complete_object_value(
         self,
         return_type: GraphQLObjectType,
         field_details_list: Any,
@@ -67,6 +71,16 @@ class PlanExecutor(Executor):
             except NotPlain:
                 plans[key] = None
         return plans[key]
+
+    def compile_root(self, operation: Operation, node: FieldNode, definition: GraphQLField) -> Plan:
+        """The plan of a root field's value. Raises `NotPlain`."""
+        root = self.schema.get_root_type(operation.kind)
+        assert root is not None
+        grouped = collect_fields(
+            self.schema, self.fragments, self.variable_values, root, self.operation
+        )
+        details = next(iter(grouped[0].values()))
+        return self._finisher(definition.type, details) or _as_is
 
     def _compile_object(self, kind: GraphQLObjectType, details: Any) -> Plan:
         grouped = self.collect_subfields(kind, details)[0]
@@ -114,6 +128,10 @@ def _reader(definition: GraphQLField) -> Plan:
     return function  # type: ignore[no-any-return]
 
 
+def _as_is(value: Any) -> Any:
+    return value
+
+
 def _leaf(kind: GraphQLLeafType) -> Plan | None:
     if kind.name in AS_IS:
         return None
@@ -136,14 +154,22 @@ def _required(finish: Plan | None) -> Plan:
 
 
 def build_executor(
-    schema: GraphQLSchema, operation: Operation, variables: dict[str, Any], context: Any, root: Any = None
+    schema: GraphQLSchema, operation: Operation, variables: dict[str, Any], context: Any, *, unchecked: bool = False
 ) -> PlanExecutor | list[GraphQLError]:
-    """An executor for one operation, or what is wrong with its variables."""
+    """An executor for one operation, or what is wrong with its variables.
+
+    `unchecked`: it will only compile selections, so its variables may be missing.
+    """
+    document = operation.document
+    if unchecked:
+        bare = replace(operation.node, variable_definitions=())
+        rest = [node for node in document.definitions if node is not operation.node]
+        document = DocumentNode(definitions=(bare, *rest))
     name = operation.node.name.value if operation.node.name else None
     built = PlanExecutor.build(
         schema,
-        operation.document,
-        root,
+        document,
+        None,
         context,
         variables,
         name,

@@ -23,8 +23,8 @@ async def stream_events(
     api: Api, body: Any, context: Context, receive: Any, send: Any, authorization: str
 ) -> None:
     """Answer one subscription as `text/event-stream` until the client leaves or its token ends."""
-    from api.http import error_body  # noqa: PLC0415 - the two transports answer errors alike
-    from api.subscribe import open_stream  # noqa: PLC0415
+    from api.http import error_body
+    from api.subscribe import open_stream
 
     async def write(payload: str) -> None:
         await send(_chunk(f"event: next\ndata: {payload}\n\n"))

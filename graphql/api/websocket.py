@@ -12,12 +12,12 @@ import orjson
 import structlog
 from graphql import GraphQLError, OperationType
 
+from api.compile_operation import run_operation
 from api.context import Context
 from api.documents import InvalidDocument
 from api.errors import format_error, unauthenticated
-from api.execute import execute_operation
 from api.http import Api, error_body
-from api.schema import core
+from api.schema import REQUIREMENTS, core
 from api.streams import Member
 from api.subscribe import open_stream
 from domain.errors import Refusal
@@ -141,7 +141,7 @@ class Connection:
         operation, variables = self._api.prepare(body, context.principal)
         head = '{"id":' + orjson.dumps(key).decode() + ',"type":"next","payload":'
         if operation.kind is not OperationType.SUBSCRIPTION:
-            result = await execute_operation(core, operation, variables, context)
+            result = await run_operation(core, operation, variables, context, REQUIREMENTS)
             answer: dict[str, Any] = {"data": result.data}
             if result.errors:
                 answer["errors"] = [format_error(error, context.request_id) for error in result.errors]

@@ -11,12 +11,20 @@ import strawberry
 
 from api.context import Context, Info
 from api.directives import EVERYONE, requires
-from api.stock.types import Sku, StockLevel, Warehouse, level_from_row, make_level, sku_from_row, warehouse_from_row
+from api.stock.types import (
+    Sku,
+    StockLevel,
+    Warehouse,
+    level_from_row,
+    make_level,
+    sku_from_row,
+    warehouse_from_row,
+)
 from api.streams import Source
 from app.catalog.read_catalog import read_skus_by_ids, read_warehouses_by_ids
 from app.feed.hub import FeedEvent
-from app.stock.watch_stock import StockWatch, prepare_watch, read_watched
 from app.state import State
+from app.stock.watch_stock import StockWatch, prepare_watch, read_watched
 
 
 @strawberry.enum
