@@ -2,6 +2,10 @@
 
 Balances live in `stock_levels`: six buckets that can never be negative and four outside accounts that may be.
 What one account gives another takes, so each row adds up to zero, and the database checks both.
+
+Movements and reservation lines carry no foreign keys: they are written only in the transaction that holds the
+lock on their `stock_levels` row, which has them, and nothing that they name is ever deleted. The checks cost a
+quarter of the throughput of reservations.
 """
 
 from __future__ import annotations
@@ -127,8 +131,8 @@ stock_movements = Table(
     "stock_movements",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
-    Column("sku_id", Integer, ForeignKey("skus.id"), nullable=False),
-    Column("warehouse_id", Integer, ForeignKey("warehouses.id"), nullable=False),
+    Column("sku_id", Integer, nullable=False),
+    Column("warehouse_id", Integer, nullable=False),
     Column("from_bucket", Text, nullable=False),
     Column("to_bucket", Text, nullable=False),
     Column("quantity", Integer, nullable=False),
@@ -172,10 +176,10 @@ reservations = Table(
 reservation_lines = Table(
     "reservation_lines",
     metadata,
-    Column("reservation_id", Uuid, ForeignKey("reservations.id"), nullable=False),
+    Column("reservation_id", Uuid, nullable=False),
     Column("line", Integer, nullable=False),
-    Column("sku_id", Integer, ForeignKey("skus.id"), nullable=False),
-    Column("warehouse_id", Integer, ForeignKey("warehouses.id"), nullable=False),
+    Column("sku_id", Integer, nullable=False),
+    Column("warehouse_id", Integer, nullable=False),
     Column("quantity", Integer, nullable=False),
     PrimaryKeyConstraint("reservation_id", "line"),
     CheckConstraint("quantity > 0", name="quantity"),
