@@ -15,7 +15,9 @@ def make_call(principal: Principal, operation: str, key: str | None, command: ob
         return None
     if not 1 <= len(key) <= KEY_LENGTH_MAX or "\x00" in key:
         raise Refusal(
-            RefusalCode.INVALID_INPUT, f"An idempotency key has 1 to {KEY_LENGTH_MAX} characters.", ("idempotencyKey",)
+            RefusalCode.INVALID_INPUT,
+            f"An idempotency key has 1 to {KEY_LENGTH_MAX} characters.",
+            ("idempotencyKey",),
         )
     return IdempotentCall(principal.id, key, operation, hash_input(command))
 
@@ -23,4 +25,6 @@ def make_call(principal: Principal, operation: str, key: str | None, command: ob
 def check_text(value: str | None, field: str, length_max: int = 500) -> None:
     """Refuse text that is too long or holds a NUL, which PostgreSQL cannot store."""
     if value is not None and (len(value) > length_max or "\x00" in value):
-        raise Refusal(RefusalCode.INVALID_INPUT, f"{field} has at most {length_max} characters of plain text.", (field,))
+        raise Refusal(
+            RefusalCode.INVALID_INPUT, f"{field} has at most {length_max} characters of plain text.", (field,)
+        )

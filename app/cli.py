@@ -31,8 +31,8 @@ out = Console(highlight=False, soft_wrap=True)
 
 
 def _with_state(work: Callable[[Any], Awaitable[Any]]) -> Any:
-    from app.logs import configure_logs  # noqa: PLC0415
-    from app.state import open_state  # noqa: PLC0415
+    from app.logs import configure_logs
+    from app.state import open_state
 
     settings = load_settings()
     configure_logs(settings)
@@ -47,13 +47,15 @@ def _with_state(work: Callable[[Any], Awaitable[Any]]) -> Any:
 @app.command()
 def up(
     empty: Annotated[bool, typer.Option("--empty", help="No demo company: an empty instance.")] = False,
-    data_dir: Annotated[Path, typer.Option(help="Where everything is kept.", envvar="ONHAND_DATA_DIR")] = Path(".onhand"),
+    data_dir: Annotated[Path, typer.Option(help="Where everything is kept.", envvar="ONHAND_DATA_DIR")] = Path(
+        ".onhand"
+    ),
     port: Annotated[int | None, typer.Option(help="Port of the API; 8000 or a free one when left out.")] = None,
     api_processes: Annotated[int, typer.Option(min=1, max=64, help="API processes sharing the port.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready.")] = False,
 ) -> None:
     """Start PostgreSQL, Valkey, the API and the worker, and keep them running until Ctrl-C."""
-    from app.run_up import run_up  # noqa: PLC0415
+    from app.run_up import run_up
 
     run_up(data_dir, port, api_processes, empty=empty, as_json=as_json, notes=notes)
 
@@ -61,7 +63,7 @@ def up(
 @app.command()
 def serve() -> None:
     """Run one API process on ONHAND_HOST and ONHAND_PORT."""
-    from app.serve import serve as run  # noqa: PLC0415
+    from app.serve import serve as run
 
     run(load_settings())
 
@@ -69,7 +71,7 @@ def serve() -> None:
 @app.command()
 def worker() -> None:
     """Run one worker: channels, jobs and sweeps."""
-    from app.worker import main as run  # noqa: PLC0415
+    from app.worker import main as run
 
     run()
 
@@ -77,7 +79,7 @@ def worker() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest revision."""
-    from migrations.run import head_revision, upgrade  # noqa: PLC0415
+    from migrations.run import head_revision, upgrade
 
     upgrade(load_settings().owner_database_url)
     out.print(f"The database is at revision {head_revision()}.")
@@ -86,7 +88,7 @@ def migrate() -> None:
 @app.command()
 def verify() -> None:
     """Replay the ledger against the balances; exit code 1 when they differ."""
-    from app.stock.verify_ledger import verify_ledger  # noqa: PLC0415
+    from app.stock.verify_ledger import verify_ledger
 
     report = _with_state(lambda state: verify_ledger(state.database))
     for problem in report.problems:
@@ -104,9 +106,9 @@ def create_token_command(
     expires_in_seconds: Annotated[int | None, typer.Option(help="Never, when left out.")] = None,
 ) -> None:
     """Make a token and print its secret, this once."""
-    from app.identity.tokens import TokenCreate  # noqa: PLC0415
-    from app.identity.use_tokens import make_token  # noqa: PLC0415
-    from domain.identity import Principal, Role  # noqa: PLC0415
+    from app.identity.tokens import TokenCreate
+    from app.identity.use_tokens import make_token
+    from domain.identity import Principal, Role
 
     unknown = [given for given in role if given not in Role.__members__]
     if unknown:
@@ -118,7 +120,9 @@ def create_token_command(
         if warehouse:
             houses = [(await state.lookup.find_warehouse(c, operator, (), open_only=False)).id for c in warehouse]
         roles = [Role(given) for given in role]
-        return await make_token(state, operator, TokenCreate(name, roles, scope or None, houses, None, expires_in_seconds))
+        return await make_token(
+            state, operator, TokenCreate(name, roles, scope or None, houses, None, expires_in_seconds)
+        )
 
     out.print(_with_state(work).secret)
 
@@ -126,7 +130,7 @@ def create_token_command(
 @token_app.command("revoke")
 def revoke_token_command(token_id: Annotated[UUID, typer.Argument(help="As `token list` shows it.")]) -> None:
     """End a token for good."""
-    from app.identity.use_tokens import withdraw_token  # noqa: PLC0415
+    from app.identity.use_tokens import withdraw_token
 
     row = _with_state(lambda state: withdraw_token(state, token_id))
     out.print(f"Token {row.name!r} is revoked.")
@@ -135,7 +139,7 @@ def revoke_token_command(token_id: Annotated[UUID, typer.Argument(help="As `toke
 @token_app.command("list")
 def list_tokens_command() -> None:
     """List tokens, without their secrets."""
-    from app.identity.tokens import list_tokens  # noqa: PLC0415
+    from app.identity.tokens import list_tokens
 
     async def work(state: Any) -> Any:
         async with state.database.read() as session:
@@ -151,7 +155,7 @@ def list_tokens_command() -> None:
 @schema_app.command("print")
 def print_schema_command() -> None:
     """Print the SDL."""
-    from api.schema import print_sdl  # noqa: PLC0415
+    from api.schema import print_sdl
 
     sys.stdout.write(print_sdl())
 

@@ -142,9 +142,7 @@ class Servers:
             self._lock.close()
 
 
-def start_servers(
-    data_dir: Path, *, durable: bool = True, postgres: bool = True, valkey: bool = True
-) -> Servers:
+def start_servers(data_dir: Path, *, durable: bool = True, postgres: bool = True, valkey: bool = True) -> Servers:
     """Start what is wanted under `data_dir`, recovering whatever an earlier run left there.
 
     Args:
@@ -159,9 +157,7 @@ def start_servers(
         lock = _lock_folder(data_dir)
         servers = Servers(data_dir, durable, read_secrets(data_dir / "secrets.json"), _lock=lock)
     except OSError as error:
-        raise EmbeddedError(
-            f"The data folder {data_dir} cannot be used ({error.strerror}): choose another."
-        ) from error
+        raise EmbeddedError(f"The data folder {data_dir} cannot be used ({error.strerror}): choose another.") from error
     try:
         if postgres:
             stop_orphan(data_dir / "postgres")
@@ -203,9 +199,7 @@ def _lock_folder(data_dir: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
-        raise EmbeddedError(
-            f"Another Onhand runs on {data_dir}: stop it, or give another --data-dir."
-        ) from None
+        raise EmbeddedError(f"Another Onhand runs on {data_dir}: stop it, or give another --data-dir.") from None
     return lock
 
 

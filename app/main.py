@@ -26,6 +26,7 @@ from app.readiness import find_unready
 from app.settings import Settings
 from app.state import open_state
 
+PAGE_URL, API_URL = 'window.location.href.split("?")[0]', 'new URL("/graphql", window.location.href).href'
 GC_THRESHOLDS = (50_000, 50, 50)
 
 
@@ -91,5 +92,5 @@ async def _metrics(_: Request) -> Response:
 async def _graphiql(request: Request) -> Response:
     if not request.app.state.onhand.settings.graphiql:
         return JSONResponse({"error": "GraphiQL is switched off."}, status_code=404)
-    page = get_graphql_ide_html(graphql_ide="graphiql", subscription_enabled=True)
-    return HTMLResponse(page.replace("window.location", "new URL('/graphql', window.location)"))
+    page = get_graphql_ide_html(graphql_ide="graphiql")
+    return HTMLResponse(page.replace(PAGE_URL, API_URL))

@@ -14,9 +14,7 @@ from app.settings import load_settings
 from app.supervisor import Instance, ready_line, run_until_stopped
 
 
-def run_up(
-    data_dir: Path, port: int | None, api_processes: int, *, empty: bool, as_json: bool, notes: Console
-) -> None:
+def run_up(data_dir: Path, port: int | None, api_processes: int, *, empty: bool, as_json: bool, notes: Console) -> None:
     """Start an instance, say where it is, and run it until told to stop."""
     data_dir = data_dir.absolute()
     status = notes.status("Starting") if notes.is_terminal else None

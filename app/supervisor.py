@@ -18,8 +18,8 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from app import exec_tethered
 from app.embedded import EmbeddedError, Servers, free_port, start_servers
-from app.exec_tethered import __file__ as TETHER
 from migrations.run import upgrade
 
 READY_SECONDS_MAX = 60.0
@@ -42,7 +42,17 @@ class Child:
     failures: int = 0
 
     def start(self, log_dir: Path) -> None:
-        tethered = [sys.executable, "-I", "-S", TETHER, "--parent", str(os.getpid()), "--signal", "SIGTERM", "--"]
+        tethered = [
+            sys.executable,
+            "-I",
+            "-S",
+            exec_tethered.__file__,
+            "--parent",
+            str(os.getpid()),
+            "--signal",
+            "SIGTERM",
+            "--",
+        ]
         with (log_dir / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603
                 [*tethered, *self.command],
@@ -168,7 +178,9 @@ class Instance:
             self.listener.bind((host, 8000 if self.port is None else self.port))
         except OSError as error:
             if self.port is not None:
-                raise EmbeddedError(f"Port {self.port} cannot be used ({error.strerror}): give another --port.") from None
+                raise EmbeddedError(
+                    f"Port {self.port} cannot be used ({error.strerror}): give another --port."
+                ) from None
             other = free_port()
             self.tell(f"Port 8000 is taken: using {other}")
             self.listener.bind((host, other))
@@ -178,10 +190,12 @@ class Instance:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS_MAX
         while time.monotonic() < deadline:
-            with contextlib.suppress(OSError, urllib.error.URLError):
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:  # noqa: S310
-                    if answer.status == 200:
-                        return
+            with (
+                contextlib.suppress(OSError, urllib.error.URLError),
+                urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer,  # noqa: S310
+            ):
+                if answer.status == 200:
+                    return
             self.watch()
             time.sleep(0.05)
         raise EmbeddedError(f"The API did not become ready: see {self.data_dir / 'logs'}.")

@@ -81,5 +81,7 @@ def parse_cursor(text: str) -> Cursor:
         return Cursor(position, parse_snapshot(snapshot) if snapshot else None)
     except ValueError:
         raise Refusal(
-            RefusalCode.INVALID_INPUT, "`after` is no cursor of ours: give one that came with an event.", ("after",)
+            RefusalCode.INVALID_INPUT,
+            "`after` is no cursor of ours: give one that came with an event.",
+            ("after",),
         ) from None

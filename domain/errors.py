@@ -1,9 +1,9 @@
 """What can go wrong, in three kinds.
 
-    Exception
-    ├── Refusal        expected: the caller asked for something that must not be; nothing was written
-    ├── Fault          the world misbehaved; `transient` says whether trying again can help
-    └── anything else  a bug: masked to the client, logged whole
+Exception
+├── Refusal        expected: the caller asked for something that must not be; nothing was written
+├── Fault          the world misbehaved; `transient` says whether trying again can help
+└── anything else  a bug: masked to the client, logged whole
 """
 
 from __future__ import annotations

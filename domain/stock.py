@@ -97,7 +97,9 @@ class Book:
             )
         if accounts[to] + quantity > QUANTITY_MAX and target not in OUTSIDE:
             raise Refusal(
-                RefusalCode.INVALID_QUANTITY, f"A bucket holds at most {QUANTITY_MAX} units: lower the quantity.", path
+                RefusalCode.INVALID_QUANTITY,
+                f"A bucket holds at most {QUANTITY_MAX} units: lower the quantity.",
+                path,
             )
         accounts[at] = left
         accounts[to] += quantity
@@ -132,7 +134,9 @@ def check_quantity(quantity: int, path: tuple[str, ...]) -> None:
     """Refuse a line quantity that is not between 1 and `QUANTITY_MAX` units."""
     if not 1 <= quantity <= QUANTITY_MAX:
         raise Refusal(
-            RefusalCode.INVALID_QUANTITY, f"The quantity must be a whole number from 1 to {QUANTITY_MAX}.", path
+            RefusalCode.INVALID_QUANTITY,
+            f"The quantity must be a whole number from 1 to {QUANTITY_MAX}.",
+            path,
         )
 
 

@@ -19,7 +19,8 @@ from domain.identity import Role
 
 async def make_secret(state: State, *roles: Role, **limits: Any) -> str:
     made = await transact(
-        state.database, lambda session: create_token(session, TokenCreate("test", roles or (Role.ADMIN,), **limits), "test")
+        state.database,
+        lambda session: create_token(session, TokenCreate("test", roles or (Role.ADMIN,), **limits), "test"),
     )
     return made.secret
 
@@ -62,7 +63,9 @@ async def running_app(settings: Settings) -> AsyncIterator[tuple[Application, ht
         yield app, client
 
 
-async def make_company(client: Client, warehouses: Sequence[str] = ("BER", "NYC"), skus: int = 3, units: int = 100) -> None:
+async def make_company(
+    client: Client, warehouses: Sequence[str] = ("BER", "NYC"), skus: int = 3, units: int = 100
+) -> None:
     """Warehouses, SKUs `SKU-0`… and `units` of each in every warehouse."""
     for code in warehouses:
         made = await client.mutate("warehouseCreate", "warehouse { id }", code=code, name=f"Warehouse {code}")

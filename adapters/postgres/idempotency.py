@@ -41,7 +41,8 @@ class IdempotentCall:
 def hash_input(command: object) -> bytes:
     """A digest of the command's input; equal inputs have equal digests whatever their field order."""
     return hashlib.blake2b(
-        orjson.dumps(command, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str), digest_size=16
+        orjson.dumps(command, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str),
+        digest_size=16,
     ).digest()
 
 

@@ -52,9 +52,34 @@ INSERT INTO stock_movements
    posted_at, effective_at, reason, note, reference, document, actor, token_id, request_id, idempotency_key,
    unit_cost, currency)
 SELECT s, w, f, t, q, fa, ta, v, ${_NEXT}, coalesce(e, ${_NEXT}), r, n, ref, doc, a, tok, req, ik, uc, cur
-FROM unnest({", ".join(f"${_NEXT + 2 + index}::{kind}[]" for index, kind in enumerate(
-    ("int", "int", "text", "text", "int", "bigint", "bigint", "bigint", "timestamptz", "text", "text", "text",
-     "text", "text", "text", "text", "text", "numeric", "text")))})
+FROM unnest({
+    ", ".join(
+        f"${_NEXT + 2 + index}::{kind}[]"
+        for index, kind in enumerate(
+            (
+                "int",
+                "int",
+                "text",
+                "text",
+                "int",
+                "bigint",
+                "bigint",
+                "bigint",
+                "timestamptz",
+                "text",
+                "text",
+                "text",
+                "text",
+                "text",
+                "text",
+                "text",
+                "text",
+                "numeric",
+                "text",
+            )
+        )
+    )
+})
   AS m (s, w, f, t, q, fa, ta, v, e, r, n, ref, doc, a, tok, req, ik, uc, cur)
 RETURNING id
 """  # noqa: S608
@@ -91,9 +116,7 @@ def _balance(record: Sequence[Any]) -> Balance:
     return Balance(list(record[6:]), record[2], record[3], record[4], record[5])
 
 
-async def write_book(
-    connection: Any, book: Book, footings: Sequence[Footing], now: datetime.datetime
-) -> list[int]:
+async def write_book(connection: Any, book: Book, footings: Sequence[Footing], now: datetime.datetime) -> list[int]:
     """Write balances, movements and feed rows of a decided book. Returns the movements' ids in entry order.
 
     `footings[i]` belongs to `book.entries[i]`. The database has the last word: a bucket below zero or a
@@ -116,9 +139,7 @@ async def write_book(
     return sorted(record[0] for record in records)
 
 
-def _movement_columns(
-    book: Book, footings: Sequence[Footing], versions: dict[StockKey, int]
-) -> tuple[list[Any], ...]:
+def _movement_columns(book: Book, footings: Sequence[Footing], versions: dict[StockKey, int]) -> tuple[list[Any], ...]:
     rows = [
         (
             *entry.key,

@@ -92,7 +92,7 @@ class ReconnectingRedisBackend(BroadcastBackend):
                     self._put(message["channel"].decode(), message["data"].decode())
         finally:
             with contextlib.suppress(RedisError, OSError):
-                await pubsub.aclose()
+                await pubsub.aclose()  # type: ignore[no-untyped-call]
 
     async def _follow_channels(self, pubsub: Any, subscribed: set[str]) -> set[str]:
         self._changed.clear()

@@ -48,7 +48,8 @@ class Lookup:
 
     async def _read_skus(self, missing: list[str]) -> dict[str, int]:
         records = await self.database.hot.fetch(
-            "SELECT id, code, barcode FROM skus WHERE code = ANY($1::text[]) OR barcode = ANY($1::text[])", missing
+            "SELECT id, code, barcode FROM skus WHERE code = ANY($1::text[]) OR barcode = ANY($1::text[])",
+            missing,
         )
         if len(self._skus) > REMEMBERED_MAX:
             self._skus.clear()
@@ -88,5 +89,7 @@ class Lookup:
 
 def sku_not_found(code: str, path: tuple[str, ...]) -> Refusal:
     return Refusal(
-        RefusalCode.SKU_NOT_FOUND, f"There is no SKU with the code or barcode {code!r}: create it with skuUpsert.", path
+        RefusalCode.SKU_NOT_FOUND,
+        f"There is no SKU with the code or barcode {code!r}: create it with skuUpsert.",
+        path,
     )

@@ -17,7 +17,9 @@ async def read_skus(
     database: Database, search: str | None, codes: Sequence[str] | None, after: int, limit: int
 ) -> Sequence[Any]:
     """SKUs by id; `search` is looked for in code, barcode and title."""
-    pattern = None if search is None else "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    pattern = (
+        None if search is None else "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    )
     rows: Sequence[Any] = await database.hot.fetch(
         _SKUS + " WHERE ($1::text IS NULL OR s.code ILIKE $1 OR s.title ILIKE $1 OR s.barcode ILIKE $1)"
         " AND ($2::text[] IS NULL OR s.code = ANY($2) OR s.barcode = ANY($2)) AND s.id > $3 ORDER BY s.id LIMIT $4",

@@ -69,9 +69,7 @@ async def upsert_skus(connection: Any, lines: Sequence[SkuLine]) -> list[Any]:
 
     check_line_count(len(lines))
     _check_lines(lines)
-    kept = {
-        line.code: {k: v for k, v in (("t", line.title), ("s", line.status)) if v is not None} for line in lines
-    }
+    kept = {line.code: {k: v for k, v in (("t", line.title), ("s", line.status)) if v is not None} for line in lines}
     columns = zip(
         *(
             (l.code, l.title, l.barcode, l.unit_cost, l.currency, l.weight_grams, l.volume_ml, l.status)
@@ -129,10 +127,11 @@ def check_warehouse(values: dict[str, Any]) -> None:
             raise Refusal(RefusalCode.INVALID_INPUT, f"{field} is from -{limit} to {limit} degrees.", (field,))
     zone = values.get("time_zone")
     if zone is not None and zone not in zoneinfo.available_timezones():
-        raise Refusal(
-            RefusalCode.INVALID_INPUT, f"{zone!r} is no IANA time zone such as Europe/Berlin.", ("timeZone",)
-        )
-    for name, field in (("storage_capacity", "storageCapacity"), ("daily_order_capacity", "dailyOrderCapacity")):
+        raise Refusal(RefusalCode.INVALID_INPUT, f"{zone!r} is no IANA time zone such as Europe/Berlin.", ("timeZone",))
+    for name, field in (
+        ("storage_capacity", "storageCapacity"),
+        ("daily_order_capacity", "dailyOrderCapacity"),
+    ):
         if (values.get(name) or 0) < 0:
             raise Refusal(RefusalCode.INVALID_INPUT, f"{field} is zero or more.", (field,))
 
@@ -158,7 +157,9 @@ async def update_warehouse(database: Database, principal: Principal, code: str, 
     check_warehouse(values)
 
     async def work(session: WriteSession) -> Any:
-        found = (await session.sql.execute(select(warehouses).where(warehouses.c.code == code).with_for_update())).first()
+        found = (
+            await session.sql.execute(select(warehouses).where(warehouses.c.code == code).with_for_update())
+        ).first()
         if found is None or not principal.sees_warehouse(found.id):
             raise Refusal(RefusalCode.WAREHOUSE_NOT_FOUND, f"There is no warehouse {code!r}.", ("warehouse",))
         if not values:

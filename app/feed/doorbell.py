@@ -70,5 +70,5 @@ class Doorbell:
 
     async def _hear(self, bell: str) -> None:
         async with self._broadcast.subscribe(PREFIX + bell) as subscriber:
-            async for event in subscriber:
-                self._call(bell, "" if event is None else event.message)
+            while True:
+                self._call(bell, (await subscriber.get()).message)

@@ -30,6 +30,8 @@ RETRY_SECONDS = 0.25
 Deliver = Callable[[list[FeedEvent]], None]
 log = structlog.get_logger()
 
+__all__ = ["FeedEvent", "Hub"]
+
 
 class Hub:
     """Fans the feed out to whoever attached to a topic, in order, each row once."""

@@ -90,7 +90,9 @@ def _check(command: TokenCreate) -> None:
             )
     if command.expires_in_seconds is not None and not 1 <= command.expires_in_seconds <= SECONDS_MAX:
         raise Refusal(
-            RefusalCode.INVALID_INPUT, f"A token lasts from 1 to {SECONDS_MAX} seconds.", ("expiresInSeconds",)
+            RefusalCode.INVALID_INPUT,
+            f"A token lasts from 1 to {SECONDS_MAX} seconds.",
+            ("expiresInSeconds",),
         )
 
 

@@ -26,7 +26,9 @@ WHERE ($1::int[] IS NULL OR o.channel_id = ANY($1))
     AND EXISTS (SELECT FROM allocations a WHERE a.order_id = o.id))
 """
 _ONE = _ORDERS + " AND ($3::uuid IS NULL OR o.id = $3) AND ($4::text IS NULL OR c.code = $4 AND o.external_id = $5)"
-_PAGE = _ORDERS + " AND ($3::text IS NULL OR o.status = $3) AND ($4::uuid IS NULL OR o.id < $4) ORDER BY o.id DESC LIMIT $5"
+_PAGE = (
+    _ORDERS + " AND ($3::text IS NULL OR o.status = $3) AND ($4::uuid IS NULL OR o.id < $4) ORDER BY o.id DESC LIMIT $5"
+)
 
 
 def _limits(principal: Principal) -> tuple[list[int] | None, list[int] | None]:

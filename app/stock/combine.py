@@ -37,7 +37,11 @@ class Combiner(Generic[C, R]):
     """
 
     def __init__(
-        self, run: Callable[[Sequence[C]], Awaitable[Sequence[R | Exception]]], *, batch_max: int, queue_max: int
+        self,
+        run: Callable[[Sequence[C]], Awaitable[Sequence[R | Exception]]],
+        *,
+        batch_max: int,
+        queue_max: int,
     ) -> None:
         self._run = run
         self._batch_max = batch_max
@@ -87,7 +91,7 @@ class Combiner(Generic[C, R]):
     async def _settle(self, batch: list[tuple[C, asyncio.Future[R]]]) -> None:
         try:
             results = await self._run([command for command, _ in batch])
-        except Exception as error:  # noqa: BLE001 - whatever failed the batch belongs to its commands
+        except Exception as error:
             if len(batch) == 1:
                 _resolve(batch[0][1], error)
                 return

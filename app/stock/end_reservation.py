@@ -55,13 +55,19 @@ async def release_reservation(
 
 
 async def extend_reservation(
-    database: Database, principal: Principal, reservation_id: UUID, seconds: int, seconds_max: int,
+    database: Database,
+    principal: Principal,
+    reservation_id: UUID,
+    seconds: int,
+    seconds_max: int,
     call: IdempotentCall | None,
 ) -> Answer:
     """Let it last `seconds` from now. Raises `Refusal` INVALID_INPUT, RESERVATION_NOT_FOUND or RESERVATION_ENDED."""
     if not 1 <= seconds <= seconds_max:
         raise Refusal(
-            RefusalCode.INVALID_INPUT, f"A reservation lasts from 1 to {seconds_max} seconds.", ("expiresInSeconds",)
+            RefusalCode.INVALID_INPUT,
+            f"A reservation lasts from 1 to {seconds_max} seconds.",
+            ("expiresInSeconds",),
         )
 
     async def decide(connection: Any) -> Answer:
@@ -119,9 +125,7 @@ async def _lock_active(connection: Any, principal: Principal, reservation_id: UU
         raise Refusal(RefusalCode.RESERVATION_NOT_FOUND, "There is no such reservation.", ("id",))
     if row[1] != "ACTIVE" or row[3] <= datetime.datetime.now(datetime.UTC):
         ended = "EXPIRED" if row[1] == "ACTIVE" else row[1]
-        raise Refusal(
-            RefusalCode.RESERVATION_ENDED, f"The reservation is {ended.lower()}: make a new one.", ("id",)
-        )
+        raise Refusal(RefusalCode.RESERVATION_ENDED, f"The reservation is {ended.lower()}: make a new one.", ("id",))
     return row, lines
 
 

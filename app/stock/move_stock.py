@@ -16,7 +16,16 @@ from app.stock.run_commands import Decision
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
 from domain.provenance import Provenance, Remarks
-from domain.stock import BUCKETS, QUANTITY_MAX, Balance, Book, Posting, StockKey, check_quantity, check_version
+from domain.stock import (
+    BUCKETS,
+    QUANTITY_MAX,
+    Balance,
+    Book,
+    Posting,
+    StockKey,
+    check_quantity,
+    check_version,
+)
 
 ADJUSTABLE = ("available", "damaged", "quality_control")
 """Buckets a person may set; reserved and committed follow their documents."""
@@ -79,7 +88,9 @@ class MoveStock:
         for index, (sku_id, line) in enumerate(self.lines):
             self._post(book, StockKey(sku_id, self.warehouse_id), line, index)
         moved = {entry.key for entry in book.entries}
-        levels = [level_answer(key, book.balances[key], now if key in moved else None) for key in dict.fromkeys(self.keys())]
+        levels = [
+            level_answer(key, book.balances[key], now if key in moved else None) for key in dict.fromkeys(self.keys())
+        ]
         return Decision({"levels": levels}, lists_movements=True)
 
     def _post(self, book: Book, key: StockKey, line: MoveLine, index: int) -> None:
@@ -137,7 +148,9 @@ async def prepare_movement(
             raise sku_not_found(line.sku, (*path, "sku"))
         if (sku_id, line.bucket) in resolved:
             raise Refusal(
-                RefusalCode.DUPLICATE_LINE, f"SKU {line.sku!r} comes twice: make one line of them.", (*path, "sku")
+                RefusalCode.DUPLICATE_LINE,
+                f"SKU {line.sku!r} comes twice: make one line of them.",
+                (*path, "sku"),
             )
         resolved[sku_id, line.bucket] = line
     pairs = tuple((sku_id, line) for (sku_id, _), line in resolved.items())
@@ -157,7 +170,9 @@ def _check_line(kind: Kind, line: MoveLine, path: tuple[str, ...]) -> None:
         check_quantity(abs(line.quantity), (*path, "delta"))
     elif not 0 <= line.quantity <= QUANTITY_MAX:
         raise Refusal(
-            RefusalCode.INVALID_QUANTITY, f"The quantity must be from 0 to {QUANTITY_MAX}.", (*path, "quantity")
+            RefusalCode.INVALID_QUANTITY,
+            f"The quantity must be from 0 to {QUANTITY_MAX}.",
+            (*path, "quantity"),
         )
     if line.unit_cost is not None and line.unit_cost < 0:
         raise Refusal(RefusalCode.INVALID_INPUT, "A unit cost is zero or more.", (*path, "unitCost"))

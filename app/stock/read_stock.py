@@ -37,7 +37,9 @@ WHERE ($1::text[] IS NULL OR s.code = ANY($1) OR s.barcode = ANY($1))
   AND ($3::int[] IS NULL OR l.warehouse_id = ANY($3))
   AND (NOT $4::bool OR l.available < l.safety_stock)
 """
-_PAGE = f"{LEVELS} {_FILTER} AND (l.sku_id, l.warehouse_id) > ($5::int, $6::int) ORDER BY l.sku_id, l.warehouse_id LIMIT $7"
+_PAGE = f"""
+{LEVELS} {_FILTER} AND (l.sku_id, l.warehouse_id) > ($5::int, $6::int) ORDER BY l.sku_id, l.warehouse_id LIMIT $7
+"""
 _COUNT = f"""
 SELECT count(*) FROM stock_levels l JOIN skus s ON s.id = l.sku_id JOIN warehouses w ON w.id = l.warehouse_id {_FILTER}
 """  # noqa: S608

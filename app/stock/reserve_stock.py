@@ -133,7 +133,9 @@ async def prepare_reservation(
     check_line_count(len(lines))
     if not 1 <= seconds <= seconds_max:
         raise Refusal(
-            RefusalCode.INVALID_INPUT, f"A reservation lasts from 1 to {seconds_max} seconds.", ("expiresInSeconds",)
+            RefusalCode.INVALID_INPUT,
+            f"A reservation lasts from 1 to {seconds_max} seconds.",
+            ("expiresInSeconds",),
         )
     skus = await lookup.find_skus(line.sku for line in lines)
     resolved = [await _resolve(lookup, principal, skus, line, index) for index, line in enumerate(lines)]

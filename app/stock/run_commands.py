@@ -79,7 +79,7 @@ async def _run_once(connection: Any, commands: Sequence[StockCommand]) -> list[A
 async def _decide_and_write(
     connection: Any, fresh: Sequence[tuple[int, StockCommand]]
 ) -> dict[int, Answer | Exception]:
-    book = await lock_rows(connection, (key for _, command in fresh for key in command.keys()))
+    book = await lock_rows(connection, (key for _, command in fresh for key in command.keys()))  # noqa: SIM118
     now = datetime.datetime.now(datetime.UTC)
     results: dict[int, Answer | Exception] = {}
     decisions: list[tuple[Decision, int, int]] = []
@@ -88,7 +88,7 @@ async def _decide_and_write(
         try:
             with book.trial() as mark:
                 decision = command.decide(book, now)
-        except Exception as error:  # noqa: BLE001 - a poisoned command fails alone
+        except Exception as error:
             results[index] = error
             continue
         results[index] = decision.answer

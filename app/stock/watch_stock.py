@@ -47,11 +47,7 @@ async def prepare_watch(
     if warehouses is not None:
         warehouse_ids = frozenset(
             [
-                (
-                    await lookup.find_warehouse(
-                        code, principal, ("filter", "warehouses", str(index)), open_only=False
-                    )
-                ).id
+                (await lookup.find_warehouse(code, principal, ("filter", "warehouses", str(index)), open_only=False)).id
                 for index, code in enumerate(warehouses)
             ]
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from api.scalars import user_error
@@ -12,10 +12,10 @@ from domain.errors import Refusal
 P = TypeVar("P")
 
 
-async def answer(payload: type[P], work: Awaitable[dict[str, Any]]) -> P:
+async def answer(payload: Callable[..., P], work: Awaitable[dict[str, Any]]) -> P:
     """`payload` filled with what `work` made, or with its refusal as `userErrors`."""
     try:
         return payload(**await work, user_errors=[])
     except Refusal as refusal:
-        REFUSALS.labels(payload.__name__.removesuffix("Payload"), refusal.code.value).inc()
+        REFUSALS.labels(getattr(payload, "__name__", "").removesuffix("Payload"), refusal.code.value).inc()
         return payload(user_errors=[user_error(refusal)])

@@ -200,7 +200,9 @@ def _compile_object(kind: Any) -> Coerce:
     names = {name: field.extensions["strawberry-definition"].python_name for name, field in kind.fields.items()}
     coercions = {name: (names[name], compile_input(field.type)) for name, field in kind.fields.items()}
     required = frozenset(
-        name for name, field in kind.fields.items() if isinstance(field.type, GraphQLNonNull) and not _has_default(field)
+        name
+        for name, field in kind.fields.items()
+        if isinstance(field.type, GraphQLNonNull) and not _has_default(field)
     )
     make = definition.origin
 

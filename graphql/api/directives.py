@@ -12,7 +12,7 @@ from strawberry.schema_directive import Location
 from api.errors import ApiError, ErrorCode
 from domain.identity import Role
 
-RoleEnum = strawberry.enum(Role, name="Role", description="What a person or system is employed for.")
+strawberry.enum(Role, name="Role", description="What a person or system is employed for.")
 
 
 @strawberry.schema_directive(
@@ -21,7 +21,7 @@ RoleEnum = strawberry.enum(Role, name="Role", description="What a person or syst
     description="The caller needs one of `roles`, and `scope` if its token is limited to scopes.",
 )
 class Requires:
-    roles: list[RoleEnum]
+    roles: list[Role]
     scope: str | None = None
 
 
@@ -62,7 +62,7 @@ def check_requirement(requirement: Requires, principal: Any, name: str) -> None:
 def _guarded(resolve: Callable[..., Any], requirement: Requires, name: str) -> Callable[..., Any]:
     roles, scope = frozenset(requirement.roles), requirement.scope
 
-    def guarded(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+    def guarded(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         if not info.context.principal.may(roles, scope):
             check_requirement(requirement, info.context.principal, name)
         return resolve(source, info, **arguments)

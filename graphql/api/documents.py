@@ -45,7 +45,7 @@ class Operation:
     def after_variables(self) -> set[str]:
         """Variables that only say where a stream goes on: two streams that differ in them are the same."""
         first = self.node.selection_set.selections[0]
-        arguments = first.arguments if isinstance(first, FieldNode) else ()
+        arguments = (first.arguments or ()) if isinstance(first, FieldNode) else ()
         return {
             argument.value.name.value
             for argument in arguments
@@ -95,7 +95,9 @@ class Documents:
         try:
             return parse(text, no_location=False, max_tokens=self._settings.query_tokens_max)
         except GraphQLError as error:
-            if "more that" in error.message or ("token" in error.message.lower() and "exceeded" in error.message.lower()):
+            if "more that" in error.message or (
+                "token" in error.message.lower() and "exceeded" in error.message.lower()
+            ):
                 raise ApiError(ErrorCode.QUERY_TOO_COMPLEX, error.message) from error
             raise
 

@@ -1,7 +1,7 @@
 """GraphQL errors with a code. Expected refusals are data (`userErrors`); everything unforeseen is masked.
 
-    GraphQLError
-    └── ApiError   carries `extensions.code`
+GraphQLError
+└── ApiError   carries `extensions.code`
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class ApiError(GraphQLError):
 
 def unauthenticated() -> ApiError:
     return ApiError(
-        ErrorCode.UNAUTHENTICATED, "Send a valid token: `Authorization: Bearer <token>`. This one is missing or ended."
+        ErrorCode.UNAUTHENTICATED,
+        "Send a valid token: `Authorization: Bearer <token>`. This one is missing or ended.",
     )
 
 

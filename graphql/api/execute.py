@@ -39,8 +39,10 @@ class NotPlain(Exception):
     """This selection needs graphql-core."""
 
 
-class PlanExecutor(Executor):
+class PlanExecutor(Executor[Any]):
     """graphql-core's executor, short-cut for plain objects."""
+
+    _plans: dict[Any, Plan | None]
 
     def complete_object_value(
         self,
@@ -61,7 +63,7 @@ class PlanExecutor(Executor):
 
     def _plan_of(self, kind: GraphQLObjectType, details: Any) -> Plan | None:
         try:
-            plans: dict[Any, Plan | None] = self._plans  # type: ignore[has-type]
+            plans = self._plans
         except AttributeError:
             plans = self._plans = {}
         key = (kind, id(details))
@@ -76,9 +78,7 @@ class PlanExecutor(Executor):
         """The plan of a root field's value. Raises `NotPlain`."""
         root = self.schema.get_root_type(operation.kind)
         assert root is not None
-        grouped = collect_fields(
-            self.schema, self.fragments, self.variable_values, root, self.operation
-        )
+        grouped = collect_fields(self.schema, self.fragments, self.variable_values, root, self.operation)
         details = next(iter(grouped[0].values()))
         return self._finisher(definition.type, details) or _as_is
 
@@ -154,7 +154,12 @@ def _required(finish: Plan | None) -> Plan:
 
 
 def build_executor(
-    schema: GraphQLSchema, operation: Operation, variables: dict[str, Any], context: Any, *, unchecked: bool = False
+    schema: GraphQLSchema,
+    operation: Operation,
+    variables: dict[str, Any],
+    context: Any,
+    *,
+    unchecked: bool = False,
 ) -> PlanExecutor | list[GraphQLError]:
     """An executor for one operation, or what is wrong with its variables.
 
@@ -166,16 +171,15 @@ def build_executor(
         rest = [node for node in document.definitions if node is not operation.node]
         document = DocumentNode(definitions=(bare, *rest))
     name = operation.node.name.value if operation.node.name else None
-    built = PlanExecutor.build(
+    return PlanExecutor.build(  # type: ignore[return-value]
         schema,
         document,
         None,
         context,
         variables,
         name,
-        is_awaitable=inspect.isawaitable,
+        is_awaitable=inspect.isawaitable,  # type: ignore[arg-type]
     )
-    return built  # type: ignore[return-value]
 
 
 async def execute_operation(

@@ -23,6 +23,8 @@ def decode_id(value: str, kind: str | None = None, path: tuple[str, ...] = ("id"
     found, separator, key = text.partition(":")
     if not separator or not key or (kind is not None and found != kind):
         raise Refusal(
-            RefusalCode.INVALID_INPUT, f"{value!r} is not the id of a {kind or 'node'}: give one that we gave.", path
+            RefusalCode.INVALID_INPUT,
+            f"{value!r} is not the id of a {kind or 'node'}: give one that we gave.",
+            path,
         )
     return found, key

@@ -58,7 +58,9 @@ class _Walk:
                 total += self._field(node, parent, depth + 1)
             elif isinstance(node, FragmentSpreadNode):
                 fragment = self.fragments[node.name.value]
-                total += self.cost(fragment.selection_set, self.schema.get_type(fragment.type_condition.name.value), depth)
+                total += self.cost(
+                    fragment.selection_set, self.schema.get_type(fragment.type_condition.name.value), depth
+                )
             else:
                 condition = getattr(node, "type_condition", None)
                 kind = parent if condition is None else self.schema.get_type(condition.name.value)
@@ -94,7 +96,10 @@ class _Walk:
 
 
 def measure_operation(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: dict[str, Any]
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: dict[str, Any],
 ) -> Measure:
     """Walk a validated operation once."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}

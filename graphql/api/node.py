@@ -47,8 +47,9 @@ async def _find(context: Context, kind: str, key: str) -> Any:
 @strawberry.type
 class NodeQuery:
     @strawberry.field(directives=requires(EVERYONE, "stock:read"))
-    async def node(self, info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         try:
-            return await _find(info.context, *decode_id(id))
+            found: Node | None = await _find(info.context, *decode_id(id))
+            return found
         except (Refusal, ValueError):
             return None

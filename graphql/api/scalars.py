@@ -14,7 +14,7 @@ from api.ids import decode_id
 from domain.errors import Refusal, RefusalCode
 
 CurrencyCode = Annotated[str, "ISO 4217"]
-UserErrorCode = strawberry.enum(RefusalCode, name="UserErrorCode", description="Why a mutation was refused.")
+strawberry.enum(RefusalCode, name="UserErrorCode", description="Why a mutation was refused.")
 T = TypeVar("T")
 
 
@@ -55,7 +55,7 @@ class MoneyInput:
 
 @strawberry.type(description="Why a mutation changed nothing.")
 class UserError:
-    code: UserErrorCode
+    code: RefusalCode
     message: str = strawberry.field(description="A sentence for people.")
     path: list[str] = strawberry.field(description='Where in the input, as in ["lines","3","quantity"].')
 
@@ -73,7 +73,7 @@ class Edge(Generic[T]):
 
 
 def user_error(refusal: Refusal) -> UserError:
-    return UserError(code=refusal.code, message=refusal.message, path=list(refusal.path))  # type: ignore[arg-type]
+    return UserError(code=refusal.code, message=refusal.message, path=list(refusal.path))
 
 
 def to_money(amount: Decimal | None, currency: str | None) -> Money | None:

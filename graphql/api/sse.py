@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 KEEP_ALIVE_SECONDS = 15.0
 
 
-async def stream_events(
-    api: Api, body: Any, context: Context, receive: Any, send: Any, authorization: str
-) -> None:
+async def stream_events(api: Api, body: Any, context: Context, receive: Any, send: Any, authorization: str) -> None:
     """Answer one subscription as `text/event-stream` until the client leaves or its token ends."""
     from api.http import error_body
     from api.subscribe import open_stream

@@ -253,14 +253,24 @@ class Streams:
         self._groups: dict[Hashable, Group] = {}
 
     async def open(
-        self, operation: Operation, executor: PlanExecutor, arguments: dict[str, Any], context: Context, send: Send
+        self,
+        operation: Operation,
+        executor: PlanExecutor,
+        arguments: dict[str, Any],
+        context: Context,
+        send: Send,
     ) -> Member:
         """A member of the group that asks the same, ready to `run`. Raises `Refusal`."""
         field = operation.root_field
         source = self._sources[field]
         watch = await source.prepare(context, arguments)
         variables = {k: v for k, v in executor.variable_values.coerced.items() if k not in operation.after_variables}
-        key = (operation.text, operation.name, watch, orjson.dumps(variables, default=str, option=orjson.OPT_SORT_KEYS))
+        key = (
+            operation.text,
+            operation.name,
+            watch,
+            orjson.dumps(variables, default=str, option=orjson.OPT_SORT_KEYS),
+        )
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(source, watch, executor, field, self._hub)

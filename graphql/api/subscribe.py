@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from api.http import Api
 
 
-async def open_stream(api: Api, operation: Operation, variables: dict[str, Any], context: Context, send: Send) -> Member:
+async def open_stream(
+    api: Api, operation: Operation, variables: dict[str, Any], context: Context, send: Send
+) -> Member:
     """A member of the stream asked for. Raises `GraphQLError` or `Refusal`."""
     assert operation.kind is OperationType.SUBSCRIPTION
     executor = build_executor(core, operation, variables, context)
@@ -30,9 +32,7 @@ async def open_stream(api: Api, operation: Operation, variables: dict[str, Any],
     assert core.subscription_type is not None
     node: Any = operation.node.selection_set.selections[0]
     try:
-        arguments = get_argument_values(
-            core.subscription_type.fields[field], node, executor.variable_values
-        )
+        arguments = get_argument_values(core.subscription_type.fields[field], node, executor.variable_values)
     except GraphQLError as error:
         raise ApiError(ErrorCode.BAD_USER_INPUT, error.message) from error
     return await api.streams.open(operation, executor, arguments, context, send)

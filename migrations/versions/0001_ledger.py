@@ -353,7 +353,26 @@ STATEMENTS = (
     )
     """,
 )
-TABLES = ("channels", "feed", "feed_horizon", "idempotency_keys", "relay_positions", "reservation_lines", "reservations", "skus", "stock_movements", "tokens", "warehouses", "allocations", "channel_warehouses", "inbound_events", "listings", "orders", "stock_levels", "order_lines")
+TABLES = (
+    "channels",
+    "feed",
+    "feed_horizon",
+    "idempotency_keys",
+    "relay_positions",
+    "reservation_lines",
+    "reservations",
+    "skus",
+    "stock_movements",
+    "tokens",
+    "warehouses",
+    "allocations",
+    "channel_warehouses",
+    "inbound_events",
+    "listings",
+    "orders",
+    "stock_levels",
+    "order_lines",
+)
 APPEND_ONLY = ("stock_movements",)
 DELETABLE = ("feed", "idempotency_keys", "listings", "channel_warehouses")
 CREATE_ROLE = """

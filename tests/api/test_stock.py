@@ -31,13 +31,18 @@ async def level_of(client: Client, sku: str = "SKU-0", warehouse: str = "BER") -
 
 async def test_reservation_moves_stock_and_the_second_buyer_is_refused(client: Client) -> None:
     first = await client.mutate(
-        "reservationCreate", "reservation { id status lines { quantity sku { code } } }",
+        "reservationCreate",
+        "reservation { id status lines { quantity sku { code } } }",
         lines=[{"sku": "SKU-0", "quantity": 70, "warehouse": "BER"}],
     )
     assert first["reservation"]["lines"] == [{"quantity": 70, "sku": {"code": "SKU-0"}}]
     second = await client.mutate(
-        "reservationCreate", "reservation { id }",
-        lines=[{"sku": "SKU-1", "quantity": 1, "warehouse": "BER"}, {"sku": "SKU-0", "quantity": 31, "warehouse": "BER"}],
+        "reservationCreate",
+        "reservation { id }",
+        lines=[
+            {"sku": "SKU-1", "quantity": 1, "warehouse": "BER"},
+            {"sku": "SKU-0", "quantity": 31, "warehouse": "BER"},
+        ],
     )
     assert second["reservation"] is None
     assert second["userErrors"][0]["code"] == "INSUFFICIENT_STOCK"
@@ -49,7 +54,11 @@ async def test_reservation_moves_stock_and_the_second_buyer_is_refused(client: C
 async def test_concurrent_reservations_never_oversell(client: Client) -> None:
     answers = await asyncio.gather(
         *(
-            client.mutate("reservationCreate", "reservation { id }", lines=[{"sku": "SKU-2", "quantity": 1, "warehouse": "NYC"}])
+            client.mutate(
+                "reservationCreate",
+                "reservation { id }",
+                lines=[{"sku": "SKU-2", "quantity": 1, "warehouse": "NYC"}],
+            )
             for _ in range(150)
         )
     )
@@ -78,7 +87,13 @@ async def test_the_same_key_has_one_effect_and_another_input_is_refused(client: 
 async def test_a_stale_version_changes_nothing(client: Client) -> None:
     version = (await level_of(client))["version"]
     lines = [{"sku": "SKU-0", "delta": -1, "expectedVersion": version}]
-    done = await client.mutate("stockAdjust", "levels { version available } movements { balanceAfter reason }", warehouse="BER", reason="LOST", lines=lines)
+    done = await client.mutate(
+        "stockAdjust",
+        "levels { version available } movements { balanceAfter reason }",
+        warehouse="BER",
+        reason="LOST",
+        lines=lines,
+    )
     assert done["levels"] == [{"version": version + 1, "available": 99}]
     assert done["movements"] == [{"balanceAfter": 99, "reason": "LOST"}]
     again = await client.mutate("stockAdjust", "levels { version }", warehouse="BER", reason="LOST", lines=lines)
@@ -87,7 +102,11 @@ async def test_a_stale_version_changes_nothing(client: Client) -> None:
 
 
 async def test_a_released_reservation_gives_back_and_ends(client: Client) -> None:
-    made = await client.mutate("reservationCreate", "reservation { id }", lines=[{"sku": "400000", "quantity": 9, "warehouse": "BER"}])
+    made = await client.mutate(
+        "reservationCreate",
+        "reservation { id }",
+        lines=[{"sku": "400000", "quantity": 9, "warehouse": "BER"}],
+    )
     released = await client.mutate("reservationRelease", "reservation { status }", id=made["reservation"]["id"])
     assert released["reservation"]["status"] == "RELEASED"
     assert (await level_of(client))["available"] == 100
@@ -96,9 +115,19 @@ async def test_a_released_reservation_gives_back_and_ends(client: Client) -> Non
 
 
 async def test_set_adjusts_to_the_number_and_refuses_documents_buckets(client: Client) -> None:
-    done = await client.mutate("stockSet", "levels { damaged onHand }", warehouse="BER", lines=[{"sku": "SKU-0", "quantity": 7, "bucket": "DAMAGED"}])
+    done = await client.mutate(
+        "stockSet",
+        "levels { damaged onHand }",
+        warehouse="BER",
+        lines=[{"sku": "SKU-0", "quantity": 7, "bucket": "DAMAGED"}],
+    )
     assert done["levels"] == [{"damaged": 7, "onHand": 107}]
-    wrong = await client.mutate("stockSet", "levels { damaged }", warehouse="BER", lines=[{"sku": "SKU-0", "quantity": 7, "bucket": "COMMITTED"}])
+    wrong = await client.mutate(
+        "stockSet",
+        "levels { damaged }",
+        warehouse="BER",
+        lines=[{"sku": "SKU-0", "quantity": 7, "bucket": "COMMITTED"}],
+    )
     assert wrong["userErrors"][0]["code"] == "INVALID_INPUT"
 
 
@@ -107,10 +136,16 @@ async def test_a_token_limited_to_a_warehouse_sees_no_other(client: Client, sett
     partner = Client(client.http, made["secret"])
     nodes = (await partner.data(LEVEL, s=None, w=None))["stockLevels"]["nodes"]
     assert {node["warehouse"]["code"] for node in nodes} == {"BER"}
-    hidden = await partner.mutate("stockReceive", "levels { version }", warehouse="NYC", lines=[{"sku": "SKU-0", "quantity": 1}])
-    unknown = await partner.mutate("stockReceive", "levels { version }", warehouse="XXX", lines=[{"sku": "SKU-0", "quantity": 1}])
-    assert [hidden["userErrors"][0][k] for k in ("code", "path")] == [unknown["userErrors"][0][k] for k in ("code", "path")]
-    refused = await partner.send("mutation { warehouseCreate(input: {code: \"A\", name: \"A\"}) { warehouse { id } } }")
+    hidden = await partner.mutate(
+        "stockReceive", "levels { version }", warehouse="NYC", lines=[{"sku": "SKU-0", "quantity": 1}]
+    )
+    unknown = await partner.mutate(
+        "stockReceive", "levels { version }", warehouse="XXX", lines=[{"sku": "SKU-0", "quantity": 1}]
+    )
+    assert [hidden["userErrors"][0][k] for k in ("code", "path")] == [
+        unknown["userErrors"][0][k] for k in ("code", "path")
+    ]
+    refused = await partner.send('mutation { warehouseCreate(input: {code: "A", name: "A"}) { warehouse { id } } }')
     assert refused["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 
 
@@ -118,7 +153,10 @@ async def test_what_may_not_be_asked(client: Client) -> None:
     for query, code in (
         ("{ nothing }", "BAD_USER_INPUT"),
         ("{ " + " ".join(f"a{n}: __typename" for n in range(40)) + " }", "QUERY_TOO_COMPLEX"),
-        ("{ skus(first: 250) { nodes { stock { sku { stock { sku { stock { sku { code } } } } } } } } }", None),
+        (
+            "{ skus(first: 250) { nodes { stock { sku { stock { sku { stock { sku { code } } } } } } } } }",
+            None,
+        ),
         ("{ stockLevels(first: 251) { nodes { version } } }", "BAD_USER_INPUT"),
     ):
         answer = await client.send(query)
@@ -131,7 +169,16 @@ async def test_what_may_not_be_asked(client: Client) -> None:
 
 
 async def test_explanation_adds_up(client: Client) -> None:
-    await client.mutate("reservationCreate", "reservation { id }", lines=[{"sku": "SKU-0", "quantity": 9, "warehouse": "BER"}], reference="cart")
-    found = (await client.data('{ stockExplain(sku: "SKU-0", warehouse: "BER") { terms { bucket quantity documents { quantity } } } }'))["stockExplain"]["terms"]
+    await client.mutate(
+        "reservationCreate",
+        "reservation { id }",
+        lines=[{"sku": "SKU-0", "quantity": 9, "warehouse": "BER"}],
+        reference="cart",
+    )
+    found = (
+        await client.data(
+            '{ stockExplain(sku: "SKU-0", warehouse: "BER") { terms { bucket quantity documents { quantity } } } }'
+        )
+    )["stockExplain"]["terms"]
     assert {t["bucket"]: t["quantity"] for t in found} == {"AVAILABLE": 91, "RESERVED": 9}
     assert all(sum(d["quantity"] for d in t["documents"]) == t["quantity"] for t in found)

@@ -48,6 +48,7 @@ def _reserve(sku: str) -> dict[str, Any]:
 
 async def run(url: str, token: str, pids: list[int], *, requests: int, skus: int) -> dict[str, Outcome]:
     """Measure side by side in one run."""
+
     async def load(body_of: Any, count: int = requests) -> Outcome:
         return await run_load(url, token, pids, clients=CLIENTS, requests=count, body_of=body_of)
 

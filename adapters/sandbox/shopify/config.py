@@ -9,9 +9,7 @@ from typing import Any
 
 API_VERSION = "2026-07"
 
-ALL_SCOPES = frozenset(
-    {"read_inventory", "write_inventory", "read_locations", "read_orders", "read_products"}
-)
+ALL_SCOPES = frozenset({"read_inventory", "write_inventory", "read_locations", "read_orders", "read_products"})
 
 # The vendor retries 8 times over about 4 hours, further and further apart, then drops the subscription.
 WEBHOOK_RETRY_SECONDS = (10.0, 30.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0)

@@ -89,15 +89,11 @@ class Meter:
         named = get_named_type(definition.type)
         assert isinstance(named, GraphQLObjectType | GraphQLInterfaceType)
         if named.name.endswith("Connection"):
-            return CONNECTION_POINTS + self._price_selections(
-                named, node.selection_set, own, self._page_size(node)
-            )
+            return CONNECTION_POINTS + self._price_selections(named, node.selection_set, own, self._page_size(node))
         each = self._object_points(named)
         if isinstance(own, list):
             return sum(
-                each + self._price_selections(named, node.selection_set, entry, 1)
-                for entry in own
-                if entry is not None
+                each + self._price_selections(named, node.selection_set, entry, 1) for entry in own if entry is not None
             )
         times = self._times(parent, node, count) if own is UNKNOWN else 1
         return times * (each + self._price_selections(named, node.selection_set, own, 1))

@@ -62,9 +62,7 @@ def load_state(state: State, postman: Postman, path: Path) -> bool:
         _lay_over(state, saved)
         postman.load(saved["deliveries"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} is not a saved sandbox store ({error}); move it away to start anew"
-        ) from error
+        raise ValueError(f"{path} is not a saved sandbox store ({error}); move it away to start anew") from error
     return True
 
 

@@ -269,9 +269,7 @@ LOCATION_RESOLVERS: dict[str, Any] = {
     "name": lambda location, info: location.config.name,
     "address": lambda location, info: location.config,
     "fulfillsOnlineOrders": lambda location, info: True,
-    "hasActiveInventory": lambda location, info: any(
-        key[0] == location.index for key in state_of(info).levels
-    ),
+    "hasActiveInventory": lambda location, info: any(key[0] == location.index for key in state_of(info).levels),
     "inventoryLevel": _level_of_location,
     "inventoryLevels": list_levels,
     "isActive": lambda location, info: True,

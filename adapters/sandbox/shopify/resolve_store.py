@@ -93,8 +93,7 @@ def _list_subscriptions(source: Any, info: Info, **args: Any) -> dict[str, Any]:
     known = [
         subscription
         for subscription in state_of(info).subscriptions.values()
-        if (topics is None or TOPIC_NAMES[subscription.topic] in topics)
-        and (uri is None or subscription.uri == uri)
+        if (topics is None or TOPIC_NAMES[subscription.topic] in topics) and (uri is None or subscription.uri == uri)
     ]
     return build_connection(known, lambda subscription: [subscription.index], args)
 

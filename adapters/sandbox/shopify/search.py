@@ -34,9 +34,7 @@ def compile_search(query: str | None, getters: Mapping[str, Getter]) -> Predicat
 
 
 def _compile_terms(part: str, getters: Mapping[str, Getter]) -> list[Predicate]:
-    return [
-        _compile_term(match, getters) for match in _TERM.finditer(part) if match.group(0).upper() != "AND"
-    ]
+    return [_compile_term(match, getters) for match in _TERM.finditer(part) if match.group(0).upper() != "AND"]
 
 
 def _compile_term(match: re.Match[str], getters: Mapping[str, Getter]) -> Predicate:

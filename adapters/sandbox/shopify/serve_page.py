@@ -37,9 +37,7 @@ def render_page(state: State, *, query: str = "", page: int = 1, note: str = "",
     found = _find_products(state, query)
     pages = max(1, -(-len(found) // PAGE_PRODUCTS))
     page = min(max(1, page), pages)
-    rows = "".join(
-        _render_row(state, product) for product in found[(page - 1) * PAGE_PRODUCTS : page * PAGE_PRODUCTS]
-    )
+    rows = "".join(_render_row(state, product) for product in found[(page - 1) * PAGE_PRODUCTS : page * PAGE_PRODUCTS])
     name = escape(state.config.name)
     tone = "note bad" if bad else "note"
     return f"""<!doctype html>

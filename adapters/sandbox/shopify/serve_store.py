@@ -53,9 +53,7 @@ class StoreDoors:
         try:
             order = place_order(self.state, read_cart(_read_form(body) if is_form else _read_json(body)))
         except OrderError as error:
-            return (
-                _go_back(str(error), bad=True) if is_form else _refuse(error.status, error.code, str(error))
-            )
+            return _go_back(str(error), bad=True) if is_form else _refuse(error.status, error.code, str(error))
         if is_form:
             return _go_back(f"Thank you: order {order.name} is placed.")
         return JsonResponse(_render_receipt(order), 201)
@@ -70,9 +68,7 @@ class StoreDoors:
         state = self.state
         return JsonResponse(
             {
-                "quantities": {
-                    product.sku: shown_quantity(state, i) for i, product in state.products.items()
-                },
+                "quantities": {product.sku: shown_quantity(state, i) for i, product in state.products.items()},
                 "orders": [_render_receipt(o) for o in state.orders.values() if o.created_at >= oldest],
                 "order_count": state.counters.get("Order", 0),
                 "acknowledgements": [
@@ -149,9 +145,7 @@ def _require_object(entry: Any) -> bool:
 
 def _are_changes(state: State, changes: Any) -> bool:
     return isinstance(changes, list) and all(
-        isinstance(change, dict)
-        and change.get("sku") in state.item_by_sku
-        and isinstance(change.get("delta"), int)
+        isinstance(change, dict) and change.get("sku") in state.item_by_sku and isinstance(change.get("delta"), int)
         for change in changes
     )
 

@@ -95,9 +95,7 @@ def _require_compare(quantities: list[dict[str, Any]]) -> None:
         )
 
 
-def _answer_again(
-    context: Context, known: Attempt, fingerprint: str, wanted: dict[str, Any]
-) -> dict[str, Any]:
+def _answer_again(context: Context, known: Attempt, fingerprint: str, wanted: dict[str, Any]) -> dict[str, Any]:
     if known.fingerprint != fingerprint:
         return _payload(None, [refuse(
             "IDEMPOTENCY_KEY_PARAMETER_MISMATCH",
@@ -194,9 +192,7 @@ def check_quantities(state: State, wanted: dict[str, Any]) -> tuple[list[Write],
 def _check_header(wanted: dict[str, Any]) -> list[dict[str, Any]]:
     errors = []
     if wanted["name"] not in NAMES:
-        errors.append(
-            refuse("INVALID_NAME", "The quantity name must be either 'available' or 'on_hand'.", "name")
-        )
+        errors.append(refuse("INVALID_NAME", "The quantity name must be either 'available' or 'on_hand'.", "name"))
     if wanted["reason"] not in REASONS:
         errors.append(refuse("INVALID_REASON", "The specified reason is invalid.", "reason"))
     reference = wanted.get("referenceDocumentUri")
@@ -218,9 +214,7 @@ def _find_level(state: State, quantity: dict[str, Any]) -> Level | None:
 def _check_quantity(state: State, name: str, quantity: dict[str, Any], place: str) -> Write | dict[str, Any]:
     at = ("quantities", place)
     if read_gid("InventoryItem", quantity["inventoryItemId"]) not in state.products:
-        return refuse(
-            "INVALID_INVENTORY_ITEM", "The inventory item couldn't be found.", *at, "inventoryItemId"
-        )
+        return refuse("INVALID_INVENTORY_ITEM", "The inventory item couldn't be found.", *at, "inventoryItemId")
     if read_gid("Location", quantity["locationId"]) not in state.locations:
         return refuse("INVALID_LOCATION", "The location couldn't be found.", *at, "locationId")
     level = _find_level(state, quantity)
@@ -235,9 +229,7 @@ def _check_quantity(state: State, name: str, quantity: dict[str, Any], place: st
     return _compare(name, quantity, level, at)
 
 
-def _compare(
-    name: str, quantity: dict[str, Any], level: Level, at: tuple[str, ...]
-) -> Write | dict[str, Any]:
+def _compare(name: str, quantity: dict[str, Any], level: Level, at: tuple[str, ...]) -> Write | dict[str, Any]:
     held_back = level.committed if name == "on_hand" else 0
     seen = quantity["changeFromQuantity"]
     if seen is not None and seen != level.available + held_back:

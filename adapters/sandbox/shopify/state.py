@@ -212,9 +212,7 @@ def subscribe(state: State, topic: str, uri: str) -> Subscription | None:
 def shown_quantity(state: State, item: int) -> int:
     """What the store's page shows and the store sells from: available over all its locations."""
     return sum(
-        level.available
-        for location in state.locations
-        if (level := state.levels.get((location, item))) is not None
+        level.available for location in state.locations if (level := state.levels.get((location, item))) is not None
     )
 
 

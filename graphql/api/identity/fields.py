@@ -10,7 +10,7 @@ import strawberry
 
 from api.answer import answer
 from api.context import Context, Info
-from api.directives import EVERYONE, RoleEnum, requires
+from api.directives import EVERYONE, requires
 from api.ids import decode_id
 from api.scalars import UserError
 from api.stock.types import Node
@@ -24,7 +24,7 @@ KEEPERS = [Role.ADMIN, Role.ENGINEER]
 @strawberry.type(description="An access token, without its secret.")
 class Token(Node):
     name: str
-    roles: list[RoleEnum]
+    roles: list[Role]
     scopes: list[str] | None
     created_at: datetime.datetime
     expires_at: datetime.datetime | None
@@ -34,7 +34,7 @@ class Token(Node):
 @strawberry.type(description="Whose token this request carries.")
 class Me:
     name: str
-    roles: list[RoleEnum]
+    roles: list[Role]
     scopes: list[str] | None = strawberry.field(description="Null: all.")
     warehouses: list[str] | None = strawberry.field(description="Codes of those you may see; null: all.")
 
@@ -42,7 +42,7 @@ class Me:
 @strawberry.input
 class TokenCreateInput:
     name: str
-    roles: list[RoleEnum]
+    roles: list[Role]
     scopes: list[str] | None = None
     warehouses: list[str] | None = None
     expires_in_seconds: int | None = None
@@ -132,13 +132,13 @@ class IdentityQuery:
 @strawberry.type
 class IdentityMutation:
     @strawberry.mutation(directives=requires(KEEPERS, "tokens:write"))
-    async def token_create(self, info: Info, input: TokenCreateInput) -> TokenCreatePayload:  # noqa: A002
+    async def token_create(self, info: Info, input: TokenCreateInput) -> TokenCreatePayload:
         return await answer(TokenCreatePayload, _create(info.context, input))
 
     @strawberry.mutation(directives=requires(KEEPERS, "tokens:write"), description="A new secret; the old one ends.")
-    async def token_rotate(self, info: Info, input: TokenInput) -> TokenRotatePayload:  # noqa: A002
+    async def token_rotate(self, info: Info, input: TokenInput) -> TokenRotatePayload:
         return await answer(TokenRotatePayload, _rotate(info.context, input))
 
     @strawberry.mutation(directives=requires(KEEPERS, "tokens:write"))
-    async def token_revoke(self, info: Info, input: TokenInput) -> TokenRevokePayload:  # noqa: A002
+    async def token_revoke(self, info: Info, input: TokenInput) -> TokenRevokePayload:
         return await answer(TokenRevokePayload, _revoke(info.context, input))

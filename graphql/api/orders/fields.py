@@ -79,7 +79,11 @@ def _order(row: Any) -> Order:
 class OrderQuery:
     @strawberry.field(directives=READ, description="By id, or by channel code and the channel's own id.")
     async def order(
-        self, info: Info, id: strawberry.ID | None = None, channel: str | None = None, external_id: str | None = None  # noqa: A002
+        self,
+        info: Info,
+        id: strawberry.ID | None = None,
+        channel: str | None = None,
+        external_id: str | None = None,
     ) -> Order | None:
         key = None if id is None else decode_id(id, "Order")[1]
         row = await read_order(info.context.state.database, info.context.principal, key, channel, external_id)
@@ -92,10 +96,10 @@ class OrderQuery:
         size = page_size(first)
         wanted = None if status is None else status.value
         context = info.context
-        rows = await read_orders(
-            context.state.database, context.principal, wanted, page_key(after, "Order"), size + 1
-        )
+        rows = await read_orders(context.state.database, context.principal, wanted, page_key(after, "Order"), size + 1)
         nodes = [_order(row) for row in rows[:size]]
         edges = [Edge(cursor=encode_id("OrderCursor", node.key), node=node) for node in nodes]
         end = edges[-1].cursor if edges else None
-        return OrderConnection(edges=edges, nodes=nodes, page_info=PageInfo(has_next_page=len(rows) > size, end_cursor=end))
+        return OrderConnection(
+            edges=edges, nodes=nodes, page_info=PageInfo(has_next_page=len(rows) > size, end_cursor=end)
+        )

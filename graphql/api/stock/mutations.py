@@ -370,19 +370,19 @@ async def _upsert_skus(context: Context, command: SkuUpsertInput) -> dict[str, A
 @strawberry.type
 class StockMutation:
     @strawberry.mutation(directives=requires([Role.ADMIN, Role.OPERATIONS], "stock:write"))
-    async def warehouse_create(self, info: Info, input: WarehouseCreateInput) -> WarehouseCreatePayload:  # noqa: A002
+    async def warehouse_create(self, info: Info, input: WarehouseCreateInput) -> WarehouseCreatePayload:
         return await answer(WarehouseCreatePayload, _create_warehouse(info.context, input))
 
     @strawberry.mutation(directives=requires([Role.ADMIN, Role.OPERATIONS], "stock:write"))
-    async def warehouse_update(self, info: Info, input: WarehouseUpdateInput) -> WarehouseUpdatePayload:  # noqa: A002
+    async def warehouse_update(self, info: Info, input: WarehouseUpdateInput) -> WarehouseUpdatePayload:
         return await answer(WarehouseUpdatePayload, _update_warehouse(info.context, input))
 
     @strawberry.mutation(directives=requires([Role.ADMIN, Role.OPERATIONS, Role.ECOMMERCE], "stock:write"))
-    async def sku_upsert(self, info: Info, input: SkuUpsertInput) -> SkuUpsertPayload:  # noqa: A002
+    async def sku_upsert(self, info: Info, input: SkuUpsertInput) -> SkuUpsertPayload:
         return await answer(SkuUpsertPayload, _upsert_skus(info.context, input))
 
     @strawberry.mutation(directives=requires([*WRITERS, Role.PARTNER], "stock:write"))
-    async def stock_receive(self, info: Info, input: StockReceiveInput) -> StockReceivePayload:  # noqa: A002
+    async def stock_receive(self, info: Info, input: StockReceiveInput) -> StockReceivePayload:
         lines = [
             MoveLine(
                 line.sku,
@@ -397,23 +397,23 @@ class StockMutation:
         return await answer(StockReceivePayload, _move(info.context, "receive", input, lines))
 
     @strawberry.mutation(directives=requires(WRITERS, "stock:write"), description="Change by a delta, with a reason.")
-    async def stock_adjust(self, info: Info, input: StockAdjustInput) -> StockAdjustPayload:  # noqa: A002
+    async def stock_adjust(self, info: Info, input: StockAdjustInput) -> StockAdjustPayload:
         lines = [MoveLine(line.sku, line.delta, line.bucket.value, line.expected_version) for line in input.lines]
         return await answer(StockAdjustPayload, _move(info.context, "adjust", input, lines))
 
     @strawberry.mutation(directives=requires(WRITERS, "stock:write"), description="Set a bucket to a quantity.")
-    async def stock_set(self, info: Info, input: StockSetInput) -> StockSetPayload:  # noqa: A002
+    async def stock_set(self, info: Info, input: StockSetInput) -> StockSetPayload:
         lines = [MoveLine(line.sku, line.quantity, line.bucket.value, line.expected_version) for line in input.lines]
         return await answer(StockSetPayload, _move(info.context, "set", input, lines))
 
     @strawberry.mutation(directives=requires(SELLERS, "stock:write"), description="Hold stock for a time.")
-    async def reservation_create(self, info: Info, input: ReservationCreateInput) -> ReservationCreatePayload:  # noqa: A002
+    async def reservation_create(self, info: Info, input: ReservationCreateInput) -> ReservationCreatePayload:
         return await answer(ReservationCreatePayload, _reserve(info.context, input))
 
     @strawberry.mutation(directives=requires(SELLERS, "stock:write"), description="Let it last so long from now.")
-    async def reservation_extend(self, info: Info, input: ReservationExtendInput) -> ReservationExtendPayload:  # noqa: A002
+    async def reservation_extend(self, info: Info, input: ReservationExtendInput) -> ReservationExtendPayload:
         return await answer(ReservationExtendPayload, _extend(info.context, input))
 
     @strawberry.mutation(directives=requires(SELLERS, "stock:write"), description="Give the units back.")
-    async def reservation_release(self, info: Info, input: ReservationReleaseInput) -> ReservationReleasePayload:  # noqa: A002
+    async def reservation_release(self, info: Info, input: ReservationReleaseInput) -> ReservationReleasePayload:
         return await answer(ReservationReleasePayload, _release(info.context, input))

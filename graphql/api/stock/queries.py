@@ -73,14 +73,16 @@ class StockQuery:
 
     @strawberry.field(directives=READ)
     async def skus(
-        self, info: Info, filter: SkuFilter | None = None, first: int = 50, after: str | None = None  # noqa: A002
+        self,
+        info: Info,
+        filter: SkuFilter | None = None,
+        first: int = 50,
+        after: str | None = None,
     ) -> SkuConnection:
         size = page_size(first)
         start = page_key(after, "Sku")
         chosen = filter or SkuFilter()
-        rows = await read_skus(
-            info.context.state.database, chosen.search, chosen.codes, int(start or 0), size + 1
-        )
+        rows = await read_skus(info.context.state.database, chosen.search, chosen.codes, int(start or 0), size + 1)
         nodes = [sku_from_row(row) for row in rows[:size]]
         edges = [Edge(cursor=encode_id("SkuCursor", node.key), node=node) for node in nodes]
         return SkuConnection(edges=edges, nodes=nodes, page_info=_page(edges, len(rows) > size))
@@ -97,11 +99,17 @@ class StockQuery:
 
     @strawberry.field(directives=READ)
     async def stock_levels(
-        self, info: Info, filter: StockLevelFilter | None = None, first: int = 50, after: str | None = None  # noqa: A002
+        self,
+        info: Info,
+        filter: StockLevelFilter | None = None,
+        first: int = 50,
+        after: str | None = None,
     ) -> StockLevelConnection:
         size = page_size(first)
         database, principal = info.context.state.database, info.context.principal
-        chosen = LevelFilter() if filter is None else LevelFilter(filter.skus, filter.warehouses, filter.below_safety_stock)
+        chosen = (
+            LevelFilter() if filter is None else LevelFilter(filter.skus, filter.warehouses, filter.below_safety_stock)
+        )
         start = page_key(after, "StockLevel")
         sku_id, _, warehouse_id = (start or "0.0").partition(".")
         rows = await read_levels(database, principal, chosen, (int(sku_id), int(warehouse_id or 0)), size + 1)
@@ -116,7 +124,11 @@ class StockQuery:
 
     @strawberry.field(directives=READ, description="In the order they were posted.")
     async def stock_movements(
-        self, info: Info, filter: StockMovementFilter | None = None, first: int = 50, after: str | None = None  # noqa: A002
+        self,
+        info: Info,
+        filter: StockMovementFilter | None = None,
+        first: int = 50,
+        after: str | None = None,
     ) -> StockMovementConnection:
         size = page_size(first)
         f = filter or StockMovementFilter()
