@@ -10,6 +10,7 @@ from adapters.postgres.tables import BUCKETS, OUTSIDE
 ACCOUNTS = (*BUCKETS, *OUTSIDE)
 PROBLEMS_MAX = 100
 
+_VALUES = ", ".join(f"('{name}', l.{name}::bigint)" for name in ACCOUNTS)
 _REPLAY = f"""
 WITH sides AS (
   SELECT sku_id, warehouse_id, from_bucket AS bucket, -sum(quantity) AS change FROM stock_movements GROUP BY 1, 2, 3
@@ -19,7 +20,7 @@ WITH sides AS (
   SELECT sku_id, warehouse_id, bucket, sum(change) AS balance FROM sides GROUP BY 1, 2, 3
 ), kept AS (
   SELECT l.sku_id, l.warehouse_id, v.bucket, v.balance
-  FROM stock_levels l, LATERAL (VALUES {", ".join(f"('{name}', l.{name}::bigint)" for name in ACCOUNTS)}) AS v (bucket, balance)
+  FROM stock_levels l, LATERAL (VALUES {_VALUES}) AS v (bucket, balance)
 )
 SELECT coalesce(k.sku_id, r.sku_id), coalesce(k.warehouse_id, r.warehouse_id), coalesce(k.bucket, r.bucket),
        coalesce(k.balance, 0), coalesce(r.balance, 0)
