@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from app.embedded import write_private
 from app.identity.tokens import TokenCreate, create_token, find_principal
 from app.settings import Settings
 from app.state import State, open_state
@@ -23,6 +23,4 @@ async def ensure_admin_token(settings: Settings, path: Path) -> None:
 async def _write(state: State, path: Path) -> None:
     command = TokenCreate("admin", [Role.ADMIN])
     made = await transact(state.database, lambda session: create_token(session, command, "onhand up"))
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(made.secret + "\n")
+    write_private(path, made.secret + "\n")

@@ -38,7 +38,7 @@ from app.spawn import spawn
 START_ATTEMPTS_MAX = 8
 RETRY_SECONDS = 0.5
 
-__all__ = ["EmbeddedError", "Servers", "free_port", "start_servers"]
+__all__ = ["EmbeddedError", "Servers", "free_port", "start_servers", "write_private"]
 
 
 @dataclass(slots=True)
@@ -110,6 +110,7 @@ class Servers:
             )
             if prepare_server(self._url(SUPERUSER, "postgres"), self.passwords, self.postgres):
                 return
+            _stop(self.postgres, signal.SIGQUIT)
             time.sleep(RETRY_SECONDS)
         raise EmbeddedError(f"PostgreSQL did not start: {log} says why.")
 
@@ -185,12 +186,17 @@ def read_secrets(path: Path) -> dict[str, str]:
         found: dict[str, str] = json.loads(path.read_text())
         return found
     made = {name: secrets.token_urlsafe(24) for name in (SUPERUSER, OWNER, LOGIN, "valkey")}
-    unfinished = path.with_suffix(".new")
+    write_private(path, json.dumps(made))
+    return made
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file of mode 0600, whole or not at all."""
+    unfinished = path.with_name(path.name + ".new")
     unfinished.unlink(missing_ok=True)
     unfinished.touch(mode=0o600)
-    unfinished.write_text(json.dumps(made))
-    unfinished.rename(path)
-    return made
+    unfinished.write_text(text)
+    unfinished.replace(path)
 
 
 def _lock_folder(data_dir: Path) -> IO[str]:

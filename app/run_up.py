@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from pathlib import Path
 
 from rich.console import Console
 
 from app.admin_token import ensure_admin_token
 from app.settings import load_settings
-from app.supervisor import Instance, ready_line, run_until_stopped
+from app.supervisor import Instance, interrupt_once, ready_line
+
+WATCH_SECONDS = 0.1
 
 
 def run_up(data_dir: Path, port: int | None, api_processes: int, *, empty: bool, as_json: bool, notes: Console) -> None:
@@ -24,6 +27,7 @@ def run_up(data_dir: Path, port: int | None, api_processes: int, *, empty: bool,
         if status is not None:
             status.update(step)
 
+    interrupt_once()
     instance = Instance(data_dir, tell, port, api_processes)
     try:
         if status is not None:
@@ -40,7 +44,10 @@ def run_up(data_dir: Path, port: int | None, api_processes: int, *, empty: bool,
             sys.stdout.flush()
         else:
             _say_where(instance, token_file, notes)
-        run_until_stopped(instance)
+        while True:
+            instance.watch()
+            time.sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:
         tell("Stopping")
     finally:
         if status is not None:

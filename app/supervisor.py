@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -18,15 +19,19 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from app import exec_tethered
-from app.embedded import EmbeddedError, Servers, free_port, start_servers
+from app.embedded import EmbeddedError, Servers, start_servers, write_private
+from app.settings import Settings, load_settings
+from app.spawn import spawn
 from migrations.run import upgrade
 
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 15.0
 RESTART_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 STEADY_SECONDS = 30.0
+BACKLOG = 2_048
 Tell = Callable[[str], None]
+OWNER_URL = "ONHAND_MIGRATION_DATABASE_URL"
+"""Needed for migrations only: API and worker never see it."""
 
 
 @dataclass(slots=True)
@@ -42,27 +47,12 @@ class Child:
     failures: int = 0
 
     def start(self, log_dir: Path) -> None:
-        tethered = [
-            sys.executable,
-            "-I",
-            "-S",
-            exec_tethered.__file__,
-            "--parent",
-            str(os.getpid()),
-            "--signal",
-            "SIGTERM",
-            "--",
-        ]
-        with (log_dir / f"{self.name}.log").open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603
-                [*tethered, *self.command],
-                env=self.environment,
-                pass_fds=self.inherits,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self.process = spawn(
+            self.command,
+            log=log_dir / f"{self.name}.log",
+            environment=self.environment,
+            pass_fds=self.inherits,
+        )
         self.started_at = time.monotonic()
 
     def due(self) -> bool:
@@ -87,28 +77,37 @@ class Instance:
     children: list[Child] = field(default_factory=list)
     listener: socket.socket | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    servers_due: float = 0.0
 
     @property
     def url(self) -> str:
         assert self.listener is not None
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        host, port = self.listener.getsockname()[:2]
+        reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+        return f"http://{reached}:{port}"
 
     @property
     def api_pids(self) -> list[int]:
         return [c.process.pid for c in self.children if c.name.startswith("api") and c.process is not None]
 
     def start(self) -> None:
-        """Servers, migrations, API processes and the worker; returns when `/readyz` says so."""
-        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._start_servers()
+        """Servers, migrations, API processes and the worker; returns when `/readyz` says so.
+
+        Raises `SettingError` before anything starts, and `EmbeddedError` for what does not start.
+        """
+        given = {name: os.environ.get(f"ONHAND_{name.upper()}") for name in ("database_url", "redis_url")}
+        settings = load_settings(
+            database_url=given["database_url"] or "postgresql://", redis_url=given["redis_url"] or "redis://"
+        )
+        self._start_servers(**given)
         self.tell("Migrating the database")
-        upgrade(self.environment["ONHAND_MIGRATION_DATABASE_URL"])
-        self._listen()
-        assert self.listener is not None
+        upgrade(self.environment[OWNER_URL])
+        self.listener = _listen(settings, self.port, self.tell)
+        environment = {name: value for name, value in self.environment.items() if name != OWNER_URL}
         for number in range(1, self.api_processes + 1):
             command = [sys.executable, "-m", "app.serve", "--fd", str(self.listener.fileno())]
-            self.add(Child(f"api-{number}", command, self.environment, (self.listener.fileno(),)))
-        self.add(Child("worker", [sys.executable, "-m", "app.worker"], self.environment))
+            self.add(Child(f"api-{number}", command, environment, (self.listener.fileno(),)))
+        self.add(Child("worker", [sys.executable, "-m", "app.worker"], environment))
         self.tell("Waiting for the API")
         self._wait_until_ready()
 
@@ -126,14 +125,22 @@ class Instance:
                 child.failures += 1
                 self.tell(f"{child.name} ended: starting it again")
                 child.start(self.data_dir / "logs")
-        if self.servers is None:
-            return
-        if self.servers.valkey is not None and self.servers.valkey.poll() is not None:
-            self.tell("Valkey ended: starting it again")
-            self.servers.start_valkey()
-        if self.servers.postgres is not None and self.servers.postgres.poll() is not None:
-            self.tell("PostgreSQL ended: starting it again")
-            self.servers.start_postgres()
+        if self.servers is not None and time.monotonic() >= self.servers_due:
+            self._watch_servers(self.servers)
+
+    def _watch_servers(self, servers: Servers) -> None:
+        for name, process, start in (
+            ("Valkey", servers.valkey, servers.start_valkey),
+            ("PostgreSQL", servers.postgres, servers.start_postgres),
+        ):
+            if process is None or process.poll() is None:
+                continue
+            self.tell(f"{name} ended: starting it again")
+            try:
+                start()
+            except EmbeddedError as error:
+                self.tell(str(error))
+                self.servers_due = time.monotonic() + RESTART_SECONDS[-1]
 
     def stop(self) -> None:
         """Stop processes first, then the servers they use."""
@@ -152,40 +159,19 @@ class Instance:
         if self.listener is not None:
             self.listener.close()
 
-    def _start_servers(self) -> None:
-        database_url, redis_url = os.environ.get("ONHAND_DATABASE_URL"), os.environ.get("ONHAND_REDIS_URL")
+    def _start_servers(self, database_url: str | None, redis_url: str | None) -> None:
         self.environment = dict(os.environ)
         if database_url is None or redis_url is None:
             self.tell("Starting PostgreSQL and Valkey")
-            self.servers = start_servers(self.data_dir, postgres=database_url is None, valkey=redis_url is None)
+        self.servers = start_servers(self.data_dir, postgres=database_url is None, valkey=redis_url is None)
         if database_url is None:
-            assert self.servers is not None
             self.environment["ONHAND_DATABASE_URL"] = self.servers.database_url
-            self.environment["ONHAND_MIGRATION_DATABASE_URL"] = self.servers.migration_database_url
+            self.environment[OWNER_URL] = self.servers.migration_database_url
         else:
-            self.environment.setdefault("ONHAND_MIGRATION_DATABASE_URL", database_url)
+            self.environment.setdefault(OWNER_URL, database_url)
         if redis_url is None:
-            assert self.servers is not None
             self.environment["ONHAND_REDIS_URL"] = self.servers.redis_url
         self.environment.setdefault("ONHAND_SECRET_KEY", _read_secret_key(self.data_dir / "secret-key"))
-
-    def _listen(self) -> None:
-        """Bind once: every API process accepts from this socket, so none of them owns the port."""
-        self.listener = socket.socket()
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        host = self.environment.get("ONHAND_HOST", "127.0.0.1")
-        try:
-            self.listener.bind((host, 8000 if self.port is None else self.port))
-        except OSError as error:
-            if self.port is not None:
-                raise EmbeddedError(
-                    f"Port {self.port} cannot be used ({error.strerror}): give another --port."
-                ) from None
-            other = free_port()
-            self.tell(f"Port 8000 is taken: using {other}")
-            self.listener.bind((host, other))
-        self.listener.listen(2_048)
-        self.listener.set_inheritable(True)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS_MAX
@@ -201,26 +187,37 @@ class Instance:
         raise EmbeddedError(f"The API did not become ready: see {self.data_dir / 'logs'}.")
 
 
+def _listen(settings: Settings, port: int | None, tell: Tell) -> socket.socket:
+    """Bind once: every API process accepts from this socket, so none of them owns the port."""
+    wanted = settings.port if port is None else port
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.host, wanted), family=family, backlog=BACKLOG)
+    except OSError as error:
+        if port is not None or error.errno != errno.EADDRINUSE:
+            raise EmbeddedError(f"Port {wanted} cannot be used ({error.strerror}): give another --port.") from None
+        listener = socket.create_server((settings.host, 0), family=family, backlog=BACKLOG)
+        tell(f"Port {wanted} is taken: using {listener.getsockname()[1]}")
+    listener.set_inheritable(True)
+    return listener
+
+
 def _read_secret_key(path: Path) -> str:
     if not path.exists():
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(Fernet.generate_key().decode())
+        write_private(path, Fernet.generate_key().decode() + "\n")
     return path.read_text().strip()
 
 
-def run_until_stopped(instance: Instance) -> None:
-    """Watch over the instance until SIGINT or SIGTERM."""
-    stopping = False
+def interrupt_once() -> None:
+    """Make the first SIGINT or SIGTERM a KeyboardInterrupt; from then on both are ignored, for a stop in order."""
 
-    def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
+    def interrupt(*_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    while not stopping:
-        instance.watch()
-        time.sleep(0.1)
+        signal.signal(number, interrupt)
 
 
 def ready_line(instance: Instance, token_file: Path) -> str:

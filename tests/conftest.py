@@ -1,4 +1,4 @@
-"""Real servers for every test: embedded PostgreSQL and Valkey, one pair per test process, a database per test."""
+"""Real servers for every test: embedded PostgreSQL and Valkey per test process, one database per test."""
 
 from __future__ import annotations
 
