@@ -28,6 +28,7 @@ def serve(settings: Settings, sockets: list[socket.socket] | None = None) -> Non
         log_config=None,
         lifespan="on",
         server_header=False,
+        proxy_headers=False,
         date_header=False,
         timeout_graceful_shutdown=3,
     )

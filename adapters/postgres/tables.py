@@ -154,9 +154,7 @@ stock_movements = Table(
     CheckConstraint("quantity > 0", name="quantity"),
     CheckConstraint("from_bucket <> to_bucket", name="moves"),
     Index("ix_stock_movements_sku_id_warehouse_id_id", "sku_id", "warehouse_id", "id"),
-    Index("ix_stock_movements_warehouse_id_id", "warehouse_id", "id"),
     Index("ix_stock_movements_reference", "reference", postgresql_where=text("reference IS NOT NULL")),
-    Index("ix_stock_movements_document", "document", postgresql_where=text("document IS NOT NULL")),
 )
 
 reservations = Table(

@@ -26,6 +26,8 @@ from domain.cursor import Position, Snapshot
 
 PAGE_MAX = 1_000
 PENDING_SECONDS = 0.015
+BREATH_SECONDS = 0.005
+"""Between two reads: under load many commits are read together."""
 RETRY_SECONDS = 0.25
 Deliver = Callable[[list[FeedEvent]], None]
 log = structlog.get_logger()
@@ -100,6 +102,7 @@ class Hub:
                 log.warning("the feed cannot be read", error=str(error))
                 wait_seconds = RETRY_SECONDS
             if wait_seconds:
+                await asyncio.sleep(BREATH_SECONDS)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait_seconds)
 

@@ -154,16 +154,10 @@ STATEMENTS = (
     )
     """,
     """
-    CREATE INDEX ix_stock_movements_document ON stock_movements (document) WHERE document IS NOT NULL
-    """,
-    """
     CREATE INDEX ix_stock_movements_reference ON stock_movements (reference) WHERE reference IS NOT NULL
     """,
     """
     CREATE INDEX ix_stock_movements_sku_id_warehouse_id_id ON stock_movements (sku_id, warehouse_id, id)
-    """,
-    """
-    CREATE INDEX ix_stock_movements_warehouse_id_id ON stock_movements (warehouse_id, id)
     """,
     """
     CREATE TABLE tokens (
