@@ -25,6 +25,7 @@ from app.logs import configure_logs
 from app.readiness import find_unready
 from app.settings import Settings
 from app.state import open_state
+from app.webhooks import shopify_webhook
 
 PAGE_URL, API_URL = 'window.location.href.split("?")[0]', 'new URL("/graphql", window.location.href).href'
 GC_THRESHOLDS = (50_000, 50, 50)
@@ -43,6 +44,7 @@ class Application:
                 Route("/readyz", _readyz),
                 Route("/metrics", _metrics),
                 Route("/graphiql", _graphiql),
+                Route("/webhooks/shopify/{channel}", shopify_webhook, methods=["POST"]),
             ],
             lifespan=self._lifespan,
         )

@@ -1,0 +1,89 @@
+"""One call of Shopify's Admin GraphQL API 2026-07, with its failures sorted into transient and permanent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from domain.errors import Fault
+
+API_VERSION = "2026-07"
+WAIT_SECONDS_DEFAULT = 1.0
+PERMANENT_CODES = frozenset({"ACCESS_DENIED", "BAD_REQUEST", "MAX_COST_EXCEEDED", "INVALID_FIELD_ARGUMENTS"})
+
+
+class Throttled(Fault):
+    """The channel asks for a pause of `wait_seconds`."""
+
+    def __init__(self, message: str, wait_seconds: float) -> None:
+        super().__init__(message, transient=True)
+        self.wait_seconds = wait_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ShopifyClient:
+    http: httpx.AsyncClient
+    base_url: str
+    access_token: str
+
+    async def call(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """The answer's `data`. Raises `Fault`; `Throttled` when the channel names a wait."""
+        try:
+            response = await self.http.post(
+                f"{self.base_url.rstrip('/')}/admin/api/{API_VERSION}/graphql.json",
+                json={"query": query, "variables": variables},
+                headers={"X-Shopify-Access-Token": self.access_token},
+            )
+        except httpx.HTTPError as error:
+            raise Fault(f"Shopify did not answer ({type(error).__name__}).", transient=True) from error
+        _check_status(response)
+        return _read_data(response)
+
+
+def _check_status(response: httpx.Response) -> None:
+    status = response.status_code
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        raise Throttled("Shopify answered 429.", _retry_after(response))
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
+        raise Fault(f"Shopify answered {status}.", transient=True)
+    if status != httpx.codes.OK:
+        raise Fault(f"Shopify answered {status}: check the access token and the address.", transient=False)
+
+
+def _retry_after(response: httpx.Response) -> float:
+    try:
+        return max(0.0, float(response.headers.get("retry-after", WAIT_SECONDS_DEFAULT)))
+    except ValueError:
+        return WAIT_SECONDS_DEFAULT
+
+
+def _read_data(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError as error:
+        raise Fault("Shopify answered something that is not JSON.", transient=True) from error
+    errors = body.get("errors")
+    if errors:
+        raise _fault_of(errors, body.get("extensions") or {})
+    data: dict[str, Any] = body.get("data") or {}
+    return data
+
+
+def _fault_of(errors: Any, extensions: dict[str, Any]) -> Fault:
+    first = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {"message": str(errors)}
+    code = (first.get("extensions") or {}).get("code")
+    if code == "THROTTLED":
+        return Throttled("Shopify is throttling.", _wait_seconds(extensions.get("cost") or {}))
+    return Fault(f"Shopify: {code or 'error'}: {first.get('message')}", transient=code not in PERMANENT_CODES)
+
+
+def _wait_seconds(cost: dict[str, Any]) -> float:
+    """Until the bucket holds what the call costs."""
+    status = cost.get("throttleStatus") or {}
+    rate = float(status.get("restoreRate") or 0)
+    if rate <= 0:
+        return WAIT_SECONDS_DEFAULT
+    missing = float(cost.get("requestedQueryCost") or rate) - float(status.get("currentlyAvailable") or 0)
+    return max(0.05, missing / rate)
