@@ -30,7 +30,7 @@ from app.initialize_postgres import (
     find_binary,
     initialize_folder,
     prepare_server,
-    stop_orphan,
+    stop_orphans,
     write_configuration,
 )
 from app.spawn import spawn
@@ -101,6 +101,7 @@ class Servers:
         log = self.data_dir / "postgres.log"
         self.postgres_port = self.postgres_port or free_port()
         for _ in range(START_ATTEMPTS_MAX):
+            stop_orphans(folder.resolve())
             self.postgres = spawn(
                 [str(find_binary("postgres")), "-D", str(folder), "-p", str(self.postgres_port)],
                 log=log,
@@ -161,7 +162,6 @@ def start_servers(data_dir: Path, *, durable: bool = True, postgres: bool = True
         raise EmbeddedError(f"The data folder {data_dir} cannot be used ({error.strerror}): choose another.") from error
     try:
         if postgres:
-            stop_orphan(data_dir / "postgres")
             if not (data_dir / "postgres" / "PG_VERSION").exists():
                 initialize_folder(data_dir, servers.passwords[SUPERUSER], durable=durable)
             write_configuration(data_dir / "postgres", durable=durable)

@@ -10,6 +10,9 @@ Two things happen before the command takes over this process:
 * Started by root with `--uid`, it becomes that user, because PostgreSQL refuses to run as root. With
   `--reach` it keeps one capability, to enter and read folders that only root may enter: nobody's file
   mode has to change for a checkout below /root to work.
+
+With `--alias` a user without a name (a container started with any number for a user) gets one, in a user
+namespace of its own: `initdb` insists on it, the server does not.
 """
 
 import argparse
@@ -34,8 +37,11 @@ CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
 CAPABILITY_VERSION_3 = 0x20080522
 
+CLONE_NEWUSER = 0x10000000
+
 EXIT_CANNOT_DROP = 97
 EXIT_CANNOT_REACH = 98
+EXIT_CANNOT_ALIAS = 99
 
 
 class CapHeader(ctypes.Structure):
@@ -100,6 +106,18 @@ def become_user(uid: int, gid: int, reach: str | None) -> None:
         sys.exit(EXIT_CANNOT_DROP)
 
 
+def take_alias(uid: int) -> None:
+    """Be called `uid` inside, and still be who we are to every file."""
+    own = os.geteuid()
+    try:
+        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER) < 0:
+            raise OSError(ctypes.get_errno(), "unshare failed")
+        with open("/proc/self/uid_map", "w") as mapping:  # noqa: PTH123
+            mapping.write(f"{uid} {own} 1")
+    except (AttributeError, OSError):
+        sys.exit(EXIT_CANNOT_ALIAS)
+
+
 def tether_to_parent(parent: int, signal_number: int) -> None:
     """Ask for `signal_number` when the parent's thread ends. Elsewhere than on Linux: nothing."""
     if not sys.platform.startswith("linux"):
@@ -116,6 +134,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--uid", type=int, default=None)
     parser.add_argument("--gid", type=int, default=None)
     parser.add_argument("--reach", action="store_true")
+    parser.add_argument("--alias", type=int, default=None, help="a user that has a name")
     parser.add_argument("command", nargs="+")
     return parser.parse_args(arguments)
 
@@ -124,6 +143,8 @@ def main() -> None:
     asked = parse_arguments(sys.argv[1:])
     if asked.uid is not None:
         become_user(asked.uid, asked.gid, asked.command[0] if asked.reach else None)
+    if asked.alias is not None:
+        take_alias(asked.alias)
     if asked.parent:
         # After the change of user, which clears it.
         tether_to_parent(asked.parent, signal.Signals[asked.signal])

@@ -17,8 +17,8 @@ from typing import Any
 import asyncpg
 import psutil
 
-from app.exec_tethered import EXIT_CANNOT_DROP, EXIT_CANNOT_REACH
-from app.spawn import tethered_command, unprivileged_user
+from app.exec_tethered import EXIT_CANNOT_ALIAS, EXIT_CANNOT_DROP, EXIT_CANNOT_REACH
+from app.spawn import name_alias, tethered_command, unprivileged_user
 
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 20.0
@@ -55,7 +55,7 @@ def initialize_folder(data_dir: Path, password: str, *, durable: bool) -> None:
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
         *(() if durable else ("--no-sync",)),
     ]
-    wrapped = tethered_command(command, "SIGKILL", unprivileged=True)
+    wrapped = tethered_command(command, "SIGKILL", unprivileged=True, alias=name_alias())
     try:
         done = subprocess.run(wrapped, capture_output=True, text=True, check=False, cwd=data_dir)  # noqa: S603
     finally:
@@ -71,6 +71,11 @@ def _explain_failure(code: int, output: str) -> str:
         return (
             "PostgreSQL does not run as root, and this root may not act for another user: "
             "run as an ordinary user, or set ONHAND_DATABASE_URL to a server of yours."
+        )
+    if code == EXIT_CANNOT_ALIAS:
+        return (
+            f"PostgreSQL needs a user with a name, and {os.geteuid()} has none: "
+            "add it to /etc/passwd, or set ONHAND_DATABASE_URL to a server of yours."
         )
     return f"PostgreSQL could not make its data folder: {output.splitlines()[-1] if output else code}."
 
@@ -95,27 +100,32 @@ def write_configuration(folder: Path, *, durable: bool) -> None:
     (folder / "postgresql.auto.conf").write_text("\n".join(lines) + "\n")
 
 
-def stop_orphan(folder: Path) -> None:
-    """End a PostgreSQL of this folder that outlived its supervisor. Raises `EmbeddedError` if it will not."""
-    try:
-        pid = int((folder / "postmaster.pid").read_text().splitlines()[0])
-    except (OSError, ValueError, IndexError):
-        return
-    deadline = time.monotonic() + STOP_SECONDS_MAX
-    while _runs_on(pid, folder) and time.monotonic() < deadline:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGINT)
+def stop_orphans(folder: Path) -> None:
+    """End what is left of a killed run: the server of this folder, or sessions whose server is gone.
+
+    A session that was busy when its server was killed keeps the shared memory, and no new server starts
+    before it has ended. Raises `EmbeddedError` when one will not end.
+    """
+    began = time.monotonic()
+    while left := _find_processes(folder):
+        waited = time.monotonic() - began
+        if waited > STOP_SECONDS_MAX:
+            raise EmbeddedError(f"A PostgreSQL (process {left[0].pid}) still runs on {folder}: stop it.")
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(signal.SIGINT if waited < STOP_SECONDS_MAX / 2 else signal.SIGQUIT)
         time.sleep(0.1)
-    if _runs_on(pid, folder):
-        raise EmbeddedError(f"A PostgreSQL (process {pid}) still runs on {folder}: stop it.")
 
 
-def _runs_on(pid: int, folder: Path) -> bool:
-    try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and str(folder) in process.cmdline()
-    except psutil.Error:
-        return False
+def _find_processes(folder: Path) -> list[psutil.Process]:
+    """Every process of PostgreSQL works in its data folder, and nothing else does."""
+    return [
+        process
+        for process in psutil.process_iter(["name", "cwd", "status"])
+        if process.info["name"] == "postgres"
+        and process.info["cwd"] == str(folder)
+        and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
 
 
 def execute(url: str, *statements: str) -> None:
@@ -163,7 +173,8 @@ async def _prepare_roles(connection: Any, passwords: dict[str, str]) -> None:
                 f"CREATE ROLE {APPLICATION} NOLOGIN;"
                 f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD '{passwords[OWNER]}';"
                 f"GRANT {APPLICATION} TO {OWNER} WITH ADMIN OPTION;"
-                f"CREATE ROLE {LOGIN} LOGIN PASSWORD '{passwords[LOGIN]}' IN ROLE {APPLICATION}"
+                f"CREATE ROLE {LOGIN} LOGIN PASSWORD '{passwords[LOGIN]}' IN ROLE {APPLICATION};"
+                f"ALTER ROLE {LOGIN} SET idle_in_transaction_session_timeout = '30s'"
             )
     if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
         await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")

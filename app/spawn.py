@@ -24,7 +24,18 @@ def unprivileged_user() -> tuple[int, int] | None:
     return entry.pw_uid, entry.pw_gid
 
 
-def tethered_command(command: Sequence[str], death_signal: str, *, unprivileged: bool = False) -> list[str]:
+def name_alias() -> int | None:
+    """Who this user may pass for where a name is asked for; None when it has one, or there is none to take."""
+    named = {entry.pw_uid: entry.pw_name for entry in pwd.getpwall()}
+    if os.geteuid() == 0 or os.geteuid() in named:
+        return None
+    others = sorted((name != "nobody", uid) for uid, name in named.items() if uid != 0)
+    return others[0][1] if others else None
+
+
+def tethered_command(
+    command: Sequence[str], death_signal: str, *, unprivileged: bool = False, alias: int | None = None
+) -> list[str]:
     """`command` wrapped so that the kernel sends it `death_signal` when this process ends."""
     wrapped = [
         sys.executable,
@@ -39,6 +50,8 @@ def tethered_command(command: Sequence[str], death_signal: str, *, unprivileged:
     user = unprivileged_user() if unprivileged else None
     if user is not None:
         wrapped += ["--uid", str(user[0]), "--gid", str(user[1]), "--reach"]
+    if alias is not None:
+        wrapped += ["--alias", str(alias)]
     return [*wrapped, "--", *command]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -131,6 +133,65 @@ def test_an_unfinished_initialisation_is_begun_again(tmp_path: Path) -> None:
     servers.stop()
 
 
+BUSY = "SELECT count(*) FROM generate_series(1, 100000000000)"
+
+
+async def test_postgres_starts_though_a_session_of_the_killed_one_is_busy(tmp_path: Path) -> None:
+    servers = start_servers(tmp_path, durable=False, valkey=False)
+    connection = await asyncpg.connect(servers.migration_database_url)
+    busy = asyncio.create_task(connection.execute(BUSY))
+    try:
+        await asyncio.sleep(0.2)
+        session = psutil.Process(connection.get_server_pid())
+        assert servers.postgres is not None
+        servers.postgres.kill()
+        servers.postgres.wait()
+        await asyncio.sleep(0.2)
+        assert session.is_running()
+        servers.start_postgres()
+        assert not session.is_running() or session.status() == psutil.STATUS_ZOMBIE
+        assert await _read_one(servers.migration_database_url) == 1
+    finally:
+        connection.terminate()
+        await asyncio.gather(busy, return_exceptions=True)
+        servers.stop()
+
+
+NAMELESS = 54_321
+STARTER = """
+    import sys
+    from pathlib import Path
+    from app.embedded import start_servers
+
+    start_servers(Path(sys.argv[1]), durable=False, valkey=False).stop()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may act for a user without a name")
+def test_a_user_without_a_name_may_start_it(checkout: Path) -> None:
+    if any(not parent.stat().st_mode & stat.S_IXOTH for parent in Path(sys.executable).resolve().parents):
+        pytest.skip("the interpreter lies where other users may not enter")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, NAMELESS, NAMELESS)
+        started = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(STARTER), f"{folder}/data"],
+            preexec_fn=lambda: _become(NAMELESS),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=checkout,
+        )
+    if "needs a user with a name" in started.stderr:
+        pytest.skip("no user namespaces here")
+    assert started.returncode == 0, started.stderr
+
+
+def _become(uid: int) -> None:
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter such a folder")
 def test_works_below_a_folder_that_only_root_may_enter(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
@@ -156,8 +217,12 @@ def test_stop_is_quick_and_complete(tmp_path: Path) -> None:
 
 
 async def _read_kept(servers: Servers) -> object:
-    connection = await asyncpg.connect(servers.migration_database_url)
+    return await _read_one(servers.migration_database_url, "SELECT n FROM kept")
+
+
+async def _read_one(url: str, query: str = "SELECT 1") -> object:
+    connection = await asyncpg.connect(url)
     try:
-        return await connection.fetchval("SELECT n FROM kept")
+        return await connection.fetchval(query)
     finally:
         await connection.close()
