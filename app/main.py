@@ -25,6 +25,7 @@ from app.logs import configure_logs
 from app.readiness import find_unready
 from app.settings import Settings
 from app.state import open_state
+from app.tracing import traced
 from app.webhooks import shopify_webhook
 
 PAGE_URL, API_URL = 'window.location.href.split("?")[0]', 'new URL("/graphql", window.location.href).href'
@@ -60,6 +61,12 @@ class Application:
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         configure_logs(self._settings)
+        with traced(self._settings, "onhand-api"):
+            async with self._serving(app):
+                yield
+
+    @contextlib.asynccontextmanager
+    async def _serving(self, app: Starlette) -> AsyncIterator[None]:
         async with open_state(self._settings, "onhand api") as state:
             app.state.onhand = state
             streams = Streams(core, state.hub, {"stockChanged": StockSource(state)})

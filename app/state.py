@@ -20,6 +20,7 @@ from app.identity.verify_jwt import JwtVerifier
 from app.settings import Settings
 from app.stock.combine import Combiner
 from app.stock.run_commands import Answer, StockCommand, run_commands
+from app.tracing import tracer
 
 
 @dataclass(slots=True)
@@ -55,7 +56,8 @@ async def open_state(settings: Settings, name: str) -> AsyncIterator[State]:
         stack.callback(doorbell.listen("tokens", authenticator.forget))
 
         async def run_batch(commands: Any) -> list[Answer | Exception]:
-            results = await run_commands(database, commands)
+            with tracer.start_as_current_span("combined batch", attributes={"onhand.commands": len(commands)}):
+                results = await run_commands(database, commands)
             doorbell.ring("feed")
             return results
 

@@ -1,0 +1,32 @@
+"""OpenTelemetry spans, when an endpoint is set; without one nothing is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from opentelemetry import trace
+
+from app.settings import Settings
+
+tracer = trace.get_tracer("onhand")
+
+
+@contextmanager
+def traced(settings: Settings, name: str) -> Iterator[None]:
+    """Send this process's spans to `otlp_endpoint` (OTLP over HTTP) until the block ends."""
+    if settings.otlp_endpoint is None:
+        yield
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    provider = TracerProvider(resource=Resource.create({"service.name": name}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.otlp_endpoint)))
+    trace.set_tracer_provider(provider)
+    try:
+        yield
+    finally:
+        provider.shutdown()
