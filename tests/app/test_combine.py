@@ -75,14 +75,13 @@ async def test_a_full_queue_refuses_and_loses_nothing() -> None:
     batches = Batches()
     batches.gate.clear()
     combiner: Combiner[Command, int] = Combiner(batches.run, batch_max=1, queue_max=2)
-    waiting = [asyncio.create_task(combiner.submit(Command(n))) for n in range(2)]
-    await asyncio.sleep(0)
+    waiting = []
+    for n in range(3):  # one runs, two wait
+        waiting.append(asyncio.create_task(combiner.submit(Command(n))))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
     with pytest.raises(Fault):
-        for n in range(2, 6):
-            waiting.append(asyncio.create_task(combiner.submit(Command(n))))
-            await asyncio.sleep(0)
-            await combiner.submit(Command(99)) if n == 5 else None
+        await combiner.submit(Command(99))
     batches.gate.set()
-    done = await asyncio.gather(*waiting, return_exceptions=True)
-    assert done[:2] == [0, 2]
+    assert await asyncio.gather(*waiting) == [0, 2, 4]
     await combiner.close()
