@@ -1,0 +1,185 @@
+"""Place an order: allocate every line from one warehouse, in one atomic step, and keep the order whatever happens.
+
+A line that nothing can fill makes the order PARTLY_ALLOCATED or OVERSOLD: a state that people see and settle.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from uuid_utils.compat import uuid7
+
+from adapters.channels.base import ChannelOrder, ChannelOrderLine
+from adapters.postgres.idempotency import IdempotentCall, hash_input
+from adapters.postgres.ledger import Footing
+from app.catalog.lookup import KnownWarehouse
+from app.state import State
+from app.stock.run_commands import Answer, Decision
+from domain.distance import measure_distance
+from domain.provenance import Provenance, Remarks
+from domain.stock import Book, Posting, StockKey
+
+_INSERT_ORDERS = """
+WITH placed AS (
+  INSERT INTO orders (id, channel_id, external_id, name, status, placed_at, destination, problem)
+  SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::json[],
+                       $8::text[])
+  RETURNING id
+)
+SELECT count(*) FROM placed
+"""
+_INSERT_LINES = """
+INSERT INTO order_lines (order_id, line, external_id, sku_id, sku_code, title, quantity)
+SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::text[], $6::text[], $7::int[])
+"""
+_INSERT_ALLOCATIONS = """
+INSERT INTO allocations (order_id, line, sku_id, warehouse_id, quantity)
+SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """`sku_id` is None when nothing is known under the code of the line."""
+
+    sold: ChannelOrderLine
+    sku_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AllocateOrder:
+    """`candidates`: warehouses, the nearest first; when not `ranked`, the one with most available is taken."""
+
+    id: UUID
+    channel_id: int
+    order: ChannelOrder
+    lines: tuple[OrderLine, ...]
+    candidates: tuple[int, ...]
+    ranked: bool
+    footing: Footing
+    call: IdempotentCall | None
+
+    @property
+    def exclusive(self) -> Hashable | None:
+        return (self.channel_id, self.order.external_id)
+
+    def keys(self) -> Iterable[StockKey]:
+        return [
+            StockKey(line.sku_id, house) for line in self.lines if line.sku_id is not None for house in self.candidates
+        ]
+
+    def footing_of(self, index: int) -> Footing:
+        return self.footing
+
+    def decide(self, book: Book, now: datetime.datetime) -> Decision:
+        """Post what can be filled from available to committed; the rest becomes the order's problem."""
+        placed: list[tuple[UUID, int, int, int, int]] = []
+        problems: list[str] = []
+        for index, line in enumerate(self.lines):
+            house = None if line.sku_id is None else self._choose(book, line.sku_id, line.sold.quantity)
+            if line.sku_id is None or house is None:
+                problems.append(self._explain(book, line))
+                continue
+            book.post(Posting(StockKey(line.sku_id, house), "available", "committed", line.sold.quantity))
+            placed.append((self.id, index, line.sku_id, house, line.sold.quantity))
+        status = "ALLOCATED" if not problems else "PARTLY_ALLOCATED" if placed else "OVERSOLD"
+        problem = "; ".join(problems) or None
+        answer = {"id": str(self.id), "status": status, "problem": problem, "allocations": [row[1:] for row in placed]}
+        return Decision(answer, [(self._header(status, problem), self._line_rows(), placed)], write_orders)
+
+    def _choose(self, book: Book, sku_id: int, quantity: int) -> int | None:
+        def available(house: int) -> int:
+            return book.balances[StockKey(sku_id, house)]["available"]
+
+        fitting = [house for house in self.candidates if available(house) >= quantity]
+        if not fitting:
+            return None
+        return fitting[0] if self.ranked else max(fitting, key=available)
+
+    def _explain(self, book: Book, line: OrderLine) -> str:
+        name, wanted = line.sold.sku or line.sold.title or line.sold.external_id, line.sold.quantity
+        if line.sku_id is None:
+            return f"{name}: no such SKU, {wanted} missing"
+        held = [book.balances[StockKey(line.sku_id, house)]["available"] for house in self.candidates]
+        missing = wanted - max(held, default=0)
+        return f"{name}: {missing} missing ({wanted} ordered, at most {wanted - missing} in one warehouse)"
+
+    def _header(self, status: str, problem: str | None) -> tuple[Any, ...]:
+        order = self.order
+        goal = {"country": order.country_code, "latitude": order.latitude, "longitude": order.longitude}
+        destination = orjson.dumps(goal).decode()
+        return (
+            self.id,
+            self.channel_id,
+            order.external_id,
+            order.name,
+            status,
+            order.placed_at,
+            destination,
+            problem,
+        )
+
+    def _line_rows(self) -> list[tuple[Any, ...]]:
+        return [
+            (self.id, index, line.sold.external_id, line.sku_id, line.sold.sku, line.sold.title, line.sold.quantity)
+            for index, line in enumerate(self.lines)
+        ]
+
+
+async def write_orders(connection: Any, documents: Sequence[Any]) -> None:
+    """Insert the orders of a batch, then their lines, then their allocations.
+
+    A second order of the same channel and external id fails on the unique key, its allocations with it.
+    """
+    await connection.execute(_INSERT_ORDERS, *_columns([header for header, _, _ in documents]))
+    lines = [row for _, rows, _ in documents for row in rows]
+    if lines:
+        await connection.execute(_INSERT_LINES, *_columns(lines))
+    placed = [row for _, _, rows in documents for row in rows]
+    if placed:
+        await connection.execute(_INSERT_ALLOCATIONS, *_columns(placed))
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+async def place_order(state: State, channel_id: int, order: ChannelOrder) -> Answer:
+    """Record and allocate the order once; the same external id again answers the first result."""
+    skus = await state.lookup.find_skus(line.sku for line in order.lines if line.sku)
+    houses = await _source_warehouses(state, channel_id)
+    ranked = order.latitude is not None and order.longitude is not None
+    if order.latitude is not None and order.longitude is not None:
+        point = (order.latitude, order.longitude)
+        houses.sort(key=lambda house: _distance(house, *point))
+    order_id = uuid7()
+    call = IdempotentCall(
+        f"channel:{channel_id}", order.external_id, "orderPlace", hash_input({"order": order.external_id})
+    )
+    provenance = Provenance(f"channel:{channel_id}", idempotency_key=order.external_id)
+    footing = Footing(provenance, Remarks("ORDER", reference=order.name), document=f"order:{order_id}")
+    lines = tuple(OrderLine(line, skus.get(line.sku) if line.sku else None) for line in order.lines)
+    command = AllocateOrder(
+        order_id, channel_id, order, lines, tuple(house.id for house in houses), ranked, footing, call
+    )
+    return await state.combiner.submit(command)
+
+
+async def _source_warehouses(state: State, channel_id: int) -> list[KnownWarehouse]:
+    records = await state.database.hot.fetch(
+        "SELECT warehouse_id FROM channel_warehouses WHERE channel_id = $1", channel_id
+    )
+    sources = {record[0] for record in records}
+    known = (await state.lookup.warehouses()).values()
+    return [house for house in known if house.id in sources and house.status == "LIVE"]
+
+
+def _distance(house: KnownWarehouse, latitude: float, longitude: float) -> float:
+    if house.latitude is None or house.longitude is None:
+        return float("inf")
+    return measure_distance(latitude, longitude, house.latitude, house.longitude)
