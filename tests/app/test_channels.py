@@ -1,0 +1,170 @@
+"""From a signed webhook to the quantity acknowledged by the sandbox store, on real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from cryptography.fernet import Fernet
+
+from adapters.sandbox.shopify.config import StoreConfig
+from adapters.sandbox.shopify.create_store import create_store
+from app.channels.connect_channel import ChannelConnect, connect_channel
+from app.channels.link_listing import link_listings
+from app.channels.push_quantities import list_live_channels, push_quantities
+from app.settings import Settings
+from app.state import State, open_state
+from app.worker import start_loops
+from domain.errors import Refusal
+from tests.company import Client, make_company, make_secret, running_app
+
+SECRET = "sandbox-secret"
+HEADERS = {"X-Shopify-Access-Token": "sandbox-token"}
+
+
+@dataclass
+class Shop:
+    """Onhand's API and worker state, the sandbox store, and one channel between them."""
+
+    api: httpx.AsyncClient
+    store: httpx.AsyncClient
+    state: State
+    channel_id: int
+
+    async def deliver(self, body: bytes, event: str = "w-1", secret: str = SECRET) -> int:
+        signature = base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
+        headers = {"X-Shopify-Topic": "orders/create", "X-Shopify-Webhook-Id": event}
+        answer = await self.api.post(
+            "/webhooks/shopify/shop", content=body, headers={**headers, "X-Shopify-Hmac-Sha256": signature}
+        )
+        return answer.status_code
+
+    async def count(self, table: str) -> int:
+        return int(await self.state.database.hot.fetchval(f"SELECT count(*) FROM {table}"))
+
+    async def quantity(self, sku: str) -> Any:
+        return (await self.store.get("/state")).json()["quantities"][sku]
+
+    async def wait_until(self, query: str, seconds: float = 15.0) -> None:
+        end = time.monotonic() + seconds
+        while not await self.state.database.hot.fetchval(query):
+            assert time.monotonic() < end, query
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def shop(settings: Settings) -> AsyncIterator[Shop]:
+    sealed = settings.model_copy(update={"secret_key": Fernet.generate_key().decode()})
+    app = create_store(StoreConfig())
+    async with (
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop", headers=HEADERS) as store,
+        open_state(sealed, "onhand tests") as state,
+        running_app(sealed) as (_, api),
+    ):
+        state.http = store
+        await make_company(Client(api, await make_secret(state)), units=10)
+        products = [{"sku": f"SKU-{n}", "title": "Thing", "quantity": 0} for n in range(3)]
+        items = (await store.post("/admin-sandbox/products", json=products)).json()["inventory_items"]
+        query = {"query": "{ locations(first: 1) { nodes { id } } }"}
+        located = (await store.post("/admin/api/2026-07/graphql.json", json=query)).json()
+        location = located["data"]["locations"]["nodes"][0]["id"]
+        wanted = ChannelConnect("shop", "Shop", "http://shop", location, "sandbox-token", SECRET, ("BER", "NYC"))
+        async with state.database.hot.acquire() as connection:
+            channel_id = await connect_channel(connection, sealed, wanted)
+            assert await link_listings(connection, channel_id, items) == 3
+        yield Shop(api, store, state, channel_id)
+
+
+@pytest.fixture
+async def worker(shop: Shop) -> AsyncIterator[None]:
+    tasks = start_loops(shop.state)
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def order(quantity: int, sku: str = "SKU-0", number: int = 1) -> bytes:
+    line = {"admin_graphql_api_id": f"gid://shopify/LineItem/{number}", "sku": sku, "quantity": quantity}
+    return orjson.dumps({"admin_graphql_api_id": f"gid://shopify/Order/{number}", "name": "#1", "line_items": [line]})
+
+
+async def test_an_order_is_allocated_and_the_new_quantity_acknowledged(shop: Shop, worker: None) -> None:
+    assert await shop.deliver(order(4)) == 200
+    await shop.wait_until("SELECT EXISTS (SELECT FROM orders WHERE status = 'ALLOCATED')")
+    await shop.wait_until("SELECT EXISTS (SELECT FROM listings WHERE acknowledged = 16)")
+    assert await shop.quantity("SKU-0") == 16
+    assert await shop.state.database.hot.fetchval("SELECT sum(committed) FROM stock_levels") == 4
+
+
+async def test_a_forged_webhook_is_refused_and_nothing_stored(shop: Shop) -> None:
+    assert await shop.deliver(order(1), secret="wrong") == 401
+    assert (await shop.api.post("/webhooks/shopify/shop", content=order(1))).status_code == 401
+    assert await shop.count("inbound_events") == 0
+
+
+async def test_a_repeated_webhook_makes_one_order(shop: Shop, worker: None) -> None:
+    assert [await shop.deliver(order(1), event) for event in ("w-1", "w-1", "w-2")] == [200, 200, 200]
+    await shop.wait_until("SELECT count(*) = 2 FROM inbound_events WHERE processed_at IS NOT NULL")
+    assert (await shop.count("orders"), await shop.count("allocations")) == (1, 1)
+
+
+async def test_an_oversell_is_a_state_of_the_order(shop: Shop, worker: None) -> None:
+    assert await shop.deliver(order(13)) == 200
+    assert await shop.deliver(order(1, "UNKNOWN", 2), "w-2") == 200
+    await shop.wait_until("SELECT count(*) = 2 FROM orders WHERE status = 'OVERSOLD'")
+    problems = [
+        row[0] for row in await shop.state.database.hot.fetch("SELECT problem FROM orders ORDER BY external_id")
+    ]
+    assert "SKU-0: 3 missing" in problems[0]
+    assert "UNKNOWN" in problems[1]
+
+
+async def test_throttled_pushes_converge(shop: Shop, worker: None) -> None:
+    await shop.store.post("/faults", json={"throttled": {"rate": 1, "times": 3}})
+    await shop.deliver(order(2))
+    await shop.wait_until("SELECT EXISTS (SELECT FROM listings WHERE acknowledged = 18)")
+    assert await shop.quantity("SKU-0") == 18
+
+
+async def test_a_version_that_moved_during_the_push_stays_dirty(shop: Shop) -> None:
+    moved = "UPDATE listings SET desired = 7, desired_version = desired_version + 1"
+
+    async def move(_: httpx.Request) -> None:
+        await shop.state.database.hot.execute(moved)
+
+    shop.store.event_hooks["request"].append(move)
+    (channel,) = await list_live_channels(shop.state)
+    assert await push_quantities(shop.state, channel, "me") == 3
+    shop.store.event_hooks["request"].clear()
+    dirty = "SELECT count(*) FROM listings WHERE desired_version > acknowledged_version AND acknowledged = 20"
+    assert await shop.state.database.hot.fetchval(dirty) == 3
+    assert await push_quantities(shop.state, channel, "me") == 3
+    assert await shop.quantity("SKU-1") == 7
+
+
+@pytest.mark.contract
+async def test_the_vendors_own_payload_is_accepted_when_signed(shop: Shop, worker: None, contracts: Path) -> None:
+    body = (contracts / "shopify/webhooks/orders/create.json").read_bytes()
+    assert await shop.deliver(body, secret="wrong") == 401
+    assert await shop.count("inbound_events") == 0
+    assert await shop.deliver(body) == 200
+    await shop.wait_until("SELECT EXISTS (SELECT FROM orders)")
+    assert await shop.state.database.hot.fetchval("SELECT error FROM inbound_events") is None
+
+
+async def test_without_a_key_no_credentials_are_kept(state: State, settings: Settings) -> None:
+    wanted = ChannelConnect("shop", "Shop", "http://shop", "l", "t", "s", ("BER",))
+    async with state.database.hot.acquire() as connection:
+        with pytest.raises(Refusal, match="ONHAND_SECRET_KEY"):
+            await connect_channel(connection, settings, wanted)
