@@ -72,7 +72,8 @@ def _read_data(response: httpx.Response) -> dict[str, Any]:
 
 
 def _fault_of(errors: Any, extensions: dict[str, Any]) -> Fault:
-    first = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {"message": str(errors)}
+    known = isinstance(errors, list) and isinstance(errors[0], dict)
+    first: dict[str, Any] = errors[0] if known else {"message": str(errors)}
     code = (first.get("extensions") or {}).get("code")
     if code == "THROTTLED":
         return Throttled("Shopify is throttling.", _wait_seconds(extensions.get("cost") or {}))
