@@ -1,0 +1,57 @@
+"""Shopify's failures, sorted into what is worth another try and what is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters.channels.base import QuantityWrite, WriteOutcome
+from adapters.channels.shopify.client import ShopifyClient, Throttled
+from adapters.channels.shopify.set_quantities import set_quantities
+from adapters.channels.shopify.verify_webhook import verify_webhook
+from domain.errors import Fault
+
+COST = {"requestedQueryCost": 10, "throttleStatus": {"currentlyAvailable": 0, "restoreRate": 100}}
+
+
+def answering(status: int, body: Any) -> ShopifyClient:
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, json=body))
+    return ShopifyClient(httpx.AsyncClient(transport=transport), "http://shop", "token")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "transient"),
+    [
+        (401, {}, False),
+        (403, {}, False),
+        (503, {}, True),
+        (429, {}, True),
+        (200, {"errors": [{"message": "no", "extensions": {"code": "ACCESS_DENIED"}}]}, False),
+    ],
+)
+async def test_faults_say_whether_to_try_again(status: int, body: Any, transient: bool) -> None:
+    with pytest.raises(Fault) as caught:
+        await answering(status, body).call("{ shop { id } }", {})
+    assert caught.value.transient is transient
+
+
+async def test_throttled_names_the_wait() -> None:
+    body = {"errors": [{"message": "x", "extensions": {"code": "THROTTLED"}}], "extensions": {"cost": COST}}
+    with pytest.raises(Throttled) as caught:
+        await answering(200, body).call("{ shop { id } }", {})
+    assert caught.value.wait_seconds == pytest.approx(0.1)
+
+
+async def test_one_refused_quantity_does_not_refuse_its_neighbours() -> None:
+    error = {"code": "INVALID_INVENTORY_ITEM", "field": ["input", "quantities", "1"], "message": "unknown"}
+    client = answering(200, {"data": {"inventorySetQuantities": {"userErrors": [error]}}})
+    writes = [QuantityWrite(f"gid://shopify/InventoryItem/{n}", 1, None, str(n)) for n in range(2)]
+    results = await set_quantities(client, "gid://shopify/Location/1", writes)
+    assert [result.outcome for result in results] == [WriteOutcome.TRANSIENT, WriteOutcome.REFUSED]
+
+
+@pytest.mark.parametrize("signature", [None, "", "Zm9v", "é"])
+def test_a_wrong_signature_is_wrong(signature: str | None) -> None:
+    assert not verify_webhook("secret", b"{}", signature)
