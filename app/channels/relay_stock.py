@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.postgres.feed import has_pending, read_feed, read_horizon
+from adapters.postgres.feed import read_horizon
 from app.state import State
 from domain.cursor import Position
 
@@ -14,6 +14,12 @@ NAME = "publish"
 _POSITION = "SELECT xid::text::bigint, id FROM relay_positions WHERE name = $1 FOR UPDATE"
 _BEGIN = "INSERT INTO relay_positions (name, xid, id) VALUES ($1, '0', 0) ON CONFLICT DO NOTHING"
 _MOVE = "UPDATE relay_positions SET xid = $2::text::xid8, id = $3 WHERE name = $1"
+_READ = """
+SELECT f.xid::text::bigint, f.id, f.sku_id FROM feed f
+WHERE (f.xid, f.id) > ($1::text::xid8, $2::bigint) AND f.xid < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY f.xid, f.id LIMIT $3
+"""
+_PENDING = "SELECT EXISTS (SELECT FROM feed f WHERE f.xid >= pg_snapshot_xmin(pg_current_snapshot()))"
 _RECOMPUTE = """
 UPDATE listings l SET desired = d.desired, desired_version = l.desired_version + 1, desired_at = clock_timestamp(),
   rejected = false, error = NULL
@@ -45,13 +51,13 @@ async def relay_stock(state: State) -> tuple[int, bool]:
         async with connection.transaction():
             after = await _lock_position(connection)
             lost = after < await read_horizon(connection)
-            page = await read_feed(connection, after, PAGE_MAX)
-            skus = sorted({event.sku_id for event in page if event.sku_id is not None})
+            page = await connection.fetch(_READ, str(after.xid), after.id, PAGE_MAX)
+            skus = sorted({row[2] for row in page if row[2] is not None})
             changed = await recompute_desired(connection, None if lost else skus) if lost or skus else 0
             if page or lost:
-                upto = page[-1].position if page else await read_horizon(connection)
+                upto = Position(page[-1][0], page[-1][1]) if page else await read_horizon(connection)
                 await connection.execute(_MOVE, NAME, str(upto.xid), upto.id)
-        pending = await has_pending(connection)
+        pending = bool(await connection.fetchval(_PENDING))
     if changed:
         state.doorbell.ring("push")
     return len(page), pending
