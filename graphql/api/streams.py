@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from typing import Any
 
 import orjson
@@ -30,6 +30,7 @@ from app.feed.hub import FeedEvent, Hub
 from app.metrics import CONFLATED, DELIVERIES, SUBSCRIBERS
 from domain.cursor import Cursor, Position, parse_cursor
 
+LOAD_RETRY_SECONDS = 0.25
 log = structlog.get_logger()
 Send = Callable[[str], Coroutine[Any, Any, None]]
 
@@ -106,9 +107,15 @@ class Group:
     async def _load_and_spread(self) -> None:
         """A SKU this process never saw: read it first, and keep the order."""
         try:
-            while self._unknown:
-                events, self._unknown = self._unknown, []
-                await self.source.load(events)
+            while self._unknown and self.members:
+                events = list(self._unknown)
+                try:
+                    await self.source.load(events)
+                except Exception:  # whatever it was, dropping these events would be a gap for live members
+                    log.exception("a stream's catalogue cannot be read")
+                    await asyncio.sleep(LOAD_RETRY_SECONDS)
+                    continue
+                del self._unknown[: len(events)]
                 self._spread([event for event in events if self.source.knows(event)])
         finally:
             self._loading = None
@@ -140,7 +147,7 @@ class Member:
         self._after = None if after is None else parse_cursor(after)
         self._backlog: dict[str, FeedEvent] = {}
         self._wake = asyncio.Event()
-        self._stuck: Awaitable[None] | None = None
+        self._stuck: Coroutine[Any, Any, None] | None = None
 
     def keep(self, event: FeedEvent) -> None:
         """Put an event in the backlog, in place of an older one of the same key."""
@@ -157,8 +164,11 @@ class Member:
             waits_for = sending.send(None)
         except StopIteration:
             return
+        except Exception as error:  # the client has left: its own `run` ends with that, and no other member's
+            self._stuck = _fail(error)
+        else:
+            self._stuck = _resume(sending, waits_for)
         self.live = False
-        self._stuck = _resume(sending, waits_for)
         self._wake.set()
 
     async def run(self) -> None:
@@ -178,6 +188,8 @@ class Member:
                 self.live = False
         finally:
             self.live = False
+            if self._stuck is not None:
+                self._stuck.close()
             group.members.discard(self)
             SUBSCRIBERS.labels(group.field).dec()
 
@@ -198,6 +210,9 @@ class Member:
             await source.load(wanted)
             for event in wanted:
                 await self._send_event(event)
+        if after.position < await self.group.hub.horizon():
+            await self._send_snapshot(True)  # rows were swept while they were being read: some may be missing
+            return
         await self._send(self.group.encode(source.ready(str(self.cursor), False)))
 
     async def _send_snapshot(self, expired: bool) -> None:
@@ -227,6 +242,10 @@ class Member:
             return
         self.cursor = self.cursor.at(event.position)
         await self._send(self.group.encode(self.group.source.change(event, str(self.cursor))))
+
+
+async def _fail(error: Exception) -> None:
+    raise error
 
 
 async def _resume(sending: Coroutine[Any, Any, None], waits_for: Any) -> None:

@@ -133,7 +133,8 @@ class Connection:
             await self._text(orjson.dumps({"id": key, "type": "error", "payload": errors}).decode())
         except Exception:
             log.exception("a stream failed", correlation_id=context.request_id)
-            await self._text(orjson.dumps({"id": key, "type": "complete"}).decode())
+            with contextlib.suppress(OSError):  # the client may be what failed
+                await self._text(orjson.dumps({"id": key, "type": "complete"}).decode())
         finally:
             self._tasks.pop(key, None)
 
