@@ -50,7 +50,13 @@ class TokenCreateInput:
 
 
 @strawberry.input
-class TokenInput:
+class TokenRotateInput:
+    id: strawberry.ID
+    idempotency_key: str | None = None
+
+
+@strawberry.input
+class TokenRevokeInput:
     id: strawberry.ID
     idempotency_key: str | None = None
 
@@ -104,12 +110,12 @@ async def _create(context: Context, command: TokenCreateInput) -> dict[str, Any]
     return {"secret": made.secret, "token": _token(made.token)}
 
 
-async def _rotate(context: Context, command: TokenInput) -> dict[str, Any]:
+async def _rotate(context: Context, command: TokenRotateInput) -> dict[str, Any]:
     made = await renew_token(context.state, UUID(decode_id(command.id, "Token")[1]))
     return {"secret": made.secret, "token": _token(made.token)}
 
 
-async def _revoke(context: Context, command: TokenInput) -> dict[str, Any]:
+async def _revoke(context: Context, command: TokenRevokeInput) -> dict[str, Any]:
     return {"token": _token(await withdraw_token(context.state, UUID(decode_id(command.id, "Token")[1])))}
 
 
@@ -136,9 +142,9 @@ class IdentityMutation:
         return await answer(TokenCreatePayload, _create(info.context, input))
 
     @strawberry.mutation(directives=requires(KEEPERS, "tokens:write"), description="A new secret; the old one ends.")
-    async def token_rotate(self, info: Info, input: TokenInput) -> TokenRotatePayload:
+    async def token_rotate(self, info: Info, input: TokenRotateInput) -> TokenRotatePayload:
         return await answer(TokenRotatePayload, _rotate(info.context, input))
 
     @strawberry.mutation(directives=requires(KEEPERS, "tokens:write"))
-    async def token_revoke(self, info: Info, input: TokenInput) -> TokenRevokePayload:
+    async def token_revoke(self, info: Info, input: TokenRevokeInput) -> TokenRevokePayload:
         return await answer(TokenRevokePayload, _revoke(info.context, input))
