@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
+import asyncpg
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 
 from app.embedded import EmbeddedError
 from app.settings import SettingError, load_settings
@@ -165,11 +167,14 @@ def main() -> None:
     try:
         app()
     except (SettingError, EmbeddedError, Refusal, Fault) as error:
-        notes.print(f"onhand: {error}", style="red")
+        notes.print(f"onhand: {error}", style="red", soft_wrap=True)
+    except (asyncpg.PostgresError, DBAPIError) as error:
+        cause = getattr(error, "orig", None) or error
+        notes.print(f"onhand: PostgreSQL refused: {str(cause).splitlines()[0]}.", style="red", soft_wrap=True)
     except OSError as error:
         if os.environ.get("ONHAND_LOG_LEVEL") == "debug":
             traceback.print_exc()
-        notes.print(f"onhand: {error}. Is the server it names running?", style="red")
+        notes.print(f"onhand: {error}. Is the server it names running?", style="red", soft_wrap=True)
     else:
         return
     sys.exit(2)
