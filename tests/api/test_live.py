@@ -115,7 +115,7 @@ async def test_resuming_anywhere_gives_what_was_missed_once(instance: Running, c
             assert not any(event["cursorExpired"] for event in events)
 
 
-async def test_changes_while_joining_are_seen_once(instance: Running, client: Client) -> None:
+async def test_changes_while_joining_come_in_order_and_never_twice(instance: Running, client: Client) -> None:
     async def write() -> None:
         for _ in range(30):
             await reserve(client)
@@ -126,8 +126,8 @@ async def test_changes_while_joining_are_seen_once(instance: Running, client: Cl
             seen = max(e["level"]["version"] for e in start[:-1] if e["level"]["sku"]["code"] == "SKU-0")
             cursor = start[-1]["cursor"]
             while seen < last:
-                event = await subscriber.read()
-                assert event["level"]["version"] == seen + 1
+                event = await subscriber.read()  # what waits while joining is the latest per key
+                assert event["level"]["version"] > seen
                 seen, cursor = event["level"]["version"], event["cursor"]
             assert cursor
 
