@@ -11,19 +11,17 @@ from broadcaster import Broadcast
 
 BELLS = ("feed", "push", "tokens")
 PREFIX = "onhand:"
-PAYLOADS_MAX = 100
-"""Waiting payloads of one bell; beyond that one empty ring says "look at everything"."""
 Listener = Callable[[str], None]
 log = structlog.get_logger()
 
 
 class Doorbell:
-    """Coalesces: while one publication of a bell is under way, equal rings of it become one more."""
+    """Coalesces: while one publication of a bell is under way, further rings of it become one more."""
 
     def __init__(self, broadcast: Broadcast) -> None:
         self._broadcast = broadcast
         self._listeners: dict[str, list[Listener]] = {bell: [] for bell in BELLS}
-        self._waiting: dict[str, set[str]] = {}
+        self._waiting: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -52,10 +50,7 @@ class Doorbell:
     def ring(self, bell: str, payload: str = "") -> None:
         """Tell this process now and the others soon. Never waits and never fails."""
         self._call(bell, payload)
-        waiting = self._waiting.setdefault(bell, set())
-        waiting.add(payload)
-        if len(waiting) > PAYLOADS_MAX:
-            self._waiting[bell] = {""}
+        self._waiting[bell] = payload
         self._wake.set()
 
     def _call(self, bell: str, payload: str) -> None:
@@ -70,11 +65,8 @@ class Doorbell:
             await self._wake.wait()
             self._wake.clear()
             waiting, self._waiting = self._waiting, {}
-            for bell, payload in [(bell, payload) for bell, payloads in waiting.items() for payload in payloads]:
-                try:
-                    await self._broadcast.publish(PREFIX + bell, payload)
-                except Exception:
-                    log.exception("a ring could not be published", bell=bell)
+            for bell, payload in waiting.items():
+                await self._broadcast.publish(PREFIX + bell, payload)
 
     async def _hear(self, bell: str) -> None:
         async with self._broadcast.subscribe(PREFIX + bell) as subscriber:
