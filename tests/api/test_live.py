@@ -91,7 +91,11 @@ async def test_snapshot_then_ready_then_changes(instance: Running, client: Clien
     async with subscribed(instance) as subscriber:
         start = await subscriber.read_until_ready()
         assert [event["kind"] for event in start] == ["SNAPSHOT"] * 4 + ["READY"]
-        (before,) = [e["level"] for e in start[:-1] if (e["level"]["sku"]["code"], e["level"]["warehouse"]["code"]) == ("SKU-0", "BER")]
+        (before,) = [
+            e["level"]
+            for e in start[:-1]
+            if (e["level"]["sku"]["code"], e["level"]["warehouse"]["code"]) == ("SKU-0", "BER")
+        ]
         await reserve(client)
         change = await subscriber.read()
         assert change["kind"] == "CHANGE"
@@ -131,7 +135,9 @@ async def test_changes_while_joining_come_in_order_and_never_twice(instance: Run
                 seen, cursor = event["level"]["version"], event["cursor"]
             assert cursor
 
-    nodes = (await client.data('{ stockLevels(filter: {skus: ["SKU-0"], warehouses: ["BER"]}) { nodes { version } } }'))["stockLevels"]["nodes"]
+    nodes = (
+        await client.data('{ stockLevels(filter: {skus: ["SKU-0"], warehouses: ["BER"]}) { nodes { version } } }')
+    )["stockLevels"]["nodes"]
     last = nodes[0]["version"] + 30
     await asyncio.gather(write(), *(join() for _ in range(8)))
 
@@ -206,7 +212,9 @@ async def test_valkey_killed_among_changes(instance: Running, client: Client) ->
             while (await subscriber.read())["level"]["version"] < last:
                 pass
 
-    nodes = (await client.data('{ stockLevels(filter: {skus: ["SKU-0"], warehouses: ["BER"]}) { nodes { version } } }'))["stockLevels"]["nodes"]
+    nodes = (
+        await client.data('{ stockLevels(filter: {skus: ["SKU-0"], warehouses: ["BER"]}) { nodes { version } } }')
+    )["stockLevels"]["nodes"]
     started = asyncio.Semaphore(0)
     followers = [asyncio.create_task(follow(nodes[0]["version"] + 20)) for _ in range(6)]
     for _ in followers:

@@ -9,7 +9,6 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -82,9 +81,7 @@ async def stock(instance: Running, units: dict[str, int]) -> None:
         },
         {
             "query": "mutation($i: StockReceiveInput!) { stockReceive(input: $i) { userErrors { code } } }",
-            "variables": {
-                "i": {"warehouse": "RACE", "lines": [{"sku": s, "quantity": n} for s, n in units.items()]}
-            },
+            "variables": {"i": {"warehouse": "RACE", "lines": [{"sku": s, "quantity": n} for s, n in units.items()]}},
         },
     ]
     for body in bodies:

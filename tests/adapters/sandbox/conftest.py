@@ -89,9 +89,7 @@ class Listener:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 lines = head.decode().split("\r\n")[1:]
-                headers = {
-                    name.lower(): value for line in lines if line for name, value in [line.split(": ", 1)]
-                }
+                headers = {name.lower(): value for line in lines if line for name, value in [line.split(": ", 1)]}
                 body = await reader.readexactly(int(headers["content-length"]))
                 async with self.arrived:
                     self.received.append((headers, body))

@@ -46,9 +46,7 @@ KINDS = {
 def read_real() -> tuple[dict[str, Any], dict[str, Any]]:
     """The vendor's types and directives by name."""
     schema = json.loads(gzip.decompress(INTROSPECTION.read_bytes()))["data"]["__schema"]
-    return {entry["name"]: entry for entry in schema["types"]}, {
-        entry["name"]: entry for entry in schema["directives"]
-    }
+    return {entry["name"]: entry for entry in schema["types"]}, {entry["name"]: entry for entry in schema["directives"]}
 
 
 @cache

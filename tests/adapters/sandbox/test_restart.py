@@ -80,9 +80,7 @@ async def test_kill_keeps_the_numbers_and_never_reuses_an_order_id(tmp_path: Pat
     assert third["order_number"] == second["order_number"] + 1
 
 
-async def test_unanswered_webhook_is_sent_after_the_restart_with_its_id(
-    tmp_path: Path, listener: Listener
-) -> None:
+async def test_unanswered_webhook_is_sent_after_the_restart_with_its_id(tmp_path: Path, listener: Listener) -> None:
     path = tmp_path / "store.json"
     listener.statuses = [500, 500]
     async with open_store(webhook_url=listener.url, state_path=path, webhook_retry_seconds=(60.0,)) as store:

@@ -19,9 +19,7 @@ mutation($input: InventorySetQuantitiesInput!, $key: String!) {
 ABSENT = object()
 
 
-async def write(
-    store: Store, quantities: list[dict[str, Any]], key: str = "k1", name: str = "available"
-) -> Any:
+async def write(store: Store, quantities: list[dict[str, Any]], key: str = "k1", name: str = "available") -> Any:
     wanted = {"name": name, "reason": "correction", "quantities": quantities}
     return await store.query(DOCUMENT, input=wanted, key=key)
 

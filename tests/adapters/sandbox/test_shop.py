@@ -23,9 +23,7 @@ async def test_every_answer_carries_its_cost(store: Store) -> None:
     cost = (await store.query(SHOP))["extensions"]["cost"]
     assert cost["requestedQueryCost"] == cost["actualQueryCost"] == 1
     assert cost["throttleStatus"].keys() == {"maximumAvailable", "currentlyAvailable", "restoreRate"}
-    assert (await write(store, [await entry(store, "TEA-1", 1)]))["extensions"]["cost"][
-        "requestedQueryCost"
-    ] == 10
+    assert (await write(store, [await entry(store, "TEA-1", 1)]))["extensions"]["cost"]["requestedQueryCost"] == 10
 
 
 async def test_an_empty_bucket_throttles_with_200_and_writes_nothing() -> None:
