@@ -51,9 +51,22 @@ class Refusal(Exception):
         self.path = path
 
 
+class CauseClass(StrEnum):
+    """Why a channel does not do what it should: who can help, and whether trying again can."""
+
+    AUTH = "AUTH"
+    MAPPING = "MAPPING"
+    VALIDATION = "VALIDATION"
+    POLICY = "POLICY"
+    QUOTA = "QUOTA"
+    OUTAGE = "OUTAGE"
+    UNKNOWN = "UNKNOWN"
+
+
 class Fault(Exception):
     """The world misbehaved. `transient` faults are worth another try."""
 
-    def __init__(self, message: str, *, transient: bool) -> None:
+    def __init__(self, message: str, *, transient: bool, cause: CauseClass = CauseClass.UNKNOWN) -> None:
         super().__init__(message)
         self.transient = transient
+        self.cause = cause

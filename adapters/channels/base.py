@@ -1,37 +1,76 @@
-"""What every sales channel can be asked, in Onhand's own words."""
+"""What every sales channel can be asked, in Onhand's own words. Each adapter speaks one vendor's contract.
+
+Transport is not outcome: a call that came back says only what the vendor did with each item (`WriteOutcome`), and
+what the channel really shows is known from `observe` alone.
+"""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from domain.errors import CauseClass, Fault
+
+
+class Throttled(Fault):
+    """The quota is used up: nothing was sent, or the vendor turned it away; try again in `wait_seconds`."""
+
+    def __init__(self, message: str, wait_seconds: float) -> None:
+        super().__init__(message, transient=True, cause=CauseClass.QUOTA)
+        self.wait_seconds = wait_seconds
+
 
 class WriteOutcome(StrEnum):
-    """`REFUSED` will not get better by itself; `STALE` and `TRANSIENT` are worth another try."""
+    """`OK`: applied, says the vendor. `ACCEPTED`: taken in, applied later or never; only `observe` shows which.
+
+    `STALE`: the channel's quantity was not the expected one, nothing was written. `STALE` and `TRANSIENT` are worth
+    another try; `REFUSED` will not get better by itself.
+    """
 
     OK = "OK"
-    REFUSED = "REFUSED"
+    ACCEPTED = "ACCEPTED"
     STALE = "STALE"
     TRANSIENT = "TRANSIENT"
+    REFUSED = "REFUSED"
 
 
 @dataclass(frozen=True, slots=True)
 class QuantityWrite:
-    """Set one listing to `quantity` units. `expected`: compare first, None skips; `key`: listing and version."""
+    """Set one listing to `quantity` units.
+
+    `expected`: what the channel must show now (None: whatever it shows). `key`: of the intent, listing and version,
+    the same on every retry. `location`: where in the channel, empty when it has one pool. `reference`: what else the
+    vendor needs to address the listing (eBay's offer id, Amazon's product type).
+    """
 
     external_id: str
     quantity: int
     expected: int | None
     key: str
+    location: str = ""
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
+    """What became of one write. `receipt`: asks `settle` later for what an accepted batch came to."""
+
     outcome: WriteOutcome
     message: str | None = None
+    cause: CauseClass | None = None
+    receipt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListingRef:
+    """One listing at one location of a channel."""
+
+    external_id: str
+    location: str = ""
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +79,38 @@ class Observation:
 
     external_id: str
     quantity: int | None
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelItem:
+    """Something the channel lists: what automatic matching has to go by."""
+
+    external_id: str
+    sku: str | None
+    barcode: str | None
+    title: str | None
+    quantity: int | None
+    location: str = ""
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an order goes. Personal data; ISO 3166-1 alpha-2 country."""
+
+    name: str | None = None
+    lines: tuple[str, ...] = ()
+    city: str | None = None
+    region: str | None = None
+    postal_code: str | None = None
+    country_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelOrderLine:
+    """`quantity`: still wanted, cancelled units left out."""
+
     external_id: str
     sku: str | None
     title: str | None
@@ -52,7 +119,11 @@ class ChannelOrderLine:
 
 @dataclass(frozen=True, slots=True)
 class ChannelOrder:
-    """An order as the channel reported it. Coordinates in degrees."""
+    """An order as the channel reported it. Coordinates in degrees.
+
+    `pending`: the channel does not let it be shipped yet (payment). `version`: of the vendor, ascending, to put late
+    events in order; None when it has none.
+    """
 
     external_id: str
     name: str | None
@@ -61,10 +132,132 @@ class ChannelOrder:
     country_code: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+    address: Address | None = None
+    email: str | None = None
+    pending: bool = False
+    cancelled: bool = False
+    ship_by: datetime.datetime | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """`cursor`: gives the next page; None at the end."""
+
+    orders: tuple[ChannelOrder, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPage:
+    items: tuple[ChannelItem, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """One parcel. `lines`: (the channel's line id, units). `key`: the same on every retry."""
+
+    order_external_id: str
+    lines: tuple[tuple[str, int], ...]
+    carrier: str
+    tracking_number: str
+    shipped_at: datetime.datetime
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboundEvent:
+    """A verified event before its meaning is read. `event_id`: for deduplication; `topic`: the vendor's word."""
+
+    event_id: str
+    topic: str
+    occurred_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSeen:
+    """The event carries the whole order."""
+
+    order: ChannelOrder
+
+
+@dataclass(frozen=True, slots=True)
+class OrderToPull:
+    """The event only names an order that changed: it must be read."""
+
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuantitySeen:
+    """The channel says what a listing shows now; it may be the echo of our own write."""
+
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFinished:
+    """An accepted batch is through: ask `settle`."""
+
+    receipt: str
+
+
+ChannelNews = OrderSeen | OrderToPull | QuantitySeen | BatchFinished
+
+
+class Quota(Protocol):
+    """One channel account's request budget, shared by all processes.
+
+    `operation` names a bucket of the vendor's (`patchListingsItem`, `graphql`, `bulkUpdatePriceQuantity`).
+    """
+
+    async def take(self, operation: str, cost: float = 1.0, *, urgent: bool = False) -> None:
+        """Raises `Throttled` at once when the budget is not there. `urgent` may use the reserved headroom too."""
+        ...
+
+    async def announce(
+        self, operation: str, *, rate: float | None = None, burst: float | None = None, available: float | None = None
+    ) -> None:
+        """What the vendor said of the bucket: tokens per second, the most it holds, what it holds now."""
+        ...
 
 
 class Channel(Protocol):
-    """A sales channel. Both calls raise `Fault` when the whole call failed."""
+    """A sales channel. Every call raises `Fault` when it failed as a whole, with its cause; `Throttled` for quota."""
 
-    async def set_quantities(self, writes: Sequence[QuantityWrite]) -> list[WriteResult]: ...
-    async def observe(self, external_ids: Sequence[str]) -> list[Observation]: ...
+    def batch_size(self, pending: int, *, urgent: bool) -> int:
+        """How many of `pending` writes one `set_quantities` should carry now."""
+        ...
+
+    async def set_quantities(self, writes: Sequence[QuantityWrite], *, urgent: bool = False) -> list[WriteResult]:
+        """A result for each write, in order."""
+        ...
+
+    async def settle(self, receipt: str) -> Mapping[str, WriteResult] | None:
+        """Results by write key for what an accepted batch came to; None while it is still being worked on."""
+        ...
+
+    async def observe(self, refs: Sequence[ListingRef]) -> list[Observation]:
+        """One observation per reference, in order; the adapter splits what is too much for one request."""
+        ...
+
+    async def list_items(self, cursor: str | None = None) -> ItemPage: ...
+
+    async def pull_orders(
+        self, since: datetime.datetime, until: datetime.datetime, cursor: str | None = None
+    ) -> OrderPage:
+        """Orders changed in the window, oldest first where the vendor can; callers overlap their windows."""
+        ...
+
+    async def read_order(self, external_id: str) -> ChannelOrder | None: ...
+
+    async def confirm_shipment(self, shipment: Shipment) -> WriteResult: ...
+
+    def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
+        """None for a forged event: checked on the raw body, before anything is parsed. Header names in lower case."""
+        ...
+
+    def read_event(self, topic: str, body: bytes) -> Sequence[ChannelNews]:
+        """What a stored event means; empty for a topic that is none of ours. Raises a permanent `Fault` when broken."""
+        ...

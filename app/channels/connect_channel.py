@@ -10,7 +10,6 @@ import httpx
 import orjson
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from adapters.channels.base import Channel
 from adapters.channels.shopify.channel import ShopifyChannel
 from adapters.channels.shopify.client import ShopifyClient
 from app.settings import Settings
@@ -70,7 +69,7 @@ def open_credentials(settings: Settings, sealed: bytes | None) -> dict[str, str]
     return secrets
 
 
-def open_channel(http: httpx.AsyncClient, settings: Settings, record: Any) -> Channel:
+def open_channel(http: httpx.AsyncClient, settings: Settings, record: Any) -> ShopifyChannel:
     """The adapter of a row of `channels` (base_url, location_id, credentials)."""
     secrets = open_credentials(settings, record["credentials"])
     client = ShopifyClient(http, record["base_url"], secrets["access_token"])

@@ -9,8 +9,7 @@ from typing import Any
 
 import structlog
 
-from adapters.channels.base import QuantityWrite, WriteOutcome, WriteResult
-from adapters.channels.shopify.client import Throttled
+from adapters.channels.base import QuantityWrite, Throttled, WriteOutcome, WriteResult
 from app.channels.connect_channel import open_channel
 from app.metrics import PUSH_LAG_SECONDS
 from app.state import State

@@ -7,19 +7,12 @@ from typing import Any
 
 import httpx
 
+from adapters.channels.base import Throttled
 from domain.errors import Fault
 
 API_VERSION = "2026-07"
 WAIT_SECONDS_DEFAULT = 1.0
 PERMANENT_CODES = frozenset({"ACCESS_DENIED", "BAD_REQUEST", "MAX_COST_EXCEEDED", "INVALID_FIELD_ARGUMENTS"})
-
-
-class Throttled(Fault):
-    """The channel asks for a pause of `wait_seconds`."""
-
-    def __init__(self, message: str, wait_seconds: float) -> None:
-        super().__init__(message, transient=True)
-        self.wait_seconds = wait_seconds
 
 
 @dataclass(frozen=True, slots=True)
