@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import uuid
 from collections.abc import Awaitable, Callable
@@ -19,6 +18,7 @@ from app.logs import configure_logs
 from app.settings import Settings, load_settings
 from app.state import State, open_state
 from app.stock.end_reservation import expire_reservations
+from app.tasks import end_tasks, wait_until
 
 PENDING_SECONDS = 0.015
 READ_BACK_SECONDS = 5.0
@@ -54,8 +54,7 @@ async def _repeat(state: State, name: str, seconds: float, work: Work, bell: str
             if found:
                 await asyncio.sleep(0)
                 continue
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), seconds)
+            await wait_until(wake, seconds)
     finally:
         if stop is not None:
             stop()
@@ -127,9 +126,7 @@ async def run_worker(settings: Settings) -> None:
     async with open_state(settings, "onhand worker") as state:
         tasks = start_loops(state)
         await stop.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(*tasks)
 
 
 def main() -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 import structlog
 from broadcaster import Broadcast
 
+from app.tasks import end_tasks
+
 BELLS = ("feed", "push", "tokens")
 PREFIX = "onhand:"
 Listener = Callable[[str], None]
@@ -32,9 +34,7 @@ class Doorbell:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(*self._tasks)
         await self._broadcast.disconnect()
 
     def listen(self, bell: str, listener: Listener) -> Callable[[], None]:

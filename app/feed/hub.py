@@ -22,6 +22,7 @@ from adapters.postgres.feed import FeedEvent, has_pending, read_feed, read_horiz
 from app.feed.doorbell import Doorbell
 from app.metrics import FEED_LAG_SECONDS, HUB_POLLS
 from app.settings import Settings
+from app.tasks import end_tasks, wait_until
 from domain.cursor import Position, Snapshot
 
 PAGE_MAX = 1_000
@@ -59,9 +60,7 @@ class Hub:
     async def __aexit__(self, *_: object) -> None:
         self._stop_listening()
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end_tasks(self._task)
 
     def attach(self, topic: str, deliver: Deliver) -> Callable[[], None]:
         """Call `deliver` with every page of the topic from now on. Returns how to detach."""
@@ -103,8 +102,7 @@ class Hub:
                 wait_seconds = RETRY_SECONDS
             if wait_seconds:
                 await asyncio.sleep(BREATH_SECONDS)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait_seconds)
+                await wait_until(self._wake, wait_seconds)
 
     async def _poll(self) -> float:
         """Read and deliver one page. Returns how long to wait for a ring before the next."""

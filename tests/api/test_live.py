@@ -18,6 +18,7 @@ import websockets
 
 from tests.company import Client, make_company
 from tests.instance import Running, running_instance
+from tests.within import within
 
 CHANGES = """
 subscription($after: String, $w: [String!]) {
@@ -50,7 +51,7 @@ class Subscriber:
         self._socket = socket
 
     async def read(self) -> dict[str, Any]:
-        message = json.loads(await asyncio.wait_for(self._socket.recv(), 10))
+        message = json.loads(await within(10, self._socket.recv()))
         assert message["type"] == "next", message
         found: dict[str, Any] = message["payload"]["data"]["stockChanged"]
         return found
@@ -159,7 +160,7 @@ async def test_a_revoked_token_ends_its_stream(instance: Running, client: Client
         await Subscriber(socket).read_until_ready()
         await client.mutate("tokenRevoke", "token { id }", id=made["token"]["id"])
         revoked_at = time.monotonic()
-        message = json.loads(await asyncio.wait_for(socket.recv(), 5))
+        message = json.loads(await within(5, socket.recv()))
         assert message["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
         with pytest.raises(websockets.ConnectionClosed):
             await socket.recv()

@@ -12,6 +12,7 @@ import pytest
 from api.streams import Group, Member, Source
 from app.feed.hub import FeedEvent
 from domain.cursor import Position
+from tests.within import within
 
 
 class Keys(Source):
@@ -105,5 +106,5 @@ async def test_events_wait_while_the_catalogue_cannot_be_read(monkeypatch: pytes
     await asyncio.sleep(0)
     feed.deliver([make_event(2)])
     assert group._loading is not None
-    await asyncio.wait_for(group._loading, 5)
+    await within(5, group._loading)
     assert got == ["1", "2"]

@@ -19,6 +19,7 @@ from adapters.postgres.database import open_database
 from app.stock.verify_ledger import verify_ledger
 from tests.bench.load import encode_request, exchange
 from tests.instance import Running, running_instance
+from tests.within import within
 
 RESERVE = """
 mutation($input: ReservationCreateInput!) {
@@ -38,7 +39,7 @@ async def ask_once(host: str | None, port: int | None, request: bytes) -> bytes:
     """One request on a connection of its own."""
     reader, writer = await asyncio.open_connection(host, port)
     try:
-        return await asyncio.wait_for(exchange(reader, writer, request), 20)
+        return await within(20, exchange(reader, writer, request))
     finally:
         writer.close()
         with contextlib.suppress(OSError):

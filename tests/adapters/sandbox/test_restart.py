@@ -17,6 +17,7 @@ import pytest
 
 from tests.adapters.sandbox.conftest import SECRET, TOKEN, Listener, Store, open_store
 from tests.adapters.sandbox.test_set_quantities import entry, write
+from tests.within import within
 
 ROOT = Path(__file__).parents[3]
 PRODUCTS = [{"sku": "TEA-1", "title": "Green tea", "price": "4.50", "quantity": 10}]
@@ -44,7 +45,7 @@ async def run_store(folder: Path, *more: str) -> AsyncIterator[tuple[Store, asyn
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(process.wait(), 10)
+            await within(10, process.wait())
 
 
 async def wait_until_up(client: httpx.AsyncClient) -> None:
