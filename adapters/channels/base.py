@@ -10,7 +10,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domain.errors import CauseClass, Fault
 
@@ -56,12 +56,16 @@ class QuantityWrite:
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What became of one write. `receipt`: asks `settle` later for what an accepted batch came to."""
+    """What became of one write. `receipt`: asks `settle` later for what an accepted batch came to.
+
+    `wait_seconds`: no use trying again sooner, when that is known (a listing's daily budget is spent).
+    """
 
     outcome: WriteOutcome
     message: str | None = None
     cause: CauseClass | None = None
     receipt: str | None = None
+    wait_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +125,8 @@ class ChannelOrderLine:
 class ChannelOrder:
     """An order as the channel reported it. Coordinates in degrees.
 
-    `pending`: the channel does not let it be shipped yet (payment). `version`: of the vendor, ascending, to put late
-    events in order; None when it has none.
+    `pending`: the channel does not let it be shipped yet (payment). `cancel_requested`: the buyer asked, nobody has
+    answered. `version`: of the vendor, ascending, to put late events in order; None when it has none.
     """
 
     external_id: str
@@ -136,6 +140,7 @@ class ChannelOrder:
     email: str | None = None
     pending: bool = False
     cancelled: bool = False
+    cancel_requested: bool = False
     ship_by: datetime.datetime | None = None
     version: int | None = None
 
@@ -254,10 +259,23 @@ class Channel(Protocol):
 
     async def confirm_shipment(self, shipment: Shipment) -> WriteResult: ...
 
-    def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
-        """None for a forged event: checked on the raw body, before anything is parsed. Header names in lower case."""
+    async def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
+        """None for a forged event: checked on the raw body, before anything is parsed. Header names in lower case.
+
+        Asynchronous because a vendor may publish the key it signs with. Raises a transient `Fault` when that key
+        cannot be had now: answer so that the vendor sends again.
+        """
         ...
 
     def read_event(self, topic: str, body: bytes) -> Sequence[ChannelNews]:
         """What a stored event means; empty for a topic that is none of ours. Raises a permanent `Fault` when broken."""
+        ...
+
+
+@runtime_checkable
+class ChallengedChannel(Protocol):
+    """A channel whose vendor sends events only to an endpoint that answered its challenge."""
+
+    def answer_challenge(self, challenge: str) -> str:
+        """The JSON body that proves that the endpoint is ours."""
         ...
