@@ -147,10 +147,15 @@ class ChannelOrder:
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """`cursor`: gives the next page; None at the end."""
+    """`cursor`: gives the next page; None at the end.
+
+    `until`: changes after it are not in the answer although the window reached further (Amazon withholds the last two
+    minutes): the next window starts there. None: the whole window was answered.
+    """
 
     orders: tuple[ChannelOrder, ...]
     cursor: str | None
+    until: datetime.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +244,12 @@ class Channel(Protocol):
         """A result for each write, in order."""
         ...
 
-    async def settle(self, receipt: str) -> Mapping[str, WriteResult] | None:
-        """Results by write key for what an accepted batch came to; None while it is still being worked on."""
+    async def settle(self, receipt: str, keys: Sequence[str] = ()) -> Mapping[str, WriteResult] | None:
+        """Results by write key for what an accepted batch came to; None while it is still being worked on.
+
+        `keys`: of the writes answered with this receipt. An adapter remembers its own batches for a while; another
+        process than the one that sent the batch, or the same after a restart, must say them.
+        """
         ...
 
     async def observe(self, refs: Sequence[ListingRef]) -> list[Observation]:
