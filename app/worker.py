@@ -21,6 +21,8 @@ from app.stock.end_reservation import expire_reservations
 from app.tasks import end_tasks, wait_until
 
 PENDING_SECONDS = 0.015
+RELAY_BREATH_SECONDS = 0.03
+"""Between two relays: under load many changes of a SKU become one new quantity."""
 READ_BACK_SECONDS = 5.0
 CLEANING_SECONDS = 10.0
 KEYS_MAX = 5_000
@@ -69,8 +71,7 @@ async def _expire(state: State) -> int:
 
 async def _relay(state: State) -> int:
     read, pending = await relay_stock(state)
-    if pending and not read:
-        await asyncio.sleep(PENDING_SECONDS)
+    await asyncio.sleep(RELAY_BREATH_SECONDS if read else PENDING_SECONDS if pending else 0)
     return read or int(pending)
 
 

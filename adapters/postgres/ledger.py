@@ -10,10 +10,12 @@ import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
+from adapters.postgres.documents import Documents, DocumentTable, document_columns, insert_documents
 from domain.provenance import Provenance, Remarks
 from domain.stock import ACCOUNTS, BUCKETS, Balance, Book, StockKey
 
@@ -37,12 +39,22 @@ _BALANCES = ", ".join(f"{name} = b.{name}" for name in ACCOUNTS)
 _BALANCE_ARRAYS = ", ".join(f"${3 + index}::bigint[]" for index in range(len(ACCOUNTS)))
 _NEXT = 3 + len(ACCOUNTS)
 
-_WRITE = f"""
+_MOVEMENT_TYPES = (
+    *("int", "int", "text", "text", "int", "bigint", "bigint", "bigint", "timestamptz"),
+    *("text", "text", "text", "text", "text", "text", "text", "text", "numeric", "text"),
+)
+_FIRST_DOCUMENT = _NEXT + 2 + len(_MOVEMENT_TYPES)
+
+
+@lru_cache(maxsize=256)
+def _write_statement(tables: tuple[DocumentTable, ...]) -> str:
+    movements = ", ".join(f"${_NEXT + 2 + index}::{kind}[]" for index, kind in enumerate(_MOVEMENT_TYPES))
+    return f"""
 WITH balance AS (
   UPDATE stock_levels l SET {_BALANCES}, version = l.version + 1, updated_at = ${_NEXT}
   FROM unnest($1::int[], $2::int[], {_BALANCE_ARRAYS}) AS b (s, w, {", ".join(ACCOUNTS)})
   WHERE l.sku_id = b.s AND l.warehouse_id = b.w
-), fed AS (
+), {insert_documents(tables, _FIRST_DOCUMENT)}fed AS (
   INSERT INTO feed (topic, key, sku_id, warehouse_id, payload)
   SELECT 'stock', s || '.' || w, s, w, p
   FROM unnest($1::int[], $2::int[], ${_NEXT + 1}::json[]) AS f (s, w, p)
@@ -52,34 +64,7 @@ INSERT INTO stock_movements
    posted_at, effective_at, reason, note, reference, document, actor, token_id, request_id, idempotency_key,
    unit_cost, currency)
 SELECT s, w, f, t, q, fa, ta, v, ${_NEXT}, coalesce(e, ${_NEXT}), r, n, ref, doc, a, tok, req, ik, uc, cur
-FROM unnest({
-    ", ".join(
-        f"${_NEXT + 2 + index}::{kind}[]"
-        for index, kind in enumerate(
-            (
-                "int",
-                "int",
-                "text",
-                "text",
-                "int",
-                "bigint",
-                "bigint",
-                "bigint",
-                "timestamptz",
-                "text",
-                "text",
-                "text",
-                "text",
-                "text",
-                "text",
-                "text",
-                "text",
-                "numeric",
-                "text",
-            )
-        )
-    )
-})
+FROM unnest({movements})
   AS m (s, w, f, t, q, fa, ta, v, e, r, n, ref, doc, a, tok, req, ik, uc, cur)
 RETURNING id
 """  # noqa: S608
@@ -116,30 +101,41 @@ def _balance(record: Sequence[Any]) -> Balance:
     return Balance(list(record[6:]), record[2], record[3], record[4], record[5])
 
 
-async def write_book(connection: Any, book: Book, footings: Sequence[Footing], now: datetime.datetime) -> list[int]:
-    """Write balances, movements and feed rows of a decided book. Returns the movements' ids in entry order.
+async def write_book(
+    connection: Any,
+    book: Book,
+    footings: Sequence[Footing],
+    now: datetime.datetime,
+    documents: Documents | None = None,
+) -> list[int]:
+    """Write balances, movements, feed rows and documents of a decided book. Returns the movements' ids in entry order.
 
     `footings[i]` belongs to `book.entries[i]`. The database has the last word: a bucket below zero or a
     row that does not add up to zero fails the whole transaction.
     """
-    if not book.entries:
+    tables = tuple(table for table, rows in documents.items() if rows) if documents else ()
+    if not book.entries and not tables:
         return []
     changed = book.changed()
     versions = {key: balance.version + 1 for key, balance in changed}
-    columns = zip(*(balance.accounts for _, balance in changed), strict=True)
     records = await connection.fetch(
-        _WRITE,
+        _write_statement(tables),
         [key.sku_id for key, _ in changed],
         [key.warehouse_id for key, _ in changed],
-        *(list(column) for column in columns),
+        *_columns([balance.accounts for _, balance in changed], len(ACCOUNTS)),
         now,
         [feed_payload(balance, now) for _, balance in changed],
         *_movement_columns(book, footings, versions),
+        *(document_columns(documents, tables) if documents else ()),
     )
     return sorted(record[0] for record in records)
 
 
-def _movement_columns(book: Book, footings: Sequence[Footing], versions: dict[StockKey, int]) -> tuple[list[Any], ...]:
+def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+
+
+def _movement_columns(book: Book, footings: Sequence[Footing], versions: dict[StockKey, int]) -> list[list[Any]]:
     rows = [
         (
             *entry.key,
@@ -159,7 +155,7 @@ def _movement_columns(book: Book, footings: Sequence[Footing], versions: dict[St
         )
         for entry, footing in zip(book.entries, footings, strict=True)
     ]
-    return tuple(list(column) for column in zip(*rows, strict=True))
+    return _columns(rows, len(_MOVEMENT_TYPES))
 
 
 def feed_payload(balance: Balance, now: datetime.datetime) -> str:

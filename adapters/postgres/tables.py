@@ -181,7 +181,6 @@ reservation_lines = Table(
     Column("quantity", Integer, nullable=False),
     PrimaryKeyConstraint("reservation_id", "line"),
     CheckConstraint("quantity > 0", name="quantity"),
-    Index("ix_reservation_lines_sku_id_warehouse_id", "sku_id", "warehouse_id"),
 )
 
 feed = Table(

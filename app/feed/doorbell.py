@@ -13,6 +13,8 @@ from app.tasks import end_tasks
 
 BELLS = ("feed", "push", "tokens")
 PREFIX = "onhand:"
+BREATH_SECONDS = 0.01
+"""Between two publications: under load one ring stands for many changes."""
 Listener = Callable[[str], None]
 log = structlog.get_logger()
 
@@ -67,6 +69,7 @@ class Doorbell:
             waiting, self._waiting = self._waiting, {}
             for bell, payload in waiting.items():
                 await self._broadcast.publish(PREFIX + bell, payload)
+            await asyncio.sleep(BREATH_SECONDS)
 
     async def _hear(self, bell: str) -> None:
         async with self._broadcast.subscribe(PREFIX + bell) as subscriber:

@@ -6,7 +6,7 @@ A line that nothing can fill makes the order PARTLY_ALLOCATED or OVERSOLD: a sta
 from __future__ import annotations
 
 import datetime
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from adapters.channels.base import ChannelOrder, ChannelOrderLine
+from adapters.postgres.documents import DocumentTable
 from adapters.postgres.idempotency import IdempotentCall, hash_input
 from adapters.postgres.ledger import Footing
 from app.catalog.lookup import KnownWarehouse
@@ -24,23 +25,25 @@ from domain.distance import measure_distance
 from domain.provenance import Provenance, Remarks
 from domain.stock import Book, Posting, StockKey
 
-_INSERT_ORDERS = """
-WITH placed AS (
-  INSERT INTO orders (id, channel_id, external_id, name, status, placed_at, destination, problem)
-  SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::json[],
-                       $8::text[])
-  RETURNING id
+ORDERS = DocumentTable(
+    "orders",
+    (
+        *(("id", "uuid"), ("channel_id", "int"), ("external_id", "text"), ("name", "text"), ("status", "text")),
+        *(("placed_at", "timestamptz"), ("destination", "json"), ("problem", "text")),
+    ),
 )
-SELECT count(*) FROM placed
-"""
-_INSERT_LINES = """
-INSERT INTO order_lines (order_id, line, external_id, sku_id, sku_code, title, quantity)
-SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::text[], $6::text[], $7::int[])
-"""
-_INSERT_ALLOCATIONS = """
-INSERT INTO allocations (order_id, line, sku_id, warehouse_id, quantity)
-SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[])
-"""
+ORDER_LINES = DocumentTable(
+    "order_lines",
+    (
+        *(("order_id", "uuid"), ("line", "int"), ("external_id", "text"), ("sku_id", "int")),
+        *(("sku_code", "text"), ("title", "text"), ("quantity", "int")),
+    ),
+)
+ALLOCATIONS = DocumentTable(
+    "allocations",
+    (("order_id", "uuid"), ("line", "int"), ("sku_id", "int"), ("warehouse_id", "int"), ("quantity", "int")),
+)
+"""A second order of the same channel and external id fails on its unique key, its allocations with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,8 @@ class AllocateOrder:
         status = "ALLOCATED" if not problems else "PARTLY_ALLOCATED" if placed else "OVERSOLD"
         problem = "; ".join(problems) or None
         answer = {"id": str(self.id), "status": status, "problem": problem, "allocations": [row[1:] for row in placed]}
-        return Decision(answer, [(self._header(status, problem), self._line_rows(), placed)], write_orders)
+        documents = {ORDERS: [self._header(status, problem)], ORDER_LINES: self._line_rows(), ALLOCATIONS: placed}
+        return Decision(answer, documents)
 
     def _choose(self, book: Book, sku_id: int, quantity: int) -> int | None:
         def available(house: int) -> int:
@@ -129,24 +133,6 @@ class AllocateOrder:
             (self.id, index, line.sold.external_id, line.sku_id, line.sold.sku, line.sold.title, line.sold.quantity)
             for index, line in enumerate(self.lines)
         ]
-
-
-async def write_orders(connection: Any, documents: Sequence[Any]) -> None:
-    """Insert the orders of a batch, then their lines, then their allocations.
-
-    A second order of the same channel and external id fails on the unique key, its allocations with it.
-    """
-    await connection.execute(_INSERT_ORDERS, *_columns([header for header, _, _ in documents]))
-    lines = [row for _, rows, _ in documents for row in rows]
-    if lines:
-        await connection.execute(_INSERT_LINES, *_columns(lines))
-    placed = [row for _, _, rows in documents for row in rows]
-    if placed:
-        await connection.execute(_INSERT_ALLOCATIONS, *_columns(placed))
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 async def place_order(state: State, channel_id: int, order: ChannelOrder) -> Answer:

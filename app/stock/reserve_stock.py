@@ -10,6 +10,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from adapters.postgres.documents import DocumentTable
 from adapters.postgres.idempotency import IdempotentCall
 from adapters.postgres.ledger import Footing
 from app.catalog.lookup import Lookup, sku_not_found
@@ -20,14 +21,20 @@ from domain.provenance import Provenance, Remarks
 from domain.stock import Book, Posting, StockKey, check_quantity
 
 LINES_MAX = 1_000
-_INSERT = """
-WITH reservation AS (
-  INSERT INTO reservations (id, reference, expires_at, actor, created_at)
-  SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[])
+RESERVATIONS = DocumentTable(
+    "reservations",
+    (
+        ("id", "uuid"),
+        ("reference", "text"),
+        ("expires_at", "timestamptz"),
+        ("actor", "text"),
+        ("created_at", "timestamptz"),
+    ),
 )
-INSERT INTO reservation_lines (reservation_id, line, sku_id, warehouse_id, quantity)
-SELECT * FROM unnest($6::uuid[], $7::int[], $8::int[], $9::int[], $10::int[])
-"""
+RESERVATION_LINES = DocumentTable(
+    "reservation_lines",
+    (("reservation_id", "uuid"), ("line", "int"), ("sku_id", "int"), ("warehouse_id", "int"), ("quantity", "int")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ class ReserveStock:
         reference = self.footing.remarks.reference
         header = (self.id, reference, expires_at, self.footing.provenance.actor, now)
         answer = reservation_answer(self.id, "ACTIVE", reference, expires_at, now, [row[2:] for row in placed])
-        return Decision(answer, [(header, placed)], write_reservations)
+        return Decision(answer, {RESERVATIONS: [header], RESERVATION_LINES: placed})
 
 
 def _fullest(book: Book, line: ReserveLine) -> int:
@@ -97,13 +104,6 @@ def reservation_answer(
         "created_at": created_at.isoformat(),
         "lines": [list(line) for line in lines],
     }
-
-
-async def write_reservations(connection: Any, documents: Sequence[Any]) -> None:
-    """Insert the reservations of a batch and their lines with one statement."""
-    headers = zip(*(header for header, _ in documents), strict=True)
-    lines = zip(*(line for _, placed in documents for line in placed), strict=True)
-    await connection.execute(_INSERT, *(list(column) for column in headers), *(list(column) for column in lines))
 
 
 @dataclass(frozen=True, slots=True)

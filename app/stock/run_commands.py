@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from adapters.postgres.database import Database
+from adapters.postgres.database import Database, begin_batch
+from adapters.postgres.documents import Documents, DocumentTable
 from adapters.postgres.idempotency import IdempotentCall, read_answers, write_answers
 from adapters.postgres.ledger import Footing, lock_rows, write_book
 from app.transact import rerun
@@ -17,16 +18,14 @@ from domain.stock import Book, StockKey
 
 Answer = dict[str, Any]
 """What a command answers: plain JSON, so that it can be kept and given again under its idempotency key."""
-DocumentWriter = Callable[[Any, Sequence[Any]], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class Decision:
-    """What a command decided: its answer, and the rows of its own documents for `writer`."""
+    """What a command decided: its answer, and the rows of its own documents."""
 
     answer: Answer
-    documents: list[Any] = field(default_factory=list)
-    writer: DocumentWriter | None = None
+    documents: Documents = field(default_factory=dict)
     lists_movements: bool = False
     """Whether the ids of its movements go into the answer, as `movements`."""
 
@@ -57,7 +56,7 @@ async def run_commands(database: Database, commands: Sequence[StockCommand]) -> 
     """
 
     async def once() -> list[Answer | Exception]:
-        async with database.hot.acquire() as connection, connection.transaction():
+        async with begin_batch(database) as connection:
             return await _run_once(connection, commands)
 
     return await rerun(once)
@@ -94,22 +93,21 @@ async def _decide_and_write(
         results[index] = decision.answer
         decisions.append((decision, mark, len(book.entries)))
         footings.extend(command.footing_of(offset) for offset in range(len(book.entries) - mark))
-    movement_ids = await write_book(connection, book, footings, now)
+    documents = _gather_documents(decision for decision, _, _ in decisions)
+    movement_ids = await write_book(connection, book, footings, now, documents)
     for decision, start, end in decisions:
         if decision.lists_movements:
             decision.answer["movements"] = movement_ids[start:end]
-    await _write_documents(connection, [decision for decision, _, _ in decisions])
     await write_answers(connection, _answers_to_keep(fresh, results))
     return results
 
 
-async def _write_documents(connection: Any, decisions: Iterable[Decision]) -> None:
-    by_writer: dict[DocumentWriter, list[Any]] = defaultdict(list)
+def _gather_documents(decisions: Iterable[Decision]) -> Documents:
+    gathered: dict[DocumentTable, list[tuple[Any, ...]]] = defaultdict(list)
     for decision in decisions:
-        if decision.writer is not None:
-            by_writer[decision.writer].extend(decision.documents)
-    for writer, documents in by_writer.items():
-        await writer(connection, documents)
+        for table, rows in decision.documents.items():
+            gathered[table].extend(rows)
+    return gathered
 
 
 def _answers_to_keep(

@@ -85,9 +85,6 @@ STATEMENTS = (
     )
     """,
     """
-    CREATE INDEX ix_reservation_lines_sku_id_warehouse_id ON reservation_lines (sku_id, warehouse_id)
-    """,
-    """
     CREATE TABLE reservations (
       id UUID NOT NULL,
       status TEXT DEFAULT 'ACTIVE' NOT NULL,
