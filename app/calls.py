@@ -5,8 +5,10 @@ from __future__ import annotations
 from adapters.postgres.idempotency import IdempotentCall, hash_input
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
+from domain.provenance import Remarks
 
 KEY_LENGTH_MAX = 200
+REASON_LENGTH_MAX = 100
 
 
 def make_call(principal: Principal, operation: str, key: str | None, command: object) -> IdempotentCall | None:
@@ -22,9 +24,18 @@ def make_call(principal: Principal, operation: str, key: str | None, command: ob
     return IdempotentCall(principal.id, key, operation, hash_input(command))
 
 
-def check_text(value: str | None, field: str, length_max: int = 500) -> None:
-    """Refuse text that is too long or holds a NUL, which PostgreSQL cannot store."""
+def check_text(value: str | None, field: str, length_max: int = 500, *, path: tuple[str, ...] = ()) -> None:
+    """Refuse text that is too long or holds a NUL, which PostgreSQL cannot store. `path`: of what has the field."""
     if value is not None and (len(value) > length_max or "\x00" in value):
         raise Refusal(
-            RefusalCode.INVALID_INPUT, f"{field} has at most {length_max} characters of plain text.", (field,)
+            RefusalCode.INVALID_INPUT, f"{field} has at most {length_max} characters of plain text.", (*path, field)
         )
+
+
+def check_remarks(remarks: Remarks) -> None:
+    """Refuse a blank reason, and remarks that are too long."""
+    if not remarks.reason.strip():
+        raise Refusal(RefusalCode.INVALID_INPUT, "Say the reason: COUNT, DAMAGE, or one of your own.", ("reason",))
+    check_text(remarks.reason, "reason", REASON_LENGTH_MAX)
+    check_text(remarks.note, "note")
+    check_text(remarks.reference, "reference")

@@ -99,6 +99,13 @@ def verify() -> None:
     raise typer.Exit(1 if report.problems else 0)
 
 
+def _operator() -> Any:
+    """Whoever may run this command holds the database anyway."""
+    from domain.identity import Principal, Role
+
+    return Principal("cli", "onhand cli", frozenset({Role.ADMIN}))
+
+
 @token_app.command("create")
 def create_token_command(
     name: Annotated[str, typer.Argument(help="Who uses it.")],
@@ -108,23 +115,17 @@ def create_token_command(
     expires_in_seconds: Annotated[int | None, typer.Option(help="Never, when left out.")] = None,
 ) -> None:
     """Make a token and print its secret, this once."""
-    from app.identity.tokens import TokenCreate
-    from app.identity.use_tokens import make_token
-    from domain.identity import Principal, Role
+    from app.identity.use_tokens import TokenWanted, make_token
+    from domain.identity import Role
 
     unknown = [given for given in role if given not in Role.__members__]
     if unknown:
         raise SettingError(f"There is no role {unknown[0]!r}: use one of {', '.join(Role)}.")
-    operator = Principal("cli", "onhand cli", frozenset({Role.ADMIN}))
 
     async def work(state: Any) -> Any:
-        houses = None
-        if warehouse:
-            houses = [(await state.lookup.find_warehouse(c, operator, (), open_only=False)).id for c in warehouse]
         roles = [Role(given) for given in role]
-        return await make_token(
-            state, operator, TokenCreate(name, roles, scope or None, houses, None, expires_in_seconds)
-        )
+        wanted = TokenWanted(name, roles, scope or None, warehouse or None, None, expires_in_seconds)
+        return await make_token(state, _operator(), wanted)
 
     out.print(_with_state(work).secret)
 
@@ -134,8 +135,8 @@ def revoke_token_command(token_id: Annotated[UUID, typer.Argument(help="As `toke
     """End a token for good."""
     from app.identity.use_tokens import withdraw_token
 
-    row = _with_state(lambda state: withdraw_token(state, token_id))
-    out.print(f"Token {row.name!r} is revoked.")
+    token = _with_state(lambda state: withdraw_token(state, _operator(), token_id))
+    out.print(f"Token {token['name']!r} is revoked.")
 
 
 @token_app.command("list")

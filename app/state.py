@@ -17,9 +17,10 @@ from app.feed.doorbell import Doorbell
 from app.feed.hub import Hub
 from app.identity.authenticate import Authenticator
 from app.identity.verify_jwt import JwtVerifier
+from app.run_once import Answer
 from app.settings import Settings
 from app.stock.combine import Combiner
-from app.stock.run_commands import Answer, StockCommand, run_commands
+from app.stock.run_commands import StockCommand, run_commands
 from app.tracing import tracer
 
 

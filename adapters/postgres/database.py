@@ -50,6 +50,7 @@ class Database:
     async def write(self) -> AsyncIterator[WriteSession]:
         """A read-write transaction that commits when the block ends well. Only `transact` uses it."""
         async with self.engine.begin() as connection:
+            await connection.exec_driver_sql("SELECT")  # SQLAlchemy begins with its own first statement, not ours
             fairy = await connection.get_raw_connection()
             yield WriteSession(connection, fairy.driver_connection)
 

@@ -12,13 +12,13 @@ import orjson
 from domain.errors import Refusal, RefusalCode
 
 _READ = """
-SELECT k.principal, k.key, k.operation, k.input_hash, k.answer
+SELECT k.principal, k.key, k.operation, k.input_hash, k.answer::text
 FROM idempotency_keys k JOIN unnest($1::text[], $2::text[]) AS wanted (p, k) ON k.principal = p AND k.key = wanted.k
 """
 
 _WRITE = """
 INSERT INTO idempotency_keys (principal, key, operation, input_hash, answer)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::json[]) AS r (p, k, o, h, a)
+SELECT p, k, o, h, a::json FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[]) AS r (p, k, o, h, a)
 ON CONFLICT DO NOTHING
 RETURNING key
 """

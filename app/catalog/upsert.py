@@ -1,9 +1,8 @@
-"""Create and change warehouses and SKUs."""
+"""Create and change SKUs."""
 
 from __future__ import annotations
 
 import re
-import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,24 +10,25 @@ from typing import Any
 
 import asyncpg
 import orjson
-from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError
 
-from adapters.postgres.database import Database, WriteSession
-from adapters.postgres.tables import warehouses
+from adapters.postgres.database import Database
+from adapters.postgres.idempotency import IdempotentCall
+from app.calls import check_text
+from app.run_once import Answer, run_once
 from app.stock.reserve_stock import check_line_count
-from app.transact import transact
 from domain.errors import Refusal, RefusalCode
-from domain.identity import Principal
 
 CODE = re.compile(r"[^\s\x00-\x1f]([^\x00-\x1f]{0,98}[^\s\x00-\x1f])?")
 CURRENCY = re.compile(r"[A-Z]{3}")
+COST_LIMIT = 10_000_000_000
+"""The columns are NUMERIC(14, 4)."""
 
 _UPSERT_SKUS = """
 INSERT INTO skus AS s (code, title, barcode, unit_cost, currency, weight_grams, volume_ml, status)
 SELECT c, coalesce(t, c), b, u, coalesce(cur, 'EUR'), w, v, coalesce(st, 'ACTIVE')
 FROM unnest($1::text[], $2::text[], $3::text[], $4::numeric[], $5::text[], $6::int[], $7::int[], $8::text[])
   AS x (c, t, b, u, cur, w, v, st)
+ORDER BY c
 ON CONFLICT (code) DO UPDATE SET
   title = coalesce($9::jsonb -> excluded.code ->> 't', s.title),
   barcode = coalesce(excluded.barcode, s.barcode),
@@ -102,69 +102,35 @@ def _check_lines(lines: Sequence[SkuLine]) -> None:
         seen.add(line.code)
         if line.title is not None and not line.title.strip():
             raise Refusal(RefusalCode.INVALID_INPUT, "A title is not empty.", (*path, "title"))
-        if line.currency is not None and CURRENCY.fullmatch(line.currency) is None:
-            raise Refusal(RefusalCode.INVALID_INPUT, "A currency is an ISO 4217 code such as EUR.", (*path, "unitCost"))
-        for name in ("unit_cost", "weight_grams", "volume_ml"):
-            value = getattr(line, name)
+        check_text(line.title, "title", path=path)
+        check_cost(line.unit_cost, line.currency, (*path, "unitCost"))
+        for field, value in (("weightGrams", line.weight_grams), ("volumeMl", line.volume_ml)):
             if value is not None and value < 0:
-                raise Refusal(RefusalCode.INVALID_INPUT, f"{name} is zero or more.", (*path, name))
+                raise Refusal(RefusalCode.INVALID_INPUT, f"{field} is zero or more.", (*path, field))
 
 
-async def save_skus(database: Database, lines: Sequence[SkuLine]) -> list[Any]:
-    async def work(session: WriteSession) -> list[Any]:
-        return await upsert_skus(session.raw, lines)
-
-    return await transact(database, work)
-
-
-def check_warehouse(values: dict[str, Any]) -> None:
-    """Refuse what no warehouse can be: coordinates off the globe, an unknown time zone, negative capacity."""
-    if "name" in values and not str(values["name"] or "").strip():
-        raise Refusal(RefusalCode.INVALID_INPUT, "Give the warehouse a name.", ("name",))
-    for name, field, limit in (("latitude", "latitude", 90), ("longitude", "longitude", 180)):
-        value = values.get(name)
-        if value is not None and not -limit <= value <= limit:
-            raise Refusal(RefusalCode.INVALID_INPUT, f"{field} is from -{limit} to {limit} degrees.", (field,))
-    zone = values.get("time_zone")
-    if zone is not None and zone not in zoneinfo.available_timezones():
-        raise Refusal(RefusalCode.INVALID_INPUT, f"{zone!r} is no IANA time zone such as Europe/Berlin.", ("timeZone",))
-    for name, field in (
-        ("storage_capacity", "storageCapacity"),
-        ("daily_order_capacity", "dailyOrderCapacity"),
-    ):
-        if (values.get(name) or 0) < 0:
-            raise Refusal(RefusalCode.INVALID_INPUT, f"{field} is zero or more.", (field,))
-
-
-async def create_warehouse(database: Database, values: dict[str, Any]) -> Any:
-    """Create a warehouse. Raises `Refusal` INVALID_INPUT or ALREADY_EXISTS."""
-    check_code(values["code"], ("code",))
-    check_warehouse(values)
-
-    async def work(session: WriteSession) -> Any:
-        return (await session.sql.execute(insert(warehouses).values(**values).returning(warehouses))).one()
-
-    try:
-        return await transact(database, work)
-    except IntegrityError as error:
+def check_cost(amount: Decimal | None, currency: str | None, path: tuple[str, ...]) -> None:
+    """Refuse what no unit costs: less than nothing, ten thousand million or more, parts of a hundredth of a cent."""
+    if currency is not None and CURRENCY.fullmatch(currency) is None:
+        raise Refusal(RefusalCode.INVALID_INPUT, "A currency is an ISO 4217 code such as EUR.", (*path, "currency"))
+    if amount is not None and not (amount.is_finite() and 0 <= amount < COST_LIMIT and amount == round(amount, 4)):
         raise Refusal(
-            RefusalCode.ALREADY_EXISTS, f"There is already a warehouse {values['code']!r}.", ("code",)
-        ) from error
+            RefusalCode.INVALID_INPUT,
+            f"A unit cost is zero or more, below {COST_LIMIT}, with at most 4 decimal places.",
+            (*path, "amount"),
+        )
 
 
-async def update_warehouse(database: Database, principal: Principal, code: str, values: dict[str, Any]) -> Any:
-    """Change what is given. Raises `Refusal` WAREHOUSE_NOT_FOUND or INVALID_INPUT."""
-    check_warehouse(values)
+async def save_skus(database: Database, lines: Sequence[SkuLine], call: IdempotentCall | None) -> list[dict[str, Any]]:
+    """`upsert_skus` in a transaction of its own, once per key; rows as plain JSON."""
 
-    async def work(session: WriteSession) -> Any:
-        found = (
-            await session.sql.execute(select(warehouses).where(warehouses.c.code == code).with_for_update())
-        ).first()
-        if found is None or not principal.sees_warehouse(found.id):
-            raise Refusal(RefusalCode.WAREHOUSE_NOT_FOUND, f"There is no warehouse {code!r}.", ("warehouse",))
-        if not values:
-            return found
-        changed = update(warehouses).where(warehouses.c.id == found.id).values(**values).returning(warehouses)
-        return (await session.sql.execute(changed)).one()
+    async def decide(connection: Any) -> Answer:
+        return {"skus": [_plain(row) for row in await upsert_skus(connection, lines)]}
 
-    return await transact(database, work)
+    saved: list[dict[str, Any]] = (await run_once(database, call, decide))["skus"]
+    return saved
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    cost = row["unit_cost"]
+    return {**dict(row), "unit_cost": None if cost is None else str(cost)}

@@ -15,10 +15,13 @@ from uuid_utils.compat import uuid7
 
 from adapters.postgres.database import Database, ReadSession, WriteSession
 from adapters.postgres.tables import tokens
+from app.calls import check_text
+from app.identity.check_grant import Grant, check_grant, check_heir, check_keeper, token_not_found
 from domain.errors import Refusal, RefusalCode
 from domain.identity import SCOPES, Principal, Role
 
 SECRET_PREFIX = "ohd_"  # noqa: S105
+NAME_LENGTH_MAX = 200
 SECONDS_MAX = 10 * 365 * 86_400
 
 
@@ -51,23 +54,31 @@ def _new_secret() -> str:
     return SECRET_PREFIX + secrets.token_urlsafe(32)
 
 
-async def create_token(session: WriteSession, command: TokenCreate, created_by: str) -> CreatedToken:
-    """Make a token. Raises `Refusal` INVALID_INPUT for no name, no role, an unknown scope or a wrong time."""
+async def create_token(
+    session: WriteSession, command: TokenCreate, created_by: str, keeper: Principal | None = None
+) -> CreatedToken:
+    """Make a token. Raises `Refusal` INVALID_INPUT for no name, no role, an unknown scope or a wrong time.
+
+    With a `keeper`, also NOT_ALLOWED for what it may not grant; the operator at the command line has none.
+    """
     _check(command)
     secret = _new_secret()
     expires_at = None
     if command.expires_in_seconds is not None:
         expires_at = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=command.expires_in_seconds)
+    if keeper is not None:
+        limits = (command.scopes, command.warehouse_ids, command.channel_ids)
+        check_grant(keeper, Grant(command.roles, *limits, expires_at))
     row = await session.sql.execute(
         insert(tokens)
         .values(
             id=uuid7(),
             name=command.name.strip(),
             secret_hash=hash_secret(secret),
-            roles=[str(role) for role in command.roles],
-            scopes=None if command.scopes is None else list(command.scopes),
-            warehouse_ids=None if command.warehouse_ids is None else list(command.warehouse_ids),
-            channel_ids=None if command.channel_ids is None else list(command.channel_ids),
+            roles=[str(role) for role in dict.fromkeys(command.roles)],
+            scopes=_kept(command.scopes),
+            warehouse_ids=_kept(command.warehouse_ids),
+            channel_ids=_kept(command.channel_ids),
             created_by=created_by,
             expires_at=expires_at,
         )
@@ -76,9 +87,15 @@ async def create_token(session: WriteSession, command: TokenCreate, created_by: 
     return CreatedToken(secret, row.one())
 
 
+def _kept(limit: Sequence[Any] | None) -> list[Any] | None:
+    """An empty limit is kept as such: it shows nothing, where None shows all."""
+    return None if limit is None else list(dict.fromkeys(limit))
+
+
 def _check(command: TokenCreate) -> None:
     if not command.name.strip():
         raise Refusal(RefusalCode.INVALID_INPUT, "Give the token a name that says who uses it.", ("name",))
+    check_text(command.name, "name", NAME_LENGTH_MAX)
     if not command.roles:
         raise Refusal(RefusalCode.INVALID_INPUT, "Give the token at least one role.", ("roles",))
     for index, scope in enumerate(command.scopes or ()):
@@ -96,9 +113,12 @@ def _check(command: TokenCreate) -> None:
         )
 
 
-async def rotate_token(session: WriteSession, token_id: UUID) -> CreatedToken:
-    """A new secret for the same token; the old one stops working. Raises `Refusal` TOKEN_NOT_FOUND, TOKEN_REVOKED."""
-    await _lock(session, token_id)
+async def rotate_token(session: WriteSession, token_id: UUID, keeper: Principal) -> CreatedToken:
+    """A new secret for the same token; the old one stops working.
+
+    Raises `Refusal` TOKEN_NOT_FOUND, NOT_ALLOWED or TOKEN_REVOKED.
+    """
+    check_heir(keeper, await _lock(session, token_id, keeper))
     secret = _new_secret()
     row = await session.sql.execute(
         update(tokens)
@@ -109,9 +129,9 @@ async def rotate_token(session: WriteSession, token_id: UUID) -> CreatedToken:
     return CreatedToken(secret, row.one())
 
 
-async def revoke_token(session: WriteSession, token_id: UUID) -> Any:
-    """End a token for good. Raises `Refusal` TOKEN_NOT_FOUND or TOKEN_REVOKED."""
-    await _lock(session, token_id)
+async def revoke_token(session: WriteSession, token_id: UUID, keeper: Principal) -> Any:
+    """End a token for good. Raises `Refusal` TOKEN_NOT_FOUND, NOT_ALLOWED or TOKEN_REVOKED."""
+    await _lock(session, token_id, keeper)
     row = await session.sql.execute(
         update(tokens)
         .where(tokens.c.id == token_id)
@@ -121,12 +141,14 @@ async def revoke_token(session: WriteSession, token_id: UUID) -> Any:
     return row.one()
 
 
-async def _lock(session: WriteSession, token_id: UUID) -> None:
+async def _lock(session: WriteSession, token_id: UUID, keeper: Principal) -> Any:
     found = (await session.sql.execute(select(tokens).where(tokens.c.id == token_id).with_for_update())).one_or_none()
     if found is None:
-        raise Refusal(RefusalCode.TOKEN_NOT_FOUND, "There is no such token.", ("id",))
+        raise token_not_found()
+    check_keeper(keeper, found)
     if found.revoked_at is not None:
         raise Refusal(RefusalCode.TOKEN_REVOKED, "The token is revoked: create a new one.", ("id",))
+    return found
 
 
 async def list_tokens(session: ReadSession) -> Sequence[Any]:

@@ -1,35 +1,121 @@
-"""Tokens from the API's side: each change in its own transaction, and every process told."""
+"""Tokens from the API's side: each change once per key in its own transaction, and every process told.
+
+What is kept under a key never holds a secret: a repeat shows the token alone (docs/decisions).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from adapters.postgres.database import WriteSession
+from adapters.postgres.idempotency import IdempotentCall
 from app.identity.tokens import CreatedToken, TokenCreate, create_token, revoke_token, rotate_token
+from app.run_once import Answer, transact_once
 from app.state import State
-from app.transact import transact
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal, Role
 
-
-async def make_token(state: State, principal: Principal, command: TokenCreate) -> CreatedToken:
-    """Raises `Refusal` NOT_ALLOWED when the new token could do what its maker may not."""
-    if Role.ADMIN in command.roles and Role.ADMIN not in principal.roles:
-        raise Refusal(RefusalCode.NOT_ALLOWED, "Only an admin makes an admin's token.", ("roles",))
-    if principal.scopes is not None and not set(command.scopes or ["*"]) <= principal.scopes:
-        raise Refusal(RefusalCode.NOT_ALLOWED, "A token's scopes are at most its maker's.", ("scopes",))
-    if principal.warehouse_ids is not None and not set(command.warehouse_ids or [-1]) <= principal.warehouse_ids:
-        raise Refusal(RefusalCode.NOT_ALLOWED, "A token's warehouses are at most its maker's.", ("warehouses",))
-    return await transact(state.database, lambda session: create_token(session, command, principal.name))
+LIMITS_MAX = 1_000
+SHOWN = ("name", "roles", "scopes", "created_at", "expires_at", "revoked_at")
+_CHANNELS = "SELECT code, id FROM channels WHERE code = ANY($1::text[])"
 
 
-async def renew_token(state: State, token_id: UUID) -> CreatedToken:
-    made = await transact(state.database, lambda session: rotate_token(session, token_id))
+@dataclass(frozen=True, slots=True)
+class TokenWanted:
+    """A token as its maker asks for it: `warehouses` and `channels` are codes, and None means unlimited."""
+
+    name: str
+    roles: Sequence[Role]
+    scopes: Sequence[str] | None = None
+    warehouses: Sequence[str] | None = None
+    channels: Sequence[str] | None = None
+    expires_in_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAnswer:
+    """`secret` is None for a repeat under the same key. `token`: the columns in `SHOWN`, and `id`."""
+
+    secret: str | None
+    token: dict[str, Any]
+
+
+async def make_token(
+    state: State, principal: Principal, wanted: TokenWanted, call: IdempotentCall | None = None
+) -> TokenAnswer:
+    """Raises `Refusal` INVALID_INPUT, WAREHOUSE_NOT_FOUND, CHANNEL_NOT_FOUND, or NOT_ALLOWED (`check_grant`)."""
+
+    async def decide(session: WriteSession) -> Answer:
+        houses = await _find_warehouses(state, principal, wanted.warehouses)
+        channels = await _find_channels(session, principal, wanted.channels)
+        command = TokenCreate(wanted.name, wanted.roles, wanted.scopes, houses, channels, wanted.expires_in_seconds)
+        return _show(await create_token(session, command, principal.name, principal))
+
+    return _answer(await transact_once(state.database, call, decide, unkept="secret"))
+
+
+async def renew_token(
+    state: State, principal: Principal, token_id: UUID, call: IdempotentCall | None = None
+) -> TokenAnswer:
+    """Raises `Refusal` TOKEN_NOT_FOUND, NOT_ALLOWED or TOKEN_REVOKED."""
+
+    async def decide(session: WriteSession) -> Answer:
+        return _show(await rotate_token(session, token_id, principal))
+
+    made = _answer(await transact_once(state.database, call, decide, unkept="secret"))
     state.doorbell.ring("tokens", str(token_id))
     return made
 
 
-async def withdraw_token(state: State, token_id: UUID) -> Any:
-    row = await transact(state.database, lambda session: revoke_token(session, token_id))
+async def withdraw_token(
+    state: State, principal: Principal, token_id: UUID, call: IdempotentCall | None = None
+) -> dict[str, Any]:
+    """Raises `Refusal` TOKEN_NOT_FOUND, NOT_ALLOWED or TOKEN_REVOKED."""
+
+    async def decide(session: WriteSession) -> Answer:
+        return {"token": _plain(await revoke_token(session, token_id, principal))}
+
+    token: dict[str, Any] = (await transact_once(state.database, call, decide))["token"]
     state.doorbell.ring("tokens", str(token_id))
-    return row
+    return token
+
+
+async def _find_warehouses(state: State, principal: Principal, codes: Sequence[str] | None) -> list[int] | None:
+    if codes is None:
+        return None
+    _check_length(codes, "warehouses")
+    return [
+        (await state.lookup.find_warehouse(code, principal, ("warehouses", str(index)), open_only=False)).id
+        for index, code in enumerate(codes)
+    ]
+
+
+async def _find_channels(session: WriteSession, principal: Principal, codes: Sequence[str] | None) -> list[int] | None:
+    if codes is None:
+        return None
+    _check_length(codes, "channels")
+    known = {code: key for code, key in await session.raw.fetch(_CHANNELS, list(codes)) if principal.sees_channel(key)}
+    for index, code in enumerate(codes):
+        if code not in known:
+            raise Refusal(RefusalCode.CHANNEL_NOT_FOUND, f"There is no channel {code!r}.", ("channels", str(index)))
+    return [known[code] for code in codes]
+
+
+def _check_length(codes: Sequence[str], field: str) -> None:
+    if len(codes) > LIMITS_MAX:
+        raise Refusal(RefusalCode.INVALID_INPUT, f"A token is limited to at most {LIMITS_MAX} {field}.", (field,))
+
+
+def _show(made: CreatedToken) -> Answer:
+    return {"secret": made.secret, "token": _plain(made.token)}
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    return {"id": str(row.id), **{name: getattr(row, name) for name in SHOWN}}
+
+
+def _answer(answer: Answer) -> TokenAnswer:
+    return TokenAnswer(answer.get("secret"), answer["token"])

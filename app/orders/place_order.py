@@ -19,8 +19,9 @@ from adapters.postgres.documents import DocumentTable
 from adapters.postgres.idempotency import IdempotentCall, hash_input
 from adapters.postgres.ledger import Footing
 from app.catalog.lookup import KnownWarehouse
+from app.run_once import Answer
 from app.state import State
-from app.stock.run_commands import Answer, Decision
+from app.stock.run_commands import Decision
 from domain.distance import measure_distance
 from domain.provenance import Provenance, Remarks
 from domain.stock import Book, Posting, StockKey

@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from adapters.postgres.database import Database
-from adapters.postgres.idempotency import IdempotentCall, read_answers, write_answers
+from adapters.postgres.idempotency import IdempotentCall
 from adapters.postgres.ledger import Footing, lock_rows, write_book
-from app.stock.reserve_stock import reservation_answer
-from app.stock.run_commands import Answer, keep_answer, revive_answer
+from app.calls import check_remarks
+from app.run_once import Answer, run_once
+from app.stock.reserve_stock import check_seconds, reservation_answer
 from app.transact import rerun
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
@@ -42,16 +43,17 @@ async def release_reservation(
     remarks: Remarks,
     call: IdempotentCall | None,
 ) -> Answer:
-    """Give the reserved units back. Raises `Refusal` RESERVATION_NOT_FOUND or RESERVATION_ENDED."""
+    """Give the units back, once per key. Raises `Refusal` INVALID_INPUT, RESERVATION_NOT_FOUND, RESERVATION_ENDED."""
 
     async def decide(connection: Any) -> Answer:
+        check_remarks(remarks)
         row, lines = await _lock_active(connection, principal, reservation_id)
         now = datetime.datetime.now(datetime.UTC)
         await _give_back(connection, lines, provenance, remarks, now)
         await connection.execute(_END, [reservation_id], "RELEASED", now)
         return reservation_answer(row[0], "RELEASED", row[2], row[3], row[4], [line[1:] for line in lines])
 
-    return await _run_once_per_key(database, call, decide)
+    return await run_once(database, call, decide)
 
 
 async def extend_reservation(
@@ -63,20 +65,15 @@ async def extend_reservation(
     call: IdempotentCall | None,
 ) -> Answer:
     """Let it last `seconds` from now. Raises `Refusal` INVALID_INPUT, RESERVATION_NOT_FOUND or RESERVATION_ENDED."""
-    if not 1 <= seconds <= seconds_max:
-        raise Refusal(
-            RefusalCode.INVALID_INPUT,
-            f"A reservation lasts from 1 to {seconds_max} seconds.",
-            ("expiresInSeconds",),
-        )
 
     async def decide(connection: Any) -> Answer:
+        check_seconds(seconds, seconds_max)
         row, lines = await _lock_active(connection, principal, reservation_id)
         expires_at = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
         await connection.execute("UPDATE reservations SET expires_at = $2 WHERE id = $1", reservation_id, expires_at)
         return reservation_answer(row[0], "ACTIVE", row[2], expires_at, row[4], [line[1:] for line in lines])
 
-    return await _run_once_per_key(database, call, decide)
+    return await run_once(database, call, decide)
 
 
 async def expire_reservations(database: Database) -> int:
@@ -94,28 +91,6 @@ async def expire_reservations(database: Database) -> int:
             return len(ids)
 
     return await rerun(once)
-
-
-async def _run_once_per_key(database: Database, call: IdempotentCall | None, decide: Any) -> Answer:
-    """Run `decide` in a transaction, once per idempotency key; what it refuses is kept as the answer too."""
-
-    async def once() -> Answer | Exception:
-        async with database.hot.acquire() as connection, connection.transaction():
-            if call is not None and (kept := await read_answers(connection, [call])):
-                return revive_answer(kept[call])
-            try:
-                async with connection.transaction():
-                    answer: Answer | Refusal = await decide(connection)
-            except Refusal as refusal:
-                answer = refusal
-            if call is not None:
-                await write_answers(connection, [(call, keep_answer(answer))])
-            return answer
-
-    result = await rerun(once)
-    if isinstance(result, Exception):
-        raise result
-    return result
 
 
 async def _lock_active(connection: Any, principal: Principal, reservation_id: UUID) -> tuple[Any, list[Any]]:

@@ -10,9 +10,13 @@ from typing import Any, Literal
 
 from adapters.postgres.idempotency import IdempotentCall
 from adapters.postgres.ledger import Footing
+from app.calls import check_remarks
 from app.catalog.lookup import Lookup, sku_not_found
+from app.catalog.upsert import check_cost
+from app.run_once import Answer, refuse_once
+from app.state import State
 from app.stock.reserve_stock import check_line_count
-from app.stock.run_commands import Decision
+from app.stock.run_commands import Decision, run_commands
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
 from domain.provenance import Provenance, Remarks
@@ -30,6 +34,9 @@ from domain.stock import (
 ADJUSTABLE = ("available", "damaged", "quality_control")
 """Buckets a person may set; reserved and committed follow their documents."""
 Kind = Literal["receive", "adjust", "set"]
+EFFECTIVE_MIN = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+CLOCK_SKEW = datetime.timedelta(minutes=5)
+"""A caller's clock may be ahead of ours by this much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,31 @@ def level_answer(key: StockKey, balance: Balance, now: datetime.datetime | None)
     }
 
 
+async def move_stock(
+    state: State,
+    principal: Principal,
+    kind: Kind,
+    warehouse: str,
+    lines: Sequence[MoveLine],
+    provenance: Provenance,
+    remarks: Remarks,
+    call: IdempotentCall | None,
+    effective_at: datetime.datetime | None = None,
+) -> Answer:
+    """Move stock in a transaction of its own, once per key; `levels` and ids of `movements`. Raises `Refusal`."""
+    try:
+        command = await prepare_movement(
+            state.lookup, principal, kind, warehouse, lines, provenance, remarks, call, effective_at
+        )
+    except Refusal as refusal:
+        return await refuse_once(state.database, call, refusal)
+    (result,) = await run_commands(state.database, [command])
+    state.doorbell.ring("feed")
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
 async def prepare_movement(
     lookup: Lookup,
     principal: Principal,
@@ -133,9 +165,11 @@ async def prepare_movement(
 ) -> MoveStock:
     """Resolve codes and check what needs no lock.
 
-    Raises `Refusal`: TOO_MANY_LINES, WAREHOUSE_NOT_FOUND, WAREHOUSE_CLOSED, then for each line
-    INVALID_QUANTITY, INVALID_INPUT (bucket), SKU_NOT_FOUND, DUPLICATE_LINE.
+    Raises `Refusal`: INVALID_INPUT (remarks, time), TOO_MANY_LINES, WAREHOUSE_NOT_FOUND, WAREHOUSE_CLOSED, then
+    for each line INVALID_INPUT (bucket, cost), INVALID_QUANTITY, SKU_NOT_FOUND, DUPLICATE_LINE.
     """
+    check_remarks(remarks)
+    _check_time(effective_at)
     check_line_count(len(lines))
     found = await lookup.find_warehouse(warehouse, principal, ("warehouse",))
     skus = await lookup.find_skus(line.sku for line in lines)
@@ -174,5 +208,16 @@ def _check_line(kind: Kind, line: MoveLine, path: tuple[str, ...]) -> None:
             f"The quantity must be from 0 to {QUANTITY_MAX}.",
             (*path, "quantity"),
         )
-    if line.unit_cost is not None and line.unit_cost < 0:
-        raise Refusal(RefusalCode.INVALID_INPUT, "A unit cost is zero or more.", (*path, "unitCost"))
+    check_cost(line.unit_cost, line.currency, (*path, "unitCost"))
+
+
+def _check_time(effective_at: datetime.datetime | None) -> None:
+    if effective_at is None:
+        return
+    latest = datetime.datetime.now(datetime.UTC) + CLOCK_SKEW
+    if not EFFECTIVE_MIN <= effective_at <= latest:
+        raise Refusal(
+            RefusalCode.INVALID_INPUT,
+            f"It occurred between {EFFECTIVE_MIN:%Y} and now: correct the time.",
+            ("occurredAt",),
+        )

@@ -24,7 +24,7 @@ s.frozen AS s_frozen
 """
 WAREHOUSE_COLUMNS = """
 w.id AS w_id, w.code AS w_code, w.name AS w_name, w.kind AS w_kind, w.status AS w_status, w.address AS w_address,
-w.latitude AS w_latitude, w.longitude AS w_longitude, w.time_zone AS w_time_zone,
+w.country_code AS w_country_code, w.latitude AS w_latitude, w.longitude AS w_longitude, w.time_zone AS w_time_zone,
 w.storage_capacity AS w_storage_capacity, w.daily_order_capacity AS w_daily_order_capacity
 """
 LEVELS = f"""

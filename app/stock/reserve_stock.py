@@ -13,7 +13,10 @@ from uuid_utils.compat import uuid7
 from adapters.postgres.documents import DocumentTable
 from adapters.postgres.idempotency import IdempotentCall
 from adapters.postgres.ledger import Footing
+from app.calls import check_remarks
 from app.catalog.lookup import Lookup, sku_not_found
+from app.run_once import Answer, refuse_once
+from app.state import State
 from app.stock.run_commands import Decision
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
@@ -115,6 +118,30 @@ class WantedLine:
     warehouse: str | None = None
 
 
+async def reserve_stock(
+    state: State,
+    principal: Principal,
+    lines: Sequence[WantedLine],
+    seconds: int | None,
+    provenance: Provenance,
+    remarks: Remarks,
+    call: IdempotentCall | None,
+) -> Answer:
+    """Reserve, once per key, sharing a transaction with whoever else is waiting. Raises `Refusal`.
+
+    `seconds`: how long; None for the default.
+    """
+    settings = state.settings
+    wanted = settings.reservation_seconds_default if seconds is None else seconds
+    try:
+        command = await prepare_reservation(
+            state.lookup, principal, lines, wanted, settings.reservation_seconds_max, provenance, remarks, call
+        )
+    except Refusal as refusal:
+        return await refuse_once(state.database, call, refusal)
+    return await state.combiner.submit(command)
+
+
 async def prepare_reservation(
     lookup: Lookup,
     principal: Principal,
@@ -127,21 +154,26 @@ async def prepare_reservation(
 ) -> ReserveStock:
     """Resolve codes and check what can be checked without a lock.
 
-    Raises `Refusal`, in this order: TOO_MANY_LINES or INVALID_INPUT for the lines or the time, then for each
-    line INVALID_QUANTITY, SKU_NOT_FOUND, WAREHOUSE_NOT_FOUND or WAREHOUSE_CLOSED.
+    Raises `Refusal`, in this order: INVALID_INPUT (remarks), TOO_MANY_LINES or INVALID_INPUT for the lines or the
+    time, then for each line INVALID_QUANTITY, SKU_NOT_FOUND, WAREHOUSE_NOT_FOUND or WAREHOUSE_CLOSED.
     """
+    check_remarks(remarks)
     check_line_count(len(lines))
+    check_seconds(seconds, seconds_max)
+    skus = await lookup.find_skus(line.sku for line in lines)
+    resolved = [await _resolve(lookup, principal, skus, line, index) for index, line in enumerate(lines)]
+    reservation_id = uuid7()
+    footing = Footing(provenance, remarks, document=f"reservation:{reservation_id}")
+    return ReserveStock(tuple(resolved), seconds, footing, call, reservation_id)
+
+
+def check_seconds(seconds: int, seconds_max: int) -> None:
     if not 1 <= seconds <= seconds_max:
         raise Refusal(
             RefusalCode.INVALID_INPUT,
             f"A reservation lasts from 1 to {seconds_max} seconds.",
             ("expiresInSeconds",),
         )
-    skus = await lookup.find_skus(line.sku for line in lines)
-    resolved = [await _resolve(lookup, principal, skus, line, index) for index, line in enumerate(lines)]
-    reservation_id = uuid7()
-    footing = Footing(provenance, remarks, document=f"reservation:{reservation_id}")
-    return ReserveStock(tuple(resolved), seconds, footing, call, reservation_id)
 
 
 def check_line_count(count: int) -> None:

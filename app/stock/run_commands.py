@@ -12,12 +12,10 @@ from adapters.postgres.database import Database, begin_batch
 from adapters.postgres.documents import Documents, DocumentTable
 from adapters.postgres.idempotency import IdempotentCall, read_answers, write_answers
 from adapters.postgres.ledger import Footing, lock_rows, write_book
+from app.run_once import Answer, keep_answer, revive_answer
 from app.transact import rerun
-from domain.errors import Refusal, RefusalCode
+from domain.errors import Refusal
 from domain.stock import Book, StockKey
-
-Answer = dict[str, Any]
-"""What a command answers: plain JSON, so that it can be kept and given again under its idempotency key."""
 
 
 @dataclass(slots=True)
@@ -120,20 +118,3 @@ def _answers_to_keep(
             continue
         kept.append((command.call, keep_answer(result)))
     return kept
-
-
-def keep_answer(result: Answer | Refusal) -> Answer:
-    """The form in which an answer is kept: a refusal is an answer too."""
-    if isinstance(result, Refusal):
-        return {"refusal": {"code": result.code, "message": result.message, "path": result.path}}
-    return result
-
-
-def revive_answer(kept: Any) -> Answer | Exception:
-    """The answer or refusal that `keep_answer` kept."""
-    if isinstance(kept, Refusal):
-        return kept
-    refusal = kept.get("refusal")
-    if refusal is None:
-        return dict(kept)
-    return Refusal(RefusalCode(refusal["code"]), refusal["message"], tuple(refusal["path"]))

@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from functools import lru_cache
+from uuid import UUID
 
 from domain.errors import Refusal, RefusalCode
+
+DIGITS_MAX = 18
+SHOWN_MAX = 100
 
 
 @lru_cache(maxsize=100_000)
@@ -22,9 +26,27 @@ def decode_id(value: str, kind: str | None = None, path: tuple[str, ...] = ("id"
         text = ""
     found, separator, key = text.partition(":")
     if not separator or not key or (kind is not None and found != kind):
-        raise Refusal(
-            RefusalCode.INVALID_INPUT,
-            f"{value!r} is not the id of a {kind or 'node'}: give one that we gave.",
-            path,
-        )
+        raise _no_id_of_ours(value, kind, path)
     return found, key
+
+
+def decode_uuid(value: str, kind: str, path: tuple[str, ...] = ("id",)) -> UUID:
+    """The key of an id whose keys are UUIDs. Raises `Refusal` INVALID_INPUT."""
+    try:
+        return UUID(decode_id(value, kind, path)[1])
+    except ValueError:
+        raise _no_id_of_ours(value, kind, path) from None
+
+
+def decode_numbers(value: str, kind: str, count: int = 1, path: tuple[str, ...] = ("id",)) -> tuple[int, ...]:
+    """The key of an id whose keys are `count` numbers with dots between them. Raises `Refusal` INVALID_INPUT."""
+    parts = decode_id(value, kind, path)[1].split(".")
+    if len(parts) != count or not all(part.isascii() and part.isdigit() and len(part) <= DIGITS_MAX for part in parts):
+        raise _no_id_of_ours(value, kind, path)
+    return tuple(int(part) for part in parts)
+
+
+def _no_id_of_ours(value: str, kind: str | None, path: tuple[str, ...]) -> Refusal:
+    shown = value if len(value) <= SHOWN_MAX else value[:SHOWN_MAX] + "…"
+    message = f"{shown!r} is not the id of a {kind or 'node'}: give one that we gave."
+    return Refusal(RefusalCode.INVALID_INPUT, message, path)

@@ -11,8 +11,10 @@ from api.identity.fields import IdentityMutation, IdentityQuery, Token
 from api.node import NodeQuery
 from api.orders.fields import OrderQuery
 from api.scalars import SCALARS
-from api.stock.mutations import StockMutation
+from api.stock.move_stock import MovementMutation
 from api.stock.queries import StockQuery
+from api.stock.reserve_stock import ReservationMutation
+from api.stock.save_catalog import CatalogMutation
 from api.stock.subscriptions import StockSubscription
 
 
@@ -21,7 +23,7 @@ class Query(StockQuery, OrderQuery, IdentityQuery, NodeQuery): ...
 
 
 @strawberry.type
-class Mutation(StockMutation, IdentityMutation): ...
+class Mutation(CatalogMutation, MovementMutation, ReservationMutation, IdentityMutation): ...
 
 
 @strawberry.type

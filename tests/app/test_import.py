@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.catalog.import_shopify_products import ImportReport, import_products
-from app.catalog.upsert import create_warehouse
+from app.catalog.save_warehouse import create_warehouse
 from app.state import State
 from app.stock.verify_ledger import verify_ledger
 from domain.errors import Refusal
@@ -19,7 +19,7 @@ HEADING = "Handle,Title,Option1 Value,Variant SKU,Variant Inventory Qty,Variant 
 
 @pytest.fixture
 async def house(state: State) -> str:
-    await create_warehouse(state.database, {"code": "BER", "name": "Berlin"})
+    await create_warehouse(state.database, {"code": "BER", "name": "Berlin"}, None)
     return "BER"
 
 

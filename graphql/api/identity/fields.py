@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import datetime
 from typing import Any
-from uuid import UUID
 
 import strawberry
 
 from api.answer import answer
 from api.context import Context, Info
 from api.directives import EVERYONE, requires
-from api.ids import decode_id
+from api.ids import decode_uuid
 from api.scalars import UserError
 from api.stock.types import Node
-from app.identity.tokens import TokenCreate
-from app.identity.use_tokens import make_token, renew_token, withdraw_token
+from app.calls import make_call
+from app.identity.use_tokens import TokenWanted, make_token, renew_token, withdraw_token
 from domain.identity import Role
 
 KEEPERS = [Role.ADMIN, Role.ENGINEER]
@@ -39,13 +38,14 @@ class Me:
     warehouses: list[str] | None = strawberry.field(description="Codes of those you may see; null: all.")
 
 
-@strawberry.input
+@strawberry.input(description="At most what your own token may do. An empty list of scopes or codes allows nothing.")
 class TokenCreateInput:
     name: str
     roles: list[Role]
-    scopes: list[str] | None = None
-    warehouses: list[str] | None = None
-    expires_in_seconds: int | None = None
+    scopes: list[str] | None = strawberry.field(default=None, description="Null: all.")
+    warehouses: list[str] | None = strawberry.field(default=None, description="Codes; null: all.")
+    channels: list[str] | None = strawberry.field(default=None, description="Codes; null: all.")
+    expires_in_seconds: int | None = strawberry.field(default=None, description="Null: it never expires.")
     idempotency_key: str | None = None
 
 
@@ -64,7 +64,10 @@ class TokenRevokeInput:
 @strawberry.type
 class TokenSecretPayload:
     user_errors: list[UserError]
-    secret: str | None = strawberry.field(default=None, description="Shown this once.")
+    secret: str | None = strawberry.field(
+        default=None,
+        description="Shown once. Null when the idempotency key was used before: rotate the token to get a new one.",
+    )
     token: Token | None = None
 
 
@@ -82,41 +85,37 @@ class TokenRevokePayload:
     token: Token | None = None
 
 
-def _token(row: Any) -> Token:
+def _token(plain: dict[str, Any]) -> Token:
     return Token(
-        key=str(row.id),
-        name=row.name,
-        roles=[Role(role) for role in row.roles],
-        scopes=row.scopes,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        revoked_at=row.revoked_at,
+        key=plain["id"],
+        name=plain["name"],
+        roles=[Role(role) for role in plain["roles"]],
+        scopes=plain["scopes"],
+        created_at=plain["created_at"],
+        expires_at=plain["expires_at"],
+        revoked_at=plain["revoked_at"],
     )
 
 
 async def _create(context: Context, command: TokenCreateInput) -> dict[str, Any]:
-    houses = None
-    if command.warehouses is not None:
-        houses = [
-            (
-                await context.state.lookup.find_warehouse(
-                    code, context.principal, ("warehouses", str(index)), open_only=False
-                )
-            ).id
-            for index, code in enumerate(command.warehouses)
-        ]
-    wanted = TokenCreate(command.name, command.roles, command.scopes, houses, None, command.expires_in_seconds)
-    made = await make_token(context.state, context.principal, wanted)
+    limits = (command.scopes, command.warehouses, command.channels)
+    wanted = TokenWanted(command.name, command.roles, *limits, command.expires_in_seconds)
+    call = make_call(context.principal, "token:create", command.idempotency_key, wanted)
+    made = await make_token(context.state, context.principal, wanted, call)
     return {"secret": made.secret, "token": _token(made.token)}
 
 
 async def _rotate(context: Context, command: TokenRotateInput) -> dict[str, Any]:
-    made = await renew_token(context.state, UUID(decode_id(command.id, "Token")[1]))
+    token_id = decode_uuid(command.id, "Token")
+    call = make_call(context.principal, "token:rotate", command.idempotency_key, token_id)
+    made = await renew_token(context.state, context.principal, token_id, call)
     return {"secret": made.secret, "token": _token(made.token)}
 
 
 async def _revoke(context: Context, command: TokenRevokeInput) -> dict[str, Any]:
-    return {"token": _token(await withdraw_token(context.state, UUID(decode_id(command.id, "Token")[1])))}
+    token_id = decode_uuid(command.id, "Token")
+    call = make_call(context.principal, "token:revoke", command.idempotency_key, token_id)
+    return {"token": _token(await withdraw_token(context.state, context.principal, token_id, call))}
 
 
 @strawberry.type

@@ -72,6 +72,7 @@ class Warehouse(Node):
     kind: WarehouseKind
     status: WarehouseStatus
     address: str | None
+    country_code: str | None = strawberry.field(description="ISO 3166, as in DE.")
     latitude: float | None
     longitude: float | None
     time_zone: str
@@ -233,6 +234,7 @@ def warehouse_from_row(row: Any) -> Warehouse:
         kind=row["w_kind"],
         status=row["w_status"],
         address=row["w_address"],
+        country_code=row["w_country_code"],
         latitude=row["w_latitude"],
         longitude=row["w_longitude"],
         time_zone=row["w_time_zone"],
