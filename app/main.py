@@ -26,7 +26,7 @@ from app.readiness import find_unready
 from app.settings import Settings
 from app.state import open_state
 from app.tracing import traced
-from app.webhooks import shopify_webhook
+from app.webhooks import channel_webhook
 
 PAGE_URL, API_URL = 'window.location.href.split("?")[0]', 'new URL("/graphql", window.location.href).href'
 GC_THRESHOLDS = (50_000, 50, 50)
@@ -45,7 +45,7 @@ class Application:
                 Route("/readyz", _readyz),
                 Route("/metrics", _metrics),
                 Route("/graphiql", _graphiql),
-                Route("/webhooks/shopify/{channel}", shopify_webhook, methods=["POST"]),
+                Route("/webhooks/{kind}/{channel}", channel_webhook, methods=["GET", "POST"]),
             ],
             lifespan=self._lifespan,
         )

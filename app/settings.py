@@ -69,7 +69,14 @@ class Settings(BaseSettings):
     channel_timeout_seconds: float = Field(default=10.0, gt=0)
     push_lease_seconds: float = Field(default=30.0, gt=0)
     push_poll_seconds: float = Field(default=1.0, gt=0)
-    push_batch_max: int = Field(default=250, ge=1, le=250)
+    observe_again_seconds: float = Field(default=10.0, gt=0)
+    """The same listing is not looked at sooner than this."""
+    drift_seconds: float = Field(default=60.0, gt=0)
+    """How long a channel may show something else than it took before it is told again and a case is opened."""
+    orders_poll_seconds: float = Field(default=60.0, gt=0)
+    orders_overlap_seconds: float = Field(default=600.0, ge=0)
+    """Orders are polled again from so long before the last poll: vendors' lists shift while they are paged."""
+    attempts_retention_seconds: int = Field(default=604_800, ge=60)
 
     @field_validator("database_url", "migration_database_url")
     @classmethod

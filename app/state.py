@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -12,7 +13,10 @@ from broadcaster import Broadcast
 
 from adapters.postgres.database import Database, open_database
 from adapters.redis.broadcast import ReconnectingRedisBackend
+from adapters.redis.quota import open_quota_client
 from app.catalog.lookup import Lookup
+from app.channels.open_channel import ChannelBook
+from app.channels.share_quota import open_quota
 from app.feed.doorbell import Doorbell
 from app.feed.hub import Hub
 from app.identity.authenticate import Authenticator
@@ -34,6 +38,7 @@ class State:
     lookup: Lookup
     combiner: Combiner[Any, Answer]
     http: httpx.AsyncClient
+    channels: ChannelBook
 
 
 @asynccontextmanager
@@ -66,4 +71,7 @@ async def open_state(settings: Settings, name: str) -> AsyncIterator[State]:
             run_batch, batch_max=settings.combine_batch_max, queue_max=settings.combine_queue_max
         )
         stack.push_async_callback(combiner.close)
-        yield State(settings, database, doorbell, hub, authenticator, Lookup(database), combiner, http)
+        quota_client = open_quota_client(settings.redis_url)
+        stack.push_async_callback(quota_client.aclose)
+        channels = ChannelBook(http, settings, partial(open_quota, quota_client))
+        yield State(settings, database, doorbell, hub, authenticator, Lookup(database), combiner, http, channels)

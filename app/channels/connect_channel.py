@@ -1,87 +1,77 @@
-"""Connect a sales channel: where it is, which warehouses it sells from, and its credentials, encrypted."""
+"""Connect a sales channel: where it is, which warehouses it sells from, its policy, its credentials, encrypted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 import orjson
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from adapters.channels.shopify.channel import ShopifyChannel
-from adapters.channels.shopify.client import ShopifyClient
+from app.channels.open_channel import OPENERS, seal_credentials
+from app.channels.relay_stock import recompute_desired
 from app.settings import Settings
-from domain.errors import Fault, Refusal, RefusalCode
+from domain.errors import Refusal, RefusalCode
 
+KINDS = ("SHOPIFY", "AMAZON", "EBAY", "B2B")
 _CHANNEL = """
-INSERT INTO channels (code, name, kind, base_url, location_id, credentials, buffer)
-VALUES ($1, $2, 'SHOPIFY', $3, $4, $5, $6)
-ON CONFLICT (code) DO UPDATE SET name = excluded.name, base_url = excluded.base_url,
-  location_id = excluded.location_id, credentials = excluded.credentials, buffer = excluded.buffer
+INSERT INTO channels (code, name, kind, status, config, credentials, buffer)
+VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7)
+ON CONFLICT (code) DO UPDATE SET name = excluded.name, config = excluded.config,
+  credentials = excluded.credentials, buffer = excluded.buffer
+WHERE channels.kind = excluded.kind
 RETURNING id
 """
 _WAREHOUSES = """
-INSERT INTO channel_warehouses (channel_id, warehouse_id)
-SELECT $1, id FROM warehouses WHERE code = ANY($2::text[]) ON CONFLICT DO NOTHING
+INSERT INTO channel_warehouses (channel_id, warehouse_id, location)
+SELECT $1, w.id, g.location FROM unnest($2::text[], $3::text[]) AS g (code, location) JOIN warehouses w USING (code)
+ON CONFLICT (channel_id, warehouse_id) DO UPDATE SET location = excluded.location
+"""
+_FEWER = """
+DELETE FROM channel_warehouses cw USING warehouses w
+WHERE cw.warehouse_id = w.id AND cw.channel_id = $1 AND NOT w.code = ANY($2::text[])
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelConnect:
-    """`warehouses`: codes it sells from; `buffer`: units never published."""
+    """`warehouses`: location in the channel by warehouse code, empty where the channel has one pool.
+
+    `config` and `secrets`: what the kind of channel needs. `buffer`: units never published.
+    """
 
     code: str
     name: str
-    base_url: str
-    location_id: str
-    access_token: str
-    webhook_secret: str
-    warehouses: Sequence[str]
+    kind: str
+    warehouses: Mapping[str, str]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
     buffer: int = 0
+    status: str = "SHADOW"
 
 
 async def connect_channel(connection: Any, settings: Settings, wanted: ChannelConnect) -> int:
-    """Create the channel, or bring one of that code up to date; returns its id. Raises `Refusal`."""
-    secrets = {"access_token": wanted.access_token, "webhook_secret": wanted.webhook_secret}
-    sealed = _fernet(settings).encrypt(orjson.dumps(secrets))
-    known = await connection.fetchval(
-        "SELECT count(*) FROM warehouses WHERE code = ANY($1::text[])", list(wanted.warehouses)
-    )
-    if not wanted.warehouses or known != len(set(wanted.warehouses)):
-        raise Refusal(RefusalCode.WAREHOUSE_NOT_FOUND, "A channel sells from warehouses that exist: name at least one.")
+    """Create the channel, or bring one of that code up to date (its status stays); returns its id.
+
+    Raises `Refusal` INVALID_INPUT, WAREHOUSE_NOT_FOUND, or ALREADY_EXISTS for a code of another kind.
+    """
+    if wanted.kind not in KINDS:
+        raise Refusal(RefusalCode.INVALID_INPUT, f"A channel is one of {', '.join(KINDS)}.", ("kind",))
+    sealed = seal_credentials(settings, wanted.secrets) if wanted.kind in OPENERS else None
+    codes, locations = list(wanted.warehouses), list(wanted.warehouses.values())
+    known = await connection.fetchval("SELECT count(*) FROM warehouses WHERE code = ANY($1::text[])", codes)
+    if not codes or known != len(codes):
+        message = "A channel sells from warehouses that exist: name at least one."
+        raise Refusal(RefusalCode.WAREHOUSE_NOT_FOUND, message, ("warehouses",))
+    config = orjson.dumps(dict(wanted.config)).decode()
     async with connection.transaction():
-        channel_id: int = await connection.fetchval(
-            _CHANNEL, wanted.code, wanted.name, wanted.base_url, wanted.location_id, sealed, wanted.buffer
+        channel_id: int | None = await connection.fetchval(
+            _CHANNEL, wanted.code, wanted.name, wanted.kind, wanted.status, config, sealed, wanted.buffer
         )
-        await connection.execute(_WAREHOUSES, channel_id, list(wanted.warehouses))
+        if channel_id is None:
+            message = f"There is already a channel {wanted.code!r} of another kind."
+            raise Refusal(RefusalCode.ALREADY_EXISTS, message, ("code",))
+        await connection.execute(_WAREHOUSES, channel_id, codes, locations)
+        await connection.execute(_FEWER, channel_id, codes)
+        await recompute_desired(connection, channel_id=channel_id)
     return channel_id
-
-
-def open_credentials(settings: Settings, sealed: bytes | None) -> dict[str, str]:
-    """Raises a permanent `Fault` when no key opens them."""
-    try:
-        secrets: dict[str, str] = orjson.loads(_fernet(settings).decrypt(sealed or b""))
-    except InvalidToken as error:
-        message = "The channel's credentials were sealed with another key: add it to ONHAND_SECRET_KEY."
-        raise Fault(message, transient=False) from error
-    return secrets
-
-
-def open_channel(http: httpx.AsyncClient, settings: Settings, record: Any) -> ShopifyChannel:
-    """The adapter of a row of `channels` (base_url, location_id, credentials)."""
-    secrets = open_credentials(settings, record["credentials"])
-    client = ShopifyClient(http, record["base_url"], secrets["access_token"])
-    return ShopifyChannel(client, record["location_id"])
-
-
-def _fernet(settings: Settings) -> MultiFernet:
-    keys = [key.strip() for key in (settings.secret_key or "").split(",") if key.strip()]
-    if not keys:
-        raise Refusal(RefusalCode.INVALID_INPUT, "Set ONHAND_SECRET_KEY first: channel credentials are kept encrypted.")
-    try:
-        return MultiFernet([Fernet(key) for key in keys])
-    except ValueError:
-        message = "ONHAND_SECRET_KEY must hold Fernet keys: 32 bytes in URL-safe base64."
-        raise Refusal(RefusalCode.INVALID_INPUT, message) from None

@@ -1,57 +1,113 @@
-"""Work off stored webhooks. An event is done when its order is on record; until then it stays claimed by nobody."""
+"""Work off stored events. One is done when what it says is on record; until then nobody holds it but for a moment."""
 
 from __future__ import annotations
 
 import asyncio
+import datetime
+import random
 from typing import Any
 
-import asyncpg
 import structlog
 
-from adapters.channels.shopify.read_order import read_order
-from app.orders.place_order import place_order
+from adapters.channels.base import BatchFinished, ChannelNews, OrderSeen, OrderToPull, QuantitySeen
+from app.channels.observe_listings import note_observations
+from app.channels.open_channel import COLUMNS, OpenChannel
+from app.exceptions.open_cases import open_cases
+from app.orders.take_order import take_order
 from app.state import State
-from domain.errors import Fault
+from domain.errors import CauseClass, Fault
+from domain.exceptions import CaseKind, Problem, Severity
 
 EVENTS_MAX = 64
+ATTEMPTS_MAX = 12
+BACKOFF_SECONDS_MAX = 300.0
+CLAIM_SECONDS = 60.0
 _CLAIM = """
-SELECT id, channel_id, topic, body FROM inbound_events WHERE processed_at IS NULL
-ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+WITH due AS (
+  SELECT id FROM inbound_events
+  WHERE processed_at IS NULL AND (next_attempt_at IS NULL OR next_attempt_at <= now())
+  ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+UPDATE inbound_events e SET next_attempt_at = now() + make_interval(secs => $2), attempts = e.attempts + 1
+FROM due WHERE e.id = due.id
+RETURNING e.id, e.channel_id, e.topic, e.body, e.attempts, e.received_at
 """
-_DONE = """
-UPDATE inbound_events e SET processed_at = now(), error = d.error
-FROM unnest($1::bigint[], $2::text[]) AS d (id, error) WHERE e.id = d.id
+_CHANNELS = f"SELECT {COLUMNS} FROM channels WHERE id = ANY($1::int[])"  # noqa: S608
+_NOTE = """
+UPDATE inbound_events e SET error = d.error,
+  processed_at = CASE WHEN d.done THEN clock_timestamp() END,
+  next_attempt_at = CASE WHEN d.done THEN NULL ELSE now() + make_interval(secs => d.wait) END
+FROM unnest($1::bigint[], $2::bool[], $3::text[], $4::float8[]) AS d (id, done, error, wait) WHERE e.id = d.id
 """
 log = structlog.get_logger()
 
 
 async def process_events(state: State) -> int:
-    """Process one bounded batch; returns how many are done.
+    """Process one bounded batch; returns how many were looked at.
 
-    The claim is the row lock: a worker that dies lets go of it, and the order's key makes a second run harmless.
+    A claim is a time: what a dead worker held is due again after it, and everything that an event does may be done
+    twice. No transaction is open meanwhile, which would hold the feed back. An event that cannot be read, or fails
+    `ATTEMPTS_MAX` times, is set aside with a case; its raw body stays.
     """
+    events = sorted(await state.database.hot.fetch(_CLAIM, EVENTS_MAX, CLAIM_SECONDS), key=lambda event: event["id"])
+    if not events:
+        return 0
+    records = await state.database.hot.fetch(_CHANNELS, sorted({event["channel_id"] for event in events}))
+    channels = {record["id"]: record for record in records}
+    outcomes = await asyncio.gather(*(_process(state, channels[event["channel_id"]], event) for event in events))
+    done = [ok or event["attempts"] >= ATTEMPTS_MAX for event, (ok, _) in zip(events, outcomes, strict=True)]
+    errors = [error for _, error in outcomes]
+    failed = [(e, error) for e, error, end in zip(events, errors, done, strict=True) if end and error is not None]
     async with state.database.hot.acquire() as connection, connection.transaction():
-        events = await connection.fetch(_CLAIM, EVENTS_MAX)
-        outcomes = await asyncio.gather(*(_process(state, event) for event in events))
-        done = [(event["id"], error) for event, (ok, error) in zip(events, outcomes, strict=True) if ok]
-        if done:
-            await connection.execute(_DONE, [row[0] for row in done], [row[1] for row in done])
-    return len(done)
+        ids, waits = [event["id"] for event in events], [_backoff(event["attempts"]) for event in events]
+        await connection.execute(_NOTE, ids, done, errors, waits)
+        await open_cases(connection, [_problem(channels[event["channel_id"]], event, error) for event, error in failed])
+    return len(events)
 
 
-async def _process(state: State, event: Any) -> tuple[bool, str | None]:
-    """Whether the event is done, and what is wrong with it. Its raw body stays, whatever happens."""
-    if event["topic"] != "orders/create":
-        return True, None
+async def _process(state: State, record: Any, event: Any) -> tuple[bool, str | None]:
+    """Whether the event needs no more tries, and what is wrong with it."""
     try:
-        await place_order(state, event["channel_id"], read_order(event["body"]))
-    except asyncpg.UniqueViolationError:
-        return True, None
+        channel = state.channels.open(record)
+        if channel.adapter is None:
+            return True, "This kind of channel sends no events."
+        for news in channel.adapter.read_event(event["topic"], event["body"]):
+            await _act(state, channel, news, event["received_at"])
     except Fault as fault:
         return not fault.transient, str(fault)
-    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
-        return False, None
     except Exception as error:
-        log.exception("an event cannot be processed", event=event["id"])
-        return True, repr(error)
+        log.exception("an event cannot be processed", event_id=event["id"], channel=record["code"])
+        return False, repr(error)
     return True, None
+
+
+async def _act(state: State, channel: OpenChannel, news: ChannelNews, received_at: datetime.datetime) -> None:
+    match news:
+        case OrderSeen(order):
+            await take_order(state, channel.id, order)
+        case OrderToPull(external_id):
+            assert channel.adapter is not None
+            found = await channel.adapter.read_order(external_id)
+            if found is not None:
+                await take_order(state, channel.id, found)
+        case QuantitySeen(observation):
+            await note_observations(state, channel, [observation], received_at)
+        case BatchFinished():
+            state.doorbell.ring("push")
+
+
+def _problem(record: Any, event: Any, error: str) -> Problem:
+    return Problem(
+        CaseKind.EVENT_FAILED,
+        Severity.HIGH,
+        CauseClass.VALIDATION,
+        f"event:{event['id']}",
+        f"An event of {record['code']} ({event['topic']}) cannot be processed",
+        error,
+        record["id"],
+    )
+
+
+def _backoff(attempts: int) -> float:
+    ceiling: float = min(BACKOFF_SECONDS_MAX, 0.25 * 2.0 ** min(attempts, 16))
+    return random.random() * ceiling  # noqa: S311

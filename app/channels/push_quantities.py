@@ -1,106 +1,199 @@
-"""Tell channels their new quantities: claim, send outside any transaction, settle only what was sent."""
+"""Tell a channel its new quantities: claim, send outside any transaction, settle only what was sent."""
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import random
+import time
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, field
 
-import structlog
-
-from adapters.channels.base import QuantityWrite, Throttled, WriteOutcome, WriteResult
-from app.channels.connect_channel import open_channel
+from adapters.channels.base import Channel, Throttled, WriteOutcome, WriteResult
+from app.channels.adopt_observations import adopt_observations
+from app.channels.claim_listings import (
+    Claim,
+    Failure,
+    Lane,
+    acknowledge,
+    await_receipts,
+    claim_listings,
+    count_due,
+    fail,
+    release,
+)
+from app.channels.health import read_health
+from app.channels.note_attempt import Attempt, note_attempt
+from app.channels.open_channel import OpenChannel
 from app.metrics import PUSH_LAG_SECONDS
 from app.state import State
-from domain.errors import Fault
+from domain.errors import CauseClass, Fault
 
 BACKOFF_SECONDS = 0.5
 BACKOFF_SECONDS_MAX = 300.0
-_CHANNELS = "SELECT id, code, base_url, location_id, credentials FROM channels WHERE status = 'LIVE' ORDER BY id"
-_CLAIM = """
-WITH due AS (
-  SELECT id FROM listings
-  WHERE channel_id = $1 AND desired_version > acknowledged_version AND NOT rejected
-    AND (next_attempt_at IS NULL OR next_attempt_at <= now()) AND (lease_until IS NULL OR lease_until < now())
-  ORDER BY desired_at LIMIT $2 FOR UPDATE SKIP LOCKED
-)
-UPDATE listings l SET lease_owner = $3, lease_until = now() + make_interval(secs => $4)
-FROM due WHERE l.id = due.id
-RETURNING l.id, l.external_id, l.desired, l.desired_version, l.desired_at, l.attempts
-"""
-_ACKNOWLEDGE = """
-UPDATE listings l SET acknowledged = s.quantity, acknowledged_version = s.version, acknowledged_at = now(),
-  attempts = 0, next_attempt_at = NULL, lease_owner = NULL, lease_until = NULL, error = NULL
-FROM unnest($2::bigint[], $3::int[], $4::bigint[]) AS s (id, quantity, version)
-WHERE l.id = s.id AND l.lease_owner = $1
-"""
-_FAIL = """
-UPDATE listings l SET attempts = l.attempts + 1, next_attempt_at = now() + make_interval(secs => f.wait),
-  rejected = f.refused AND l.desired_version = f.version, error = f.error, lease_owner = NULL, lease_until = NULL
-FROM unnest($2::bigint[], $3::bigint[], $4::float8[], $5::bool[], $6::text[]) AS f (id, version, wait, refused, error)
-WHERE l.id = f.id AND l.lease_owner = $1
-"""
-log = structlog.get_logger()
+PENDING_MAX = 25_000
+LEASE_SHARE = 0.8
+"""Of the lease that a call may take: what comes later is not ours to settle any more."""
+STALE_SECONDS = 0.3
+"""Before a listing that the channel sold from is written again: the order is on its way."""
 
 
-async def list_live_channels(state: State) -> list[Any]:
-    return list(await state.database.hot.fetch(_CHANNELS))
+@dataclass(slots=True)
+class Outcomes:
+    """What a batch came to, listing by listing."""
+
+    done: list[Claim] = field(default_factory=list)
+    accepted: list[tuple[Claim, str]] = field(default_factory=list)
+    stale: list[Claim] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    untouched: list[Claim] = field(default_factory=list)
+    wait_seconds: float = 0.0
+    fault: Fault | None = None
 
 
-async def push_quantities(state: State, channel: Any, owner: str) -> int:
-    """Push one batch of a channel's dirty listings; returns how many were acknowledged.
-
-    A listing whose desired quantity moved meanwhile stays dirty, since only the version sent is acknowledged.
-    """
-    settings = state.settings
-    listings = await state.database.hot.fetch(
-        _CLAIM, channel["id"], settings.push_batch_max, owner, settings.push_lease_seconds
-    )
-    if not listings:
-        return 0
-    wait_seconds = None
+async def push_quantities(state: State, channel: OpenChannel, lane: Lane, owner: str) -> tuple[int, float]:
+    """Push one batch of a lane. Returns how many listings were claimed, and how long to wait before the next."""
+    assert channel.adapter is not None
+    health = await read_health(state.database.hot, channel.id)
+    if health.wait_seconds:
+        return 0, health.wait_seconds
+    limit = 1 if health.probing else await _batch_size(state, channel, channel.adapter, lane)
+    lease_seconds = state.settings.push_lease_seconds
+    claims = await claim_listings(state.database, channel.id, lane, limit, owner, lease_seconds) if limit else []
+    if not claims:
+        return 0, 0.0
+    started = time.monotonic()
+    started_at = datetime.datetime.now(datetime.UTC)
+    outcomes = Outcomes()
     try:
-        results = await open_channel(state.http, settings, channel).set_quantities([_write(row) for row in listings])
-    except Fault as fault:
-        outcome = WriteOutcome.TRANSIENT if fault.transient else WriteOutcome.REFUSED
-        results = [WriteResult(outcome, str(fault))] * len(listings)
-        wait_seconds = fault.wait_seconds if isinstance(fault, Throttled) else None
-        log.warning("a push failed", channel=channel["code"], error=str(fault), transient=fault.transient)
-    return await _settle(state, channel, owner, list(zip(listings, results, strict=True)), wait_seconds)
+        async with asyncio.timeout(lease_seconds * LEASE_SHARE):
+            sure = await _look_first(state, channel, lane, claims, owner, outcomes)
+            await _send(channel.adapter, lane, sure, outcomes)
+            await _settle_stale(state, channel, owner, outcomes)
+    except TimeoutError:
+        _blame_rest(claims, outcomes)
+    await _settle(state, channel, owner, outcomes)
+    failed = len(outcomes.failures) + (len(outcomes.untouched) if outcomes.fault else 0)
+    seconds = time.monotonic() - started
+    attempt = Attempt(channel, lane.value, started_at, seconds, len(claims), len(claims) - failed, failed)
+    await note_attempt(state, attempt, outcomes.fault, outcomes.failures)
+    return len(claims), outcomes.wait_seconds
 
 
-def _write(row: Any) -> QuantityWrite:
-    return QuantityWrite(
-        row["external_id"], row["desired"], None, f"{row['id']}.{row['desired_version']}.{row['attempts']}"
-    )
+async def _batch_size(state: State, channel: OpenChannel, adapter: Channel, lane: Lane) -> int:
+    if lane is Lane.ZERO:
+        return adapter.batch_size(PENDING_MAX, urgent=True)
+    pending = await count_due(state.database, channel.id, PENDING_MAX)
+    return adapter.batch_size(pending, urgent=False) if pending else 0
 
 
-async def _settle(
-    state: State, channel: Any, owner: str, pairs: Sequence[tuple[Any, WriteResult]], wait_seconds: float | None
-) -> int:
-    good = [row for row, result in pairs if result.outcome is WriteOutcome.OK]
-    bad = [(row, result) for row, result in pairs if result.outcome is not WriteOutcome.OK]
-    if good:
-        columns = [[row[name] for row in good] for name in ("id", "desired", "desired_version")]
-        await state.database.hot.execute(_ACKNOWLEDGE, owner, *columns)
-        now = datetime.datetime.now(datetime.UTC)
-        for row in good:
-            PUSH_LAG_SECONDS.labels(channel["code"]).observe(max(0.0, (now - row["desired_at"]).total_seconds()))
-    if bad:
-        await state.database.hot.execute(
-            _FAIL,
-            owner,
-            [row["id"] for row, _ in bad],
-            [row["desired_version"] for row, _ in bad],
-            [_wait(row["attempts"], wait_seconds) for row, _ in bad],
-            [result.outcome is WriteOutcome.REFUSED for _, result in bad],
-            [result.message for _, result in bad],
+async def _look_first(
+    state: State, channel: OpenChannel, lane: Lane, claims: Sequence[Claim], owner: str, outcomes: Outcomes
+) -> Sequence[Claim]:
+    """Read back what a lost reply left open before deciding on it. Zero is sent in any case: it can only be right."""
+    unsure = [claim for claim in claims if claim.uncertain]
+    if lane is Lane.ZERO or not unsure:
+        return claims
+    outcomes.stale.extend(unsure)
+    await _settle_stale(state, channel, owner, outcomes, wait_seconds=0.0)
+    return [claim for claim in claims if not claim.uncertain]
+
+
+async def _send(adapter: Channel, lane: Lane, claims: Sequence[Claim], outcomes: Outcomes) -> None:
+    """Send, and halve a batch that the channel turns away as a whole until the listing at fault stands alone."""
+    waiting: list[Sequence[Claim]] = [claims] if claims else []
+    while waiting:
+        part = waiting.pop()
+        try:
+            results = await adapter.set_quantities([claim.write for claim in part], urgent=lane is Lane.ZERO)
+        except Throttled as throttled:
+            outcomes.wait_seconds = max(outcomes.wait_seconds, throttled.wait_seconds)
+            outcomes.untouched.extend(part)
+            outcomes.untouched.extend(claim for rest in waiting for claim in rest)
+            return
+        except Fault as fault:
+            if not fault.transient and fault.cause is not CauseClass.AUTH and len(part) > 1:
+                middle = len(part) // 2
+                waiting += [part[:middle], part[middle:]]
+                continue
+            _note_fault(part, fault, outcomes)
+            if fault.transient or fault.cause is CauseClass.AUTH:
+                outcomes.untouched.extend(claim for rest in waiting for claim in rest)
+                return
+        else:
+            for claim, result in zip(part, results, strict=True):
+                _sort(claim, result, outcomes)
+
+
+def _note_fault(part: Sequence[Claim], fault: Fault, outcomes: Outcomes) -> None:
+    if fault.cause is CauseClass.AUTH:
+        outcomes.fault = fault
+        outcomes.untouched.extend(part)
+    elif fault.transient:
+        outcomes.fault = fault
+        outcomes.failures.extend(
+            Failure(claim, _backoff(claim.attempts), fault.cause, str(fault), uncertain=True) for claim in part
         )
-    return len(good)
+    else:
+        outcomes.failures.extend(Failure(claim, 0.0, fault.cause, str(fault), refused=True) for claim in part)
 
 
-def _wait(attempts: int, named_seconds: float | None) -> float:
-    """Exponential with full jitter, on top of what the channel named."""
+def _sort(claim: Claim, result: WriteResult, outcomes: Outcomes) -> None:
+    cause, message = result.cause or CauseClass.UNKNOWN, result.message or result.outcome.value
+    if result.outcome is WriteOutcome.ACCEPTED and result.receipt is not None:
+        outcomes.accepted.append((claim, result.receipt))
+    elif result.outcome in (WriteOutcome.OK, WriteOutcome.ACCEPTED):
+        outcomes.done.append(claim)
+    elif result.outcome is WriteOutcome.STALE:
+        outcomes.stale.append(claim)
+    elif result.outcome is WriteOutcome.REFUSED:
+        outcomes.failures.append(Failure(claim, 0.0, cause, message, refused=True))
+    else:
+        wait = result.wait_seconds if result.wait_seconds is not None else _backoff(claim.attempts)
+        outcomes.failures.append(Failure(claim, wait, cause, message, uncertain=cause is CauseClass.OUTAGE))
+
+
+async def _settle_stale(
+    state: State, channel: OpenChannel, owner: str, outcomes: Outcomes, wait_seconds: float = STALE_SECONDS
+) -> None:
+    """What the channel shows is not what it took last: it has sold. Look, and go on from what is there."""
+    assert channel.adapter is not None
+    if not outcomes.stale:
+        return
+    stale, outcomes.stale = outcomes.stale, []
+    try:
+        seen = await channel.adapter.observe([claim.ref for claim in stale])
+    except Throttled as throttled:
+        outcomes.wait_seconds = max(outcomes.wait_seconds, throttled.wait_seconds)
+        outcomes.untouched.extend(stale)
+        return
+    except Fault as fault:
+        _note_fault(stale, fault, outcomes)
+        return
+    await adopt_observations(state.database, owner, list(zip(stale, seen, strict=True)), wait_seconds)
+
+
+def _blame_rest(claims: Sequence[Claim], outcomes: Outcomes) -> None:
+    """After a time-out nobody knows what became of the rest. What was settled already is under no lease of ours."""
+    fault = Fault("The channel took longer than the lease.", transient=True, cause=CauseClass.OUTAGE)
+    known = {claim.id for claim in (*outcomes.done, *outcomes.untouched)}
+    known |= {claim.id for claim, _ in outcomes.accepted} | {failure.claim.id for failure in outcomes.failures}
+    _note_fault([claim for claim in claims if claim.id not in known], fault, outcomes)
+
+
+async def _settle(state: State, channel: OpenChannel, owner: str, outcomes: Outcomes) -> None:
+    await acknowledge(state.database, owner, outcomes.done)
+    await await_receipts(state.database, owner, outcomes.accepted)
+    await fail(state.database, owner, outcomes.failures)
+    if outcomes.untouched:
+        await release(state.database, owner, outcomes.untouched)
+    now = datetime.datetime.now(datetime.UTC)
+    for claim in outcomes.done:
+        if claim.dirty_since is not None:
+            PUSH_LAG_SECONDS.labels(channel.code).observe(max(0.0, (now - claim.dirty_since).total_seconds()))
+
+
+def _backoff(attempts: int) -> float:
+    """Exponential with full jitter."""
     ceiling: float = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS * 2.0 ** min(attempts, 20))
-    return (named_seconds or 0.0) + random.random() * ceiling  # noqa: S311
+    return random.random() * ceiling  # noqa: S311

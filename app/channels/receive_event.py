@@ -1,47 +1,72 @@
-"""Take in a channel's webhook: verified, stored raw, deduplicated; the work is done later by a worker."""
+"""Take in a channel's event: verified on its raw body, stored raw, deduplicated; a worker reads it later."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 import orjson
 
-from adapters.channels.shopify.verify_webhook import verify_webhook
-from app.channels.connect_channel import open_credentials
+from adapters.channels.base import ChallengedChannel
+from app.channels.open_channel import COLUMNS, OpenChannel
 from app.state import State
+from domain.errors import Fault
 
+SECRET_WORDS = ("authorization", "cookie", "hmac", "signature", "token", "secret")
+HEADER_PREFIXES = ("x-", "content-type", "user-agent", "webhook-")
+_CHANNEL = f"SELECT {COLUMNS} FROM channels WHERE code = $1 AND kind = $2"  # noqa: S608
 _STORE = """
-INSERT INTO inbound_events (channel_id, external_id, topic, headers, body)
-VALUES ($1, $2, $3, $4, $5) ON CONFLICT (channel_id, external_id) DO NOTHING RETURNING id
+INSERT INTO inbound_events (channel_id, external_id, topic, headers, body, occurred_at)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (channel_id, external_id) DO NOTHING RETURNING id
 """
 
 
 class Receipt(StrEnum):
+    """`LATER`: it cannot be verified now, and the vendor is to send it again."""
+
     STORED = "STORED"
     DUPLICATE = "DUPLICATE"
     FORGED = "FORGED"
-    INCOMPLETE = "INCOMPLETE"
+    LATER = "LATER"
 
 
-async def receive_event(state: State, code: str, headers: Mapping[str, str], body: bytes) -> Receipt:
+async def receive_event(state: State, kind: str, code: str, headers: Mapping[str, str], body: bytes) -> Receipt:
     """`headers` with lower-case names. An unknown channel answers like a wrong signature."""
-    channel = await state.database.hot.fetchrow(
-        "SELECT id, credentials FROM channels WHERE code = $1 AND kind = 'SHOPIFY'", code
-    )
-    if channel is None:
+    channel = await find_channel(state, kind, code)
+    if channel is None or channel.adapter is None:
         return Receipt.FORGED
-    secret = open_credentials(state.settings, channel["credentials"])["webhook_secret"]
-    if not verify_webhook(secret, body, headers.get("x-shopify-hmac-sha256")):
+    try:
+        event = await channel.adapter.verify_event(headers, body)
+    except Fault:
+        return Receipt.LATER
+    if event is None:
         return Receipt.FORGED
-    event_id, topic = headers.get("x-shopify-webhook-id"), headers.get("x-shopify-topic")
-    if not event_id or not topic:
-        return Receipt.INCOMPLETE
-    kept = {name: value for name, value in headers.items() if name.startswith("x-shopify-") and "hmac" not in name}
     stored = await state.database.hot.fetchval(
-        _STORE, channel["id"], event_id, topic, orjson.dumps(kept).decode(), body
+        _STORE, channel.id, event.event_id, event.topic, _keep_headers(headers), body, event.occurred_at
     )
     if stored is None:
         return Receipt.DUPLICATE
-    state.doorbell.ring("push")
+    state.doorbell.ring("events")
     return Receipt.STORED
+
+
+async def answer_challenge(state: State, kind: str, code: str, challenge: str) -> str | None:
+    """The proof that the endpoint is ours; None when the channel knows no challenges."""
+    channel = await find_channel(state, kind, code)
+    adapter: object = None if channel is None else channel.adapter
+    return adapter.answer_challenge(challenge) if isinstance(adapter, ChallengedChannel) else None
+
+
+async def find_channel(state: State, kind: str, code: str) -> OpenChannel | None:
+    record: Any = await state.database.hot.fetchrow(_CHANNEL, code, kind.upper())
+    return None if record is None else state.channels.open(record)
+
+
+def _keep_headers(headers: Mapping[str, str]) -> str:
+    kept = {
+        name: value
+        for name, value in headers.items()
+        if name.startswith(HEADER_PREFIXES) and not any(word in name for word in SECRET_WORDS)
+    }
+    return orjson.dumps(kept).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,31 +16,78 @@ _POSITION = "SELECT xid::text::bigint, id FROM relay_positions WHERE name = $1 F
 _BEGIN = "INSERT INTO relay_positions (name, xid, id) VALUES ($1, '0', 0) ON CONFLICT DO NOTHING"
 _MOVE = "UPDATE relay_positions SET xid = $2::text::xid8, id = $3 WHERE name = $1"
 _READ = """
-SELECT f.xid::text::bigint, f.id, f.sku_id FROM feed f
+SELECT f.xid::text::bigint, f.id, f.sku_id, f.created_at, f.topic FROM feed f
 WHERE (f.xid, f.id) > ($1::text::xid8, $2::bigint) AND f.xid < pg_snapshot_xmin(pg_current_snapshot())
 ORDER BY f.xid, f.id LIMIT $3
 """
 _PENDING = "SELECT EXISTS (SELECT FROM feed f WHERE f.xid >= pg_snapshot_xmin(pg_current_snapshot()))"
-_RECOMPUTE = """
-UPDATE listings l SET desired = d.desired, desired_version = l.desired_version + 1, desired_at = clock_timestamp(),
-  rejected = false, error = NULL
-FROM (
-  SELECT l.id, greatest(0, coalesce(sum(greatest(0, s.available - s.safety_stock)), 0) - c.buffer)::int AS desired
-  FROM listings l JOIN channels c ON c.id = l.channel_id
-  LEFT JOIN channel_warehouses cw ON cw.channel_id = l.channel_id
-    AND EXISTS (SELECT FROM warehouses w WHERE w.id = cw.warehouse_id AND w.status = 'LIVE')
-  LEFT JOIN stock_levels s ON s.sku_id = l.sku_id AND s.warehouse_id = cw.warehouse_id
-  WHERE $1::int[] IS NULL OR l.sku_id = ANY($1)
-  GROUP BY l.id, c.buffer
-) d
-WHERE d.id = l.id AND l.desired IS DISTINCT FROM d.desired
+SELLABLE = """
+SELECT coalesce(sum(greatest(0, v.available - v.safety_stock)), 0)::bigint AS sellable,
+       coalesce(sum(v.available), 0)::bigint AS available
+FROM channel_warehouses cw
+JOIN warehouses w ON w.id = cw.warehouse_id AND w.status = 'LIVE'
+JOIN stock_levels v ON v.warehouse_id = cw.warehouse_id AND v.sku_id = l.sku_id
+WHERE cw.channel_id = l.channel_id AND cw.location = l.location AND cw.status = 'LIVE'
 """
+"""For a listing `l`: what its source warehouses hold."""
+PUBLISHED = """
+CASE WHEN k.frozen OR l.frozen OR p.shown - p.shown % c.multiple < coalesce(l.minimum, c.minimum) THEN 0
+     ELSE p.shown - p.shown % c.multiple END
+"""
+_SHOWN = """
+SELECT greatest(0, least(
+  a.sellable * coalesce(l.share_percent, c.share_percent) / 100 - coalesce(l.buffer, c.buffer) - l.adaptive_buffer,
+  coalesce(l.maximum, c.maximum)))::int AS shown
+"""
+"""`domain.publish.compute_published` as SQL: a test holds the two together."""
+_RECOMPUTE = f"""
+WITH changed AS (SELECT * FROM unnest($1::int[], $2::timestamptz[]) AS u (sku_id, at)),
+locked AS MATERIALIZED (
+  SELECT * FROM listings
+  WHERE ($1::int[] IS NULL OR sku_id = ANY($1)) AND ($3::int IS NULL OR channel_id = $3)
+  ORDER BY id FOR UPDATE
+),
+computed AS (
+  SELECT l.id, {PUBLISHED} AS desired, coalesce(changed.at, clock_timestamp()) AS at
+  FROM locked l
+  JOIN channels c ON c.id = l.channel_id
+  JOIN skus k ON k.id = l.sku_id
+  LEFT JOIN changed ON changed.sku_id = l.sku_id
+  CROSS JOIN LATERAL ({SELLABLE}) a
+  CROSS JOIN LATERAL ({_SHOWN}) p
+)
+UPDATE listings l SET
+  desired = d.desired,
+  desired_version = l.desired_version + 1,
+  desired_at = d.at,
+  dirty_since = CASE WHEN l.desired_version > l.acknowledged_version THEN l.dirty_since ELSE d.at END,
+  acknowledged_version = CASE
+    WHEN l.acknowledged = d.desired AND NOT l.uncertain AND l.lease_owner IS NULL AND l.receipt IS NULL
+    THEN l.desired_version + 1 ELSE l.acknowledged_version END,
+  rejected = l.rejected AND l.cause IN ('MAPPING', 'POLICY'),
+  next_attempt_at = CASE WHEN l.attempts = 0 THEN NULL ELSE l.next_attempt_at END
+FROM computed d
+WHERE d.id = l.id AND l.desired IS DISTINCT FROM d.desired
+RETURNING l.id, l.desired
+"""  # noqa: S608
 
 
-async def recompute_desired(connection: Any, sku_ids: Sequence[int] | None) -> int:
-    """Bring `desired` of the SKUs' listings up to date (None: of all); returns how many changed."""
-    status = await connection.execute(_RECOMPUTE, None if sku_ids is None else list(sku_ids))
-    return int(status.rsplit(" ", 1)[-1])
+async def recompute_desired(
+    connection: Any,
+    sku_ids: Sequence[int] | None = None,
+    changed_at: Sequence[datetime.datetime] | None = None,
+    channel_id: int | None = None,
+) -> int:
+    """Bring `desired` of the SKUs' listings up to date (None: of all SKUs); returns how many changed.
+
+    `changed_at`: when each SKU's stock changed, so that lag is measured from there. A listing that shows the new
+    quantity already is not made dirty.
+    """
+    skus = None if sku_ids is None else list(sku_ids)
+    times = None if changed_at is None else list(changed_at)
+    if skus is not None and times is None:
+        times = [datetime.datetime.now(datetime.UTC)] * len(skus)
+    return len(await connection.fetch(_RECOMPUTE, skus, times, channel_id))
 
 
 async def relay_stock(state: State) -> tuple[int, bool]:
@@ -52,8 +100,7 @@ async def relay_stock(state: State) -> tuple[int, bool]:
             after = await _lock_position(connection)
             lost = after < await read_horizon(connection)
             page = await connection.fetch(_READ, str(after.xid), after.id, PAGE_MAX)
-            skus = sorted({row[2] for row in page if row[2] is not None})
-            changed = await recompute_desired(connection, None if lost else skus) if lost or skus else 0
+            changed = await _recompute_page(connection, page, lost)
             if page or lost:
                 upto = Position(page[-1][0], page[-1][1]) if page else await read_horizon(connection)
                 await connection.execute(_MOVE, NAME, str(upto.xid), upto.id)
@@ -61,6 +108,20 @@ async def relay_stock(state: State) -> tuple[int, bool]:
     if changed:
         state.doorbell.ring("push")
     return len(page), pending
+
+
+async def _recompute_page(connection: Any, page: Sequence[Any], lost: bool) -> int:
+    """After lost rows every listing is computed anew; else those of the page, timed from their first change in it."""
+    if lost:
+        return await recompute_desired(connection)
+    first: dict[int, datetime.datetime] = {}
+    for row in page:
+        if row[4] == "stock":
+            first.setdefault(row[2], row[3])
+    if not first:
+        return 0
+    skus = sorted(first)
+    return await recompute_desired(connection, skus, [first[sku] for sku in skus])
 
 
 async def _lock_position(connection: Any) -> Position:

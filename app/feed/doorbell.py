@@ -11,7 +11,7 @@ from broadcaster import Broadcast
 
 from app.tasks import end_tasks
 
-BELLS = ("feed", "push", "tokens")
+BELLS = ("feed", "push", "events", "tokens")
 PREFIX = "onhand:"
 BREATH_SECONDS = 0.01
 """Between two publications: under load one ring stands for many changes."""

@@ -7,18 +7,35 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.channels.base import QuantityWrite, WriteOutcome
-from adapters.channels.shopify.client import ShopifyClient, Throttled
+from adapters.channels.base import QuantityWrite, Throttled, WriteOutcome
+from adapters.channels.shopify.client import ShopifyClient
 from adapters.channels.shopify.set_quantities import set_quantities
 from adapters.channels.shopify.verify_webhook import verify_webhook
 from domain.errors import Fault
 
-COST = {"requestedQueryCost": 10, "throttleStatus": {"currentlyAvailable": 0, "restoreRate": 100}}
+COST = {
+    "requestedQueryCost": 10,
+    "throttleStatus": {"maximumAvailable": 1000, "currentlyAvailable": 0, "restoreRate": 100},
+}
+
+
+class Unlimited:
+    """A quota that is always there, and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.announced: list[tuple[float | None, float | None, float | None]] = []
+
+    async def take(self, operation: str, cost: float = 1.0, *, urgent: bool = False) -> None: ...
+
+    async def announce(
+        self, operation: str, *, rate: float | None = None, burst: float | None = None, available: float | None = None
+    ) -> None:
+        self.announced.append((rate, burst, available))
 
 
 def answering(status: int, body: Any) -> ShopifyClient:
     transport = httpx.MockTransport(lambda _: httpx.Response(status, json=body))
-    return ShopifyClient(httpx.AsyncClient(transport=transport), "http://shop", "token")
+    return ShopifyClient(httpx.AsyncClient(transport=transport), Unlimited(), "http://shop", "token")
 
 
 @pytest.mark.parametrize(
@@ -33,22 +50,24 @@ def answering(status: int, body: Any) -> ShopifyClient:
 )
 async def test_faults_say_whether_to_try_again(status: int, body: Any, transient: bool) -> None:
     with pytest.raises(Fault) as caught:
-        await answering(status, body).call("{ shop { id } }", {})
+        await answering(status, body).call("{ shop { id } }", {}, cost=1)
     assert caught.value.transient is transient
 
 
 async def test_throttled_names_the_wait() -> None:
     body = {"errors": [{"message": "x", "extensions": {"code": "THROTTLED"}}], "extensions": {"cost": COST}}
+    client = answering(200, body)
     with pytest.raises(Throttled) as caught:
-        await answering(200, body).call("{ shop { id } }", {})
+        await client.call("{ shop { id } }", {}, cost=1)
     assert caught.value.wait_seconds == pytest.approx(0.1)
+    assert client.quota.announced == [(100, 1000, 0)]  # type: ignore[attr-defined]
 
 
 async def test_one_refused_quantity_does_not_refuse_its_neighbours() -> None:
     error = {"code": "INVALID_INVENTORY_ITEM", "field": ["input", "quantities", "1"], "message": "unknown"}
     client = answering(200, {"data": {"inventorySetQuantities": {"userErrors": [error]}}})
     writes = [QuantityWrite(f"gid://shopify/InventoryItem/{n}", 1, None, str(n)) for n in range(2)]
-    results = await set_quantities(client, "gid://shopify/Location/1", writes)
+    results = await set_quantities(client, writes)
     assert [result.outcome for result in results] == [WriteOutcome.TRANSIENT, WriteOutcome.REFUSED]
 
 

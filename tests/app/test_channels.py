@@ -19,11 +19,14 @@ from cryptography.fernet import Fernet
 
 from adapters.sandbox.shopify.config import StoreConfig
 from adapters.sandbox.shopify.create_store import create_store
+from app.channels.claim_listings import Lane
 from app.channels.connect_channel import ChannelConnect, connect_channel
-from app.channels.link_listing import link_listings
-from app.channels.push_quantities import list_live_channels, push_quantities
+from app.channels.link_listing import ListingLink, link_listings
+from app.channels.push_quantities import push_quantities
+from app.channels.run_channels import list_channels
 from app.settings import Settings
 from app.state import State, open_state
+from app.tasks import end_tasks
 from app.worker import start_loops
 from domain.errors import Refusal
 from tests.company import Client, make_company, make_secret, running_app
@@ -71,17 +74,26 @@ async def shop(settings: Settings) -> AsyncIterator[Shop]:
         open_state(sealed, "onhand tests") as state,
         running_app(sealed) as (_, api),
     ):
-        state.http = store
+        state.channels.http = store
         await make_company(Client(api, await make_secret(state)), units=10)
         products = [{"sku": f"SKU-{n}", "title": "Thing", "quantity": 0} for n in range(3)]
         items = (await store.post("/admin-sandbox/products", json=products)).json()["inventory_items"]
         query = {"query": "{ locations(first: 1) { nodes { id } } }"}
         located = (await store.post("/admin/api/2026-07/graphql.json", json=query)).json()
         location = located["data"]["locations"]["nodes"][0]["id"]
-        wanted = ChannelConnect("shop", "Shop", "http://shop", location, "sandbox-token", SECRET, ("BER", "NYC"))
+        wanted = ChannelConnect(
+            "shop",
+            "Shop",
+            "SHOPIFY",
+            {"BER": location, "NYC": location},
+            {"base_url": "http://shop"},
+            {"access_token": "sandbox-token", "webhook_secret": SECRET},
+            status="LIVE",
+        )
+        links = [ListingLink(sku, item, location) for sku, item in items.items()]
         async with state.database.hot.acquire() as connection:
             channel_id = await connect_channel(connection, sealed, wanted)
-            assert await link_listings(connection, channel_id, items) == 3
+            assert await link_listings(connection, channel_id, links) == 3
         yield Shop(api, store, state, channel_id)
 
 
@@ -89,9 +101,7 @@ async def shop(settings: Settings) -> AsyncIterator[Shop]:
 async def worker(shop: Shop) -> AsyncIterator[None]:
     tasks = start_loops(shop.state)
     yield
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await end_tasks(*tasks)
 
 
 def order(quantity: int, sku: str = "SKU-0", number: int = 1) -> bytes:
@@ -144,12 +154,12 @@ async def test_a_version_that_moved_during_the_push_stays_dirty(shop: Shop) -> N
         await shop.state.database.hot.execute(moved)
 
     shop.store.event_hooks["request"].append(move)
-    (channel,) = await list_live_channels(shop.state)
-    assert await push_quantities(shop.state, channel, "me") == 3
+    (channel,) = await list_channels(shop.state)
+    assert await push_quantities(shop.state, channel, Lane.BULK, "me") == (3, 0.0)
     shop.store.event_hooks["request"].clear()
     dirty = "SELECT count(*) FROM listings WHERE desired_version > acknowledged_version AND acknowledged = 20"
     assert await shop.state.database.hot.fetchval(dirty) == 3
-    assert await push_quantities(shop.state, channel, "me") == 3
+    assert await push_quantities(shop.state, channel, Lane.BULK, "me") == (3, 0.0)
     assert await shop.quantity("SKU-1") == 7
 
 
@@ -165,7 +175,7 @@ async def test_the_vendors_own_payload_is_accepted_when_signed(shop: Shop, worke
 
 
 async def test_without_a_key_no_credentials_are_kept(state: State, settings: Settings) -> None:
-    wanted = ChannelConnect("shop", "Shop", "http://shop", "l", "t", "s", ("BER",))
+    wanted = ChannelConnect("shop", "Shop", "SHOPIFY", {"BER": ""}, secrets={"access_token": "t"})
     async with state.database.hot.acquire() as connection:
         with pytest.raises(Refusal, match="ONHAND_SECRET_KEY"):
             await connect_channel(connection, settings, wanted)

@@ -7,10 +7,11 @@ from typing import Any
 
 import httpx
 
-from adapters.channels.base import Throttled
-from domain.errors import Fault
+from adapters.channels.base import Quota, Throttled
+from domain.errors import CauseClass, Fault
 
 API_VERSION = "2026-07"
+BUCKET = "graphql"
 WAIT_SECONDS_DEFAULT = 1.0
 PERMANENT_CODES = frozenset({"ACCESS_DENIED", "BAD_REQUEST", "MAX_COST_EXCEEDED", "INVALID_FIELD_ARGUMENTS"})
 
@@ -18,11 +19,13 @@ PERMANENT_CODES = frozenset({"ACCESS_DENIED", "BAD_REQUEST", "MAX_COST_EXCEEDED"
 @dataclass(frozen=True, slots=True)
 class ShopifyClient:
     http: httpx.AsyncClient
+    quota: Quota
     base_url: str
     access_token: str
 
-    async def call(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-        """The answer's `data`. Raises `Fault`; `Throttled` when the channel names a wait."""
+    async def call(self, query: str, variables: dict[str, Any], *, cost: float, urgent: bool = False) -> dict[str, Any]:
+        """The answer's `data`. `cost`: points it will take at most. Raises `Fault`; `Throttled` when it must wait."""
+        await self.quota.take(BUCKET, cost, urgent=urgent)
         try:
             response = await self.http.post(
                 f"{self.base_url.rstrip('/')}/admin/api/{API_VERSION}/graphql.json",
@@ -30,9 +33,23 @@ class ShopifyClient:
                 headers={"X-Shopify-Access-Token": self.access_token},
             )
         except httpx.HTTPError as error:
-            raise Fault(f"Shopify did not answer ({type(error).__name__}).", transient=True) from error
+            raise Fault(
+                f"Shopify did not answer ({type(error).__name__}).", transient=True, cause=CauseClass.OUTAGE
+            ) from error
         _check_status(response)
-        return _read_data(response)
+        body = _read_body(response)
+        await self._announce((body.get("extensions") or {}).get("cost") or {})
+        return _read_data(body)
+
+    async def _announce(self, cost: dict[str, Any]) -> None:
+        status = cost.get("throttleStatus") or {}
+        if status.get("restoreRate"):
+            await self.quota.announce(
+                BUCKET,
+                rate=float(status["restoreRate"]),
+                burst=float(status["maximumAvailable"]),
+                available=float(status["currentlyAvailable"]),
+            )
 
 
 def _check_status(response: httpx.Response) -> None:
@@ -40,9 +57,10 @@ def _check_status(response: httpx.Response) -> None:
     if status == httpx.codes.TOO_MANY_REQUESTS:
         raise Throttled("Shopify answered 429.", _retry_after(response))
     if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
-        raise Fault(f"Shopify answered {status}.", transient=True)
+        raise Fault(f"Shopify answered {status}.", transient=True, cause=CauseClass.OUTAGE)
     if status != httpx.codes.OK:
-        raise Fault(f"Shopify answered {status}: check the access token and the address.", transient=False)
+        message = f"Shopify answered {status}: check the access token and the address."
+        raise Fault(message, transient=False, cause=CauseClass.AUTH)
 
 
 def _retry_after(response: httpx.Response) -> float:
@@ -52,11 +70,16 @@ def _retry_after(response: httpx.Response) -> float:
         return WAIT_SECONDS_DEFAULT
 
 
-def _read_data(response: httpx.Response) -> dict[str, Any]:
+def _read_body(response: httpx.Response) -> dict[str, Any]:
     try:
         body = response.json()
     except ValueError as error:
-        raise Fault("Shopify answered something that is not JSON.", transient=True) from error
+        message = "Shopify answered something that is not JSON."
+        raise Fault(message, transient=True, cause=CauseClass.OUTAGE) from error
+    return body if isinstance(body, dict) else {}
+
+
+def _read_data(body: dict[str, Any]) -> dict[str, Any]:
     errors = body.get("errors")
     if errors:
         raise _fault_of(errors, body.get("extensions") or {})
@@ -70,7 +93,13 @@ def _fault_of(errors: Any, extensions: dict[str, Any]) -> Fault:
     code = (first.get("extensions") or {}).get("code")
     if code == "THROTTLED":
         return Throttled("Shopify is throttling.", _wait_seconds(extensions.get("cost") or {}))
-    return Fault(f"Shopify: {code or 'error'}: {first.get('message')}", transient=code not in PERMANENT_CODES)
+    cause = CauseClass.AUTH if code == "ACCESS_DENIED" else CauseClass.VALIDATION
+    permanent = code in PERMANENT_CODES
+    return Fault(
+        f"Shopify: {code or 'error'}: {first.get('message')}",
+        transient=not permanent,
+        cause=cause if permanent else CauseClass.OUTAGE,
+    )
 
 
 def _wait_seconds(cost: dict[str, Any]) -> float:

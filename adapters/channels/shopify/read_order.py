@@ -27,6 +27,7 @@ def _order(raw: dict[str, Any]) -> ChannelOrder:
         placed_at=_time(raw.get("created_at")),
         lines=tuple(_line(line) for line in raw.get("line_items") or [] if line["quantity"] > 0),
         country_code=address.get("country_code"),
+        cancelled=raw.get("cancelled_at") is not None,
         latitude=_degrees(address.get("latitude")),
         longitude=_degrees(address.get("longitude")),
     )

@@ -8,10 +8,19 @@ from typing import Any
 
 from adapters.channels.base import QuantityWrite, WriteOutcome, WriteResult
 from adapters.channels.shopify.client import ShopifyClient
+from domain.errors import CauseClass, Fault
 
 WRITES_MAX = 250
+COST = 10
 RETRY_CODES = frozenset({"IDEMPOTENCY_CONCURRENT_REQUEST", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"})
 STALE = "CHANGE_FROM_QUANTITY_STALE"
+CAUSES = {
+    "INVALID_INVENTORY_ITEM": CauseClass.MAPPING,
+    "INVALID_LOCATION": CauseClass.MAPPING,
+    "NON_MUTABLE_INVENTORY_ITEM": CauseClass.POLICY,
+    "IDEMPOTENCY_CONCURRENT_REQUEST": CauseClass.OUTAGE,
+    "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED": CauseClass.OUTAGE,
+}
 _SET = """
 mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
   inventorySetQuantities(input: $input) @idempotent(key: $key) {
@@ -22,13 +31,15 @@ mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
 """
 
 
-async def set_quantities(client: ShopifyClient, location_id: str, writes: Sequence[QuantityWrite]) -> list[WriteResult]:
+async def set_quantities(
+    client: ShopifyClient, writes: Sequence[QuantityWrite], *, urgent: bool = False
+) -> list[WriteResult]:
     """A result for each write, in order. Raises `Fault` when the call itself failed."""
     key = hashlib.blake2b("\n".join(write.key for write in writes).encode(), digest_size=16).hexdigest()
     quantities = [
         {
             "inventoryItemId": write.external_id,
-            "locationId": location_id,
+            "locationId": write.location,
             "quantity": write.quantity,
             "changeFromQuantity": write.expected,
         }
@@ -40,24 +51,26 @@ async def set_quantities(client: ShopifyClient, location_id: str, writes: Sequen
         "referenceDocumentUri": f"onhand://push/{key}",
         "quantities": quantities,
     }
-    data = await client.call(_SET, {"input": given, "key": key})
+    data = await client.call(_SET, {"input": given, "key": key}, cost=COST, urgent=urgent)
     return _read_results(len(writes), (data.get("inventorySetQuantities") or {}).get("userErrors") or [])
 
 
 def _read_results(count: int, errors: Sequence[dict[str, Any]]) -> list[WriteResult]:
     if not errors:
         return [WriteResult(WriteOutcome.OK)] * count
-    neighbour = WriteResult(WriteOutcome.TRANSIENT, "Another quantity of the same call was refused.")
+    neighbour = WriteResult(WriteOutcome.TRANSIENT, "Another quantity of the same call was refused.", wait_seconds=0.0)
     results = [neighbour] * count
     for error in errors:
-        outcome = _outcome(str(error.get("code")))
-        result = WriteResult(outcome, f"{error.get('code')}: {error.get('message')}")
+        code = str(error.get("code"))
+        outcome, cause = _outcome(code), CAUSES.get(code, CauseClass.VALIDATION)
+        message = f"{code}: {error.get('message')}"
         index = _index(error.get("field") or [])
         if index is not None and index < count:
-            results[index] = result
+            results[index] = WriteResult(outcome, message, cause)
+        elif outcome is WriteOutcome.REFUSED and count > 1:
+            raise Fault(f"Shopify: {message}", transient=False, cause=cause)  # which of them, only halving can tell
         else:
-            shared = outcome is WriteOutcome.REFUSED and count > 1
-            results = [WriteResult(WriteOutcome.TRANSIENT, result.message) if shared else result] * count
+            results = [WriteResult(outcome, message, cause)] * count
     return results
 
 

@@ -1,0 +1,111 @@
+"""Keep what each call of a channel came to: the attempt, the connection's health, cases, and word to who watches."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.channels.base import Throttled
+from app.channels.claim_listings import Failure
+from app.channels.health import FAILURES_OPEN, note_failure, note_success
+from app.channels.open_channel import OpenChannel
+from app.exceptions.open_cases import open_cases
+from app.exceptions.resolve_cases import resolve_cases
+from app.state import State
+from domain.errors import CauseClass, Fault
+from domain.exceptions import CaseKind, Problem, Severity
+
+_ATTEMPT = """
+WITH kept AS (
+  INSERT INTO sync_attempts (channel_id, lane, started_at, seconds, listings, done, failed, cause, error)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *
+)
+INSERT INTO feed (topic, key, channel_id, payload)
+SELECT 'sync_failure', id::text, channel_id, to_json(kept) FROM kept WHERE failed > 0 OR error IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call. `listings` (or orders) it was about, how many it did and how many failed."""
+
+    channel: OpenChannel
+    lane: str
+    started_at: datetime.datetime
+    seconds: float
+    listings: int
+    done: int
+    failed: int
+
+
+async def note_attempt(
+    state: State, attempt: Attempt, fault: Fault | None = None, failures: Sequence[Failure] = ()
+) -> None:
+    """One transaction. A fault of the whole call counts against the connection; throttling and refusals do not."""
+    channel = attempt.channel
+    first = failures[0] if failures else None
+    cause = fault.cause.value if fault else first.cause.value if first else None
+    error = str(fault) if fault else first.message if first else None
+    async with state.database.hot.acquire() as connection, connection.transaction():
+        await connection.execute(
+            _ATTEMPT,
+            channel.id,
+            attempt.lane,
+            attempt.started_at,
+            attempt.seconds,
+            attempt.listings,
+            attempt.done,
+            attempt.failed,
+            cause,
+            None if error is None else error[:500],
+        )
+        if fault is None:
+            await note_success(connection, channel.id)
+            await _close_outage(connection, attempt)
+        elif not isinstance(fault, Throttled):
+            await _note_outage(connection, channel, fault)
+        await open_cases(connection, [_rejected(channel, one) for one in failures if one.refused])
+    if fault is not None or failures:
+        state.doorbell.ring("feed")
+
+
+async def _note_outage(connection: Any, channel: OpenChannel, fault: Fault) -> None:
+    failures = await note_failure(connection, channel.id, str(fault), fault.cause)
+    if failures < FAILURES_OPEN and fault.cause is not CauseClass.AUTH:
+        return
+    title = f"Channel {channel.code} does not work"
+    problem = Problem(
+        CaseKind.CHANNEL_DOWN,
+        Severity.CRITICAL,
+        fault.cause,
+        f"channel:{channel.id}",
+        title,
+        str(fault),
+        channel.id,
+    )
+    await open_cases(connection, [problem])
+
+
+async def _close_outage(connection: Any, attempt: Attempt) -> None:
+    """A call that came back is the proof that the connection works."""
+    proof = {"lane": attempt.lane, "at": attempt.started_at, "listings": attempt.listings, "done": attempt.done}
+    kinds = [CaseKind.CHANNEL_DOWN.value]
+    await resolve_cases(connection, kinds, {f"channel:{attempt.channel.id}": proof})
+
+
+def _rejected(channel: OpenChannel, failure: Failure) -> Problem:
+    write = failure.claim.write
+    severity = Severity.HIGH if write.quantity == 0 else Severity.MEDIUM
+    title = f"{channel.code} refuses {write.quantity} for {write.external_id}"
+    return Problem(
+        CaseKind.SYNC_REJECTED,
+        severity,
+        failure.cause,
+        f"listing:{failure.claim.id}",
+        title,
+        failure.message,
+        channel.id,
+        failure.claim.sku_id,
+    )

@@ -1,0 +1,123 @@
+"""Look what a channel really shows, within a budget: first what is only accepted, then what was not seen for longest.
+
+What differs for longer than `drift_seconds` is sent again and becomes a case; the look that shows it right again
+resolves the case and is its proof.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from adapters.channels.base import ListingRef, Observation, Throttled
+from app.channels.note_attempt import Attempt, note_attempt
+from app.channels.open_channel import OpenChannel
+from app.exceptions.open_cases import open_cases
+from app.exceptions.resolve_cases import resolve_cases
+from app.state import State
+from domain.errors import CauseClass, Fault
+from domain.exceptions import CaseKind, Problem, Severity
+
+LISTINGS_MAX = 100
+HEALTHY = (CaseKind.SYNC_REJECTED.value, CaseKind.DRIFT.value)
+_NEXT = """
+SELECT id, external_id, location, reference FROM listings
+WHERE channel_id = $1 AND (observed_at IS NULL OR observed_at < now() - make_interval(secs => $3))
+ORDER BY (drift_since IS NOT NULL OR acknowledged_at > observed_at) IS NOT TRUE, observed_at NULLS FIRST
+LIMIT $2
+"""
+_NOTE = """
+WITH given AS (
+  SELECT * FROM unnest($2::text[], $3::text[], $4::int[]) AS g (external_id, location, quantity)
+), held AS MATERIALIZED (
+  SELECT l.id, g.quantity FROM listings l JOIN given g USING (external_id, location)
+  WHERE l.channel_id = $1 ORDER BY l.id FOR UPDATE OF l
+), seen AS (
+  UPDATE listings l SET observed = h.quantity, observed_at = $5,
+    drift_since = CASE
+      WHEN h.quantity IS NOT DISTINCT FROM l.acknowledged THEN NULL
+      WHEN l.acknowledged_at IS NULL OR l.acknowledged_at > $5 THEN l.drift_since
+      ELSE coalesce(l.drift_since, $5) END
+  FROM held h WHERE l.id = h.id
+  RETURNING l.*, (SELECT status FROM channels c WHERE c.id = l.channel_id) AS channel_status
+), again AS (
+  UPDATE listings l SET desired_version = l.desired_version + 1, uncertain = true,
+    dirty_since = coalesce(l.dirty_since, s.drift_since), drift_since = $5, next_attempt_at = NULL
+  FROM seen s
+  WHERE l.id = s.id AND s.channel_status = 'LIVE' AND s.lease_owner IS NULL AND s.receipt IS NULL
+    AND s.desired_version = s.acknowledged_version AND s.drift_since < $5 - make_interval(secs => $6)
+  RETURNING l.id
+)
+SELECT s.id, s.sku_id, s.external_id, s.observed, s.acknowledged, s.desired, s.drift_since,
+  s.desired_version = s.acknowledged_version AS clean, s.id IN (SELECT id FROM again) AS again
+FROM seen s
+"""
+
+
+async def observe_listings(state: State, channel: OpenChannel) -> tuple[int, float]:
+    """Observe one bounded batch. Returns how many were seen, and how long to wait when the quota is used up."""
+    assert channel.adapter is not None
+    again_seconds = state.settings.observe_again_seconds
+    rows = await state.database.hot.fetch(_NEXT, channel.id, LISTINGS_MAX, again_seconds)
+    if not rows:
+        return 0, 0.0
+    started, started_at = time.monotonic(), datetime.datetime.now(datetime.UTC)
+    refs = [ListingRef(row["external_id"], row["location"], row["reference"]) for row in rows]
+    try:
+        seen = await channel.adapter.observe(refs)
+    except Throttled as throttled:
+        return 0, throttled.wait_seconds
+    except Fault as fault:
+        attempt = Attempt(channel, "OBSERVE", started_at, time.monotonic() - started, len(refs), 0, len(refs))
+        await note_attempt(state, attempt, fault)
+        return 0, 1.0
+    await note_observations(state, channel, seen, started_at)
+    return len(seen), 0.0
+
+
+async def note_observations(
+    state: State, channel: OpenChannel, seen: Sequence[Observation], at: datetime.datetime
+) -> None:
+    """Keep what was seen at `at` (before the call: what was acknowledged since is not contradicted by it)."""
+    async with state.database.hot.acquire() as connection, connection.transaction():
+        rows = await connection.fetch(
+            _NOTE,
+            channel.id,
+            [one.external_id for one in seen],
+            [one.location for one in seen],
+            [one.quantity for one in seen],
+            at,
+            state.settings.drift_seconds,
+        )
+        proofs = {f"listing:{row['id']}": _proof(row, at) for row in rows if _healthy(row)}
+        resolved = await resolve_cases(connection, HEALTHY, proofs)
+        drifted = [_drift(channel, row) for row in rows if row["again"]]
+        await open_cases(connection, drifted)
+    if drifted or resolved:
+        state.doorbell.ring("feed")
+    if drifted:
+        state.doorbell.ring("push")
+
+
+def _healthy(row: Any) -> bool:
+    return row["clean"] and row["observed"] is not None and row["observed"] == row["desired"]
+
+
+def _proof(row: Any, at: datetime.datetime) -> dict[str, Any]:
+    return {"observed": row["observed"], "desired": row["desired"], "observedAt": at}
+
+
+def _drift(channel: OpenChannel, row: Any) -> Problem:
+    shown = "nothing" if row["observed"] is None else row["observed"]
+    return Problem(
+        CaseKind.DRIFT,
+        Severity.HIGH if (row["observed"] or 0) > (row["desired"] or 0) else Severity.MEDIUM,
+        CauseClass.UNKNOWN,
+        f"listing:{row['id']}",
+        f"{channel.code} shows {shown} for {row['external_id']}, not {row['desired']}",
+        f"It took {row['acknowledged']} and has differed since {row['drift_since']:%Y-%m-%d %H:%M:%S} UTC: sent again.",
+        channel.id,
+        row["sku_id"],
+    )

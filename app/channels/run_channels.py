@@ -1,0 +1,98 @@
+"""The loops of every connected channel in one worker: two lanes of pushes, receipts, read-back, orders.
+
+Each worker runs all of them for all channels; claims and leases in the database share the work, so that adding a
+worker needs nothing but starting it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from app.channels.claim_listings import Lane
+from app.channels.observe_listings import observe_listings
+from app.channels.open_channel import COLUMNS, OpenChannel
+from app.channels.pull_orders import pull_orders
+from app.channels.push_quantities import push_quantities
+from app.channels.settle_batches import settle_batches
+from app.repeat import repeat
+from app.state import State
+from app.tasks import end_tasks
+from domain.errors import Fault
+
+REFRESH_SECONDS = 1.0
+OBSERVE_SECONDS = 2.0
+SETTLE_SECONDS = 2.0
+ORDERS_SECONDS = 5.0
+THROTTLE_SECONDS_MAX = 5.0
+_CHANNELS = f"SELECT {COLUMNS} FROM channels ORDER BY id"  # noqa: S608
+Step = Callable[[OpenChannel], Awaitable[tuple[int, float]]]
+log = structlog.get_logger()
+
+
+async def list_channels(state: State) -> list[OpenChannel]:
+    """Every connected channel whose credentials can be opened."""
+    found = []
+    for record in await state.database.hot.fetch(_CHANNELS):
+        try:
+            found.append(state.channels.open(record))
+        except Fault as fault:
+            log.error("a channel cannot be opened", channel=record["code"], error=str(fault))
+    return found
+
+
+async def run_channels(state: State, owner: str) -> None:
+    """Keep the loops of each channel running, following the table, until cancelled."""
+    running: dict[int, list[asyncio.Task[None]]] = {}
+    current: dict[int, OpenChannel] = {}
+    try:
+        while True:
+            try:
+                channels = {channel.id: channel for channel in await list_channels(state)}
+            except Exception:
+                log.exception("the channels cannot be read")
+                await asyncio.sleep(REFRESH_SECONDS)
+                continue
+            current |= channels
+            for channel_id in channels.keys() - running.keys():
+                if channels[channel_id].adapter is not None:
+                    running[channel_id] = _start(state, current, channel_id, owner)
+            await asyncio.sleep(REFRESH_SECONDS)
+    finally:
+        await end_tasks(*(task for tasks in running.values() for task in tasks))
+
+
+def _start(state: State, current: dict[int, OpenChannel], channel_id: int, owner: str) -> list[asyncio.Task[None]]:
+    """`current` always holds the channel as it is now: paused, gone live, with other credentials."""
+    push_seconds = state.settings.push_poll_seconds
+    loops: list[tuple[str, float, Step, str | None, bool]] = [
+        ("zero", push_seconds, lambda c: push_quantities(state, c, Lane.ZERO, f"{owner}:zero"), "push", True),
+        ("bulk", push_seconds, lambda c: push_quantities(state, c, Lane.BULK, f"{owner}:bulk"), "push", True),
+        ("settle", SETTLE_SECONDS, lambda c: settle_batches(state, c), None, True),
+        ("observe", OBSERVE_SECONDS, lambda c: observe_listings(state, c), None, False),
+        ("orders", ORDERS_SECONDS, lambda c: pull_orders(state, c), None, False),
+    ]
+    code = current[channel_id].code
+    tasks = []
+    for name, seconds, step, bell, only_live in loops:
+
+        async def work(step: Step = step, only_live: bool = only_live) -> int:
+            channel = current[channel_id]
+            if channel.status == "PAUSED" or (only_live and channel.status != "LIVE"):
+                return 0
+            found, wait_seconds = await step(channel)
+            if wait_seconds:
+                await asyncio.sleep(min(wait_seconds, THROTTLE_SECONDS_MAX))
+            return found or int(wait_seconds > 0)
+
+        label = f"{name} {code}"
+        tasks.append(asyncio.create_task(repeat(state, label, seconds, work, bell), name=label))
+    return tasks
+
+
+async def read_channel(state: State, code: str) -> Any:
+    """The row of a channel with what opening it needs; None when there is none."""
+    return await state.database.hot.fetchrow(f"SELECT {COLUMNS} FROM channels WHERE code = $1", code)  # noqa: S608

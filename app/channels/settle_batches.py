@@ -1,0 +1,119 @@
+"""Ask what became of batches that a channel only took in, and settle their listings one by one."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adapters.channels.base import Throttled, WriteOutcome, WriteResult
+from app.channels.note_attempt import Attempt, note_attempt
+from app.channels.open_channel import OpenChannel
+from app.exceptions.open_cases import open_cases
+from app.state import State
+from domain.errors import CauseClass, Fault
+from domain.exceptions import CaseKind, Problem, Severity
+
+RECEIPTS_MAX = 5
+_OPEN = """
+SELECT receipt FROM listings
+WHERE channel_id = $1 AND receipt IS NOT NULL GROUP BY receipt ORDER BY min(receipt_version) LIMIT $2
+"""
+_KEYS = "SELECT id, receipt_key FROM listings WHERE channel_id = $1 AND receipt = $2 ORDER BY id"
+_SETTLE = """
+WITH given AS (
+  SELECT * FROM unnest($3::bigint[], $4::bool[], $5::bool[], $6::text[], $7::text[], $8::float8[])
+    AS g (id, applied, refused, cause, error, wait)
+), held AS MATERIALIZED (
+  SELECT l.id, l.acknowledged_version, l.receipt_version FROM listings l JOIN given USING (id)
+  WHERE l.channel_id = $1 AND l.receipt = $2 ORDER BY l.id FOR UPDATE OF l
+)
+UPDATE listings l SET
+  receipt = NULL, receipt_key = NULL, receipt_version = NULL, receipt_quantity = NULL,
+  acknowledged = CASE WHEN g.applied AND NOT overtaken.yes THEN l.receipt_quantity ELSE l.acknowledged END,
+  acknowledged_at = CASE WHEN g.applied THEN clock_timestamp() ELSE l.acknowledged_at END,
+  acknowledged_version = CASE
+    WHEN g.applied AND NOT overtaken.yes AND l.desired = l.receipt_quantity THEN l.desired_version
+    WHEN g.applied AND NOT overtaken.yes THEN l.receipt_version
+    ELSE l.acknowledged_version END,
+  desired_version = l.desired_version + overtaken.yes::int,
+  uncertain = l.uncertain OR overtaken.yes,
+  dirty_since = CASE
+    WHEN g.applied AND NOT overtaken.yes AND l.desired = l.receipt_quantity THEN NULL
+    ELSE coalesce(l.dirty_since, clock_timestamp()) END,
+  attempts = CASE WHEN g.applied THEN 0 ELSE l.attempts + 1 END,
+  next_attempt_at = CASE WHEN g.applied THEN NULL ELSE now() + make_interval(secs => g.wait) END,
+  rejected = g.refused AND l.desired_version = l.receipt_version, cause = g.cause, error = g.error
+FROM given g
+JOIN (SELECT id, acknowledged_version > receipt_version AS yes FROM held) overtaken USING (id)
+WHERE l.id = g.id
+RETURNING l.id, l.sku_id, l.external_id, l.dirty_since
+"""
+"""`overtaken`: the zero lane wrote while the batch was under way, so the batch may have undone it: send again."""
+
+
+async def settle_batches(state: State, channel: OpenChannel) -> tuple[int, float]:
+    """Ask about a few receipts. Returns how many were settled, and how long to wait when the quota is used up."""
+    assert channel.adapter is not None
+    settled = 0
+    for row in await state.database.hot.fetch(_OPEN, channel.id, RECEIPTS_MAX):
+        started, started_at = time.monotonic(), datetime.datetime.now(datetime.UTC)
+        listings = await state.database.hot.fetch(_KEYS, channel.id, row["receipt"])
+        keys = {one["receipt_key"]: one["id"] for one in listings}
+        try:
+            results = await channel.adapter.settle(row["receipt"], list(keys))
+        except Throttled as throttled:
+            return settled, throttled.wait_seconds
+        except Fault as fault:
+            attempt = Attempt(channel, "SETTLE", started_at, time.monotonic() - started, len(keys), 0, 0)
+            await note_attempt(state, attempt, fault)
+            return settled, 1.0
+        if results is None:
+            continue
+        await _settle(state, channel, row["receipt"], keys, results)
+        failed = sum(result.outcome not in (WriteOutcome.OK, WriteOutcome.ACCEPTED) for result in results.values())
+        seconds = time.monotonic() - started
+        await note_attempt(
+            state, Attempt(channel, "SETTLE", started_at, seconds, len(keys), len(keys) - failed, failed)
+        )
+        settled += 1
+    return settled, 0.0
+
+
+async def _settle(
+    state: State, channel: OpenChannel, receipt: str, keys: Mapping[str, int], results: Mapping[str, WriteResult]
+) -> None:
+    missing = WriteResult(WriteOutcome.TRANSIENT, "The batch's report does not mention it.", CauseClass.UNKNOWN)
+    pairs = [(listing, results.get(key, missing)) for key, listing in keys.items()]
+    async with state.database.hot.acquire() as connection, connection.transaction():
+        rows = await connection.fetch(
+            _SETTLE,
+            channel.id,
+            receipt,
+            [listing for listing, _ in pairs],
+            [result.outcome in (WriteOutcome.OK, WriteOutcome.ACCEPTED) for _, result in pairs],
+            [result.outcome is WriteOutcome.REFUSED for _, result in pairs],
+            [result.cause.value if result.cause else None for _, result in pairs],
+            [result.message for _, result in pairs],
+            [result.wait_seconds or 1.0 for _, result in pairs],
+        )
+        await open_cases(connection, _problems(channel, rows, dict(pairs)))
+    state.doorbell.ring("push")
+
+
+def _problems(channel: OpenChannel, rows: Sequence[Any], results: Mapping[int, WriteResult]) -> list[Problem]:
+    return [
+        Problem(
+            CaseKind.SYNC_REJECTED,
+            Severity.MEDIUM,
+            results[row["id"]].cause or CauseClass.UNKNOWN,
+            f"listing:{row['id']}",
+            f"{channel.code} refuses the quantity of {row['external_id']}",
+            results[row["id"]].message,
+            channel.id,
+            row["sku_id"],
+        )
+        for row in rows
+        if results[row["id"]].outcome is WriteOutcome.REFUSED
+    ]

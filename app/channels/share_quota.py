@@ -1,0 +1,32 @@
+"""The quota port on the shared buckets in Redis: what is not there is `Throttled`, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.channels.base import Throttled
+from adapters.redis.quota import Bucket, RedisQuota
+
+
+@dataclass(frozen=True, slots=True)
+class SharedQuota:
+    """`adapters.channels.base.Quota` of one channel."""
+
+    buckets: RedisQuota
+
+    async def take(self, operation: str, cost: float = 1.0, *, urgent: bool = False) -> None:
+        wait = await self.buckets.take(operation, cost, urgent=urgent)
+        if wait > 0:
+            raise Throttled(f"The budget of {operation} is used up.", wait)
+
+    async def announce(
+        self, operation: str, *, rate: float | None = None, burst: float | None = None, available: float | None = None
+    ) -> None:
+        await self.buckets.announce(operation, rate=rate, burst=burst, available=available)
+
+
+def open_quota(client: Any, account: str, buckets: Mapping[str, tuple[float, float]]) -> SharedQuota:
+    """`buckets`: (tokens a second, most it holds) by operation, until the vendor says otherwise."""
+    return SharedQuota(RedisQuota(client, account, {name: Bucket(*given) for name, given in buckets.items()}))

@@ -1,0 +1,65 @@
+"""Cancel an order: give what was promised for it back to the shelf, once."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from adapters.channels.base import ChannelOrder
+from adapters.postgres.ledger import Footing, lock_rows, write_book
+from app.exceptions.resolve_cases import resolve_cases
+from app.state import State
+from app.transact import rerun
+from domain.exceptions import CaseKind
+from domain.provenance import Provenance, Remarks
+from domain.stock import Posting, StockKey
+
+_LOCK = "SELECT status, name, channel_id FROM orders WHERE id = $1 FOR UPDATE"
+_ALLOCATED = "SELECT sku_id, warehouse_id, quantity FROM allocations WHERE order_id = $1 ORDER BY line, warehouse_id"
+_CANCEL = "UPDATE orders SET status = 'CANCELLED', problem = NULL WHERE id = $1"
+_KEEP = """
+INSERT INTO orders (id, channel_id, external_id, name, status, placed_at) VALUES ($1, $2, $3, $4, 'CANCELLED', $5)
+ON CONFLICT (channel_id, external_id) DO NOTHING
+"""
+KINDS = (CaseKind.OVERSELL.value, CaseKind.ORDER_PROBLEM.value)
+
+
+async def cancel_order(state: State, order_id: UUID) -> bool:
+    """Whether this call cancelled it. The order and its allocations stay on record."""
+
+    async def once() -> bool:
+        async with state.database.hot.acquire() as connection, connection.transaction():
+            return await _cancel(connection, order_id)
+
+    cancelled = await rerun(once)
+    if cancelled:
+        state.doorbell.ring("feed")
+    return cancelled
+
+
+async def _cancel(connection: Any, order_id: UUID) -> bool:
+    order = await connection.fetchrow(_LOCK, order_id)
+    if order is None or order["status"] == "CANCELLED":
+        return False
+    lines = await connection.fetch(_ALLOCATED, order_id)
+    book = await lock_rows(connection, (StockKey(line[0], line[1]) for line in lines))
+    now = datetime.datetime.now(datetime.UTC)
+    footing = Footing(
+        Provenance(f"channel:{order['channel_id']}"),
+        Remarks("ORDER_CANCELLED", reference=order["name"]),
+        document=f"order:{order_id}",
+    )
+    for sku_id, warehouse_id, quantity in lines:
+        book.post(Posting(StockKey(sku_id, warehouse_id), "committed", "available", quantity))
+    await write_book(connection, book, [footing] * len(lines), now)
+    await connection.execute(_CANCEL, order_id)
+    await resolve_cases(connection, KINDS, {f"order:{order_id}": {"cancelled": True, "at": now}})
+    return True
+
+
+async def keep_cancelled(state: State, channel_id: int, order: ChannelOrder) -> None:
+    """Put an order that was never ours to fill on record; nothing happens when it is there already."""
+    await state.database.hot.execute(_KEEP, uuid7(), channel_id, order.external_id, order.name, order.placed_at)

@@ -1,0 +1,68 @@
+"""Exception cases: what kinds there are, how bad each is, and until when somebody must have looked."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.errors import CauseClass
+
+
+class CaseKind(StrEnum):
+    """What is not as it should be."""
+
+    CHANNEL_DOWN = "CHANNEL_DOWN"
+    SYNC_REJECTED = "SYNC_REJECTED"
+    DRIFT = "DRIFT"
+    EVENT_FAILED = "EVENT_FAILED"
+    OVERSELL = "OVERSELL"
+    ORDER_PROBLEM = "ORDER_PROBLEM"
+
+
+class Severity(StrEnum):
+    CRITICAL = "CRITICAL"
+    HIGH = "HIGH"
+    MEDIUM = "MEDIUM"
+    LOW = "LOW"
+
+
+class CaseState(StrEnum):
+    OPEN = "OPEN"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    RESOLVED = "RESOLVED"
+
+
+DUE = {
+    Severity.CRITICAL: datetime.timedelta(minutes=15),
+    Severity.HIGH: datetime.timedelta(hours=1),
+    Severity.MEDIUM: datetime.timedelta(hours=8),
+    Severity.LOW: datetime.timedelta(days=3),
+}
+OWNERS = {
+    CaseKind.CHANNEL_DOWN: "ENGINEER",
+    CaseKind.SYNC_REJECTED: "ECOMMERCE",
+    CaseKind.DRIFT: "ECOMMERCE",
+    CaseKind.EVENT_FAILED: "ENGINEER",
+    CaseKind.OVERSELL: "OPERATIONS",
+    CaseKind.ORDER_PROBLEM: "OPERATIONS",
+}
+"""The role that a case belongs to until somebody takes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something to open a case for. One case is open per kind, subject and cause, however often it happens.
+
+    `subject`: what it is about, as in `listing:12`, `channel:3`, `order:…`, `event:7`.
+    """
+
+    kind: CaseKind
+    severity: Severity
+    cause: CauseClass
+    subject: str
+    title: str
+    detail: str | None = None
+    channel_id: int | None = None
+    sku_id: int | None = None
+    warehouse_id: int | None = None
