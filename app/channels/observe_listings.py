@@ -32,27 +32,24 @@ _NOTE = """
 WITH given AS (
   SELECT * FROM unnest($2::text[], $3::text[], $4::int[]) AS g (external_id, location, quantity)
 ), held AS MATERIALIZED (
-  SELECT l.id, g.quantity FROM listings l JOIN given g USING (external_id, location)
+  SELECT l.id, g.quantity, l.desired_version = l.acknowledged_version AS clean,
+    CASE WHEN g.quantity IS NOT DISTINCT FROM l.acknowledged THEN NULL
+         WHEN l.acknowledged_at IS NULL OR l.acknowledged_at > $5 THEN l.drift_since
+         ELSE coalesce(l.drift_since, $5) END AS drift,
+    l.lease_owner IS NULL AND l.receipt IS NULL AND c.status = 'LIVE' AS free
+  FROM listings l JOIN given g USING (external_id, location) JOIN channels c ON c.id = l.channel_id
   WHERE l.channel_id = $1 ORDER BY l.id FOR UPDATE OF l
-), seen AS (
-  UPDATE listings l SET observed = h.quantity, observed_at = $5,
-    drift_since = CASE
-      WHEN h.quantity IS NOT DISTINCT FROM l.acknowledged THEN NULL
-      WHEN l.acknowledged_at IS NULL OR l.acknowledged_at > $5 THEN l.drift_since
-      ELSE coalesce(l.drift_since, $5) END
-  FROM held h WHERE l.id = h.id
-  RETURNING l.*, (SELECT status FROM channels c WHERE c.id = l.channel_id) AS channel_status
-), again AS (
-  UPDATE listings l SET desired_version = l.desired_version + 1, uncertain = true,
-    dirty_since = coalesce(l.dirty_since, s.drift_since), drift_since = $5, next_attempt_at = NULL
-  FROM seen s
-  WHERE l.id = s.id AND s.channel_status = 'LIVE' AND s.lease_owner IS NULL AND s.receipt IS NULL
-    AND s.desired_version = s.acknowledged_version AND s.drift_since < $5 - make_interval(secs => $6)
-  RETURNING l.id
+), judged AS (
+  SELECT *, coalesce(free AND clean AND drift < $5 - make_interval(secs => $6), false) AS again FROM held
 )
-SELECT s.id, s.sku_id, s.external_id, s.observed, s.acknowledged, s.desired, s.drift_since,
-  s.desired_version = s.acknowledged_version AS clean, s.id IN (SELECT id FROM again) AS again
-FROM seen s
+UPDATE listings l SET observed = j.quantity, observed_at = $5,
+  drift_since = CASE WHEN j.again THEN $5 ELSE j.drift END,
+  desired_version = l.desired_version + j.again::int,
+  uncertain = l.uncertain OR j.again,
+  dirty_since = CASE WHEN j.again THEN j.drift ELSE l.dirty_since END,
+  next_attempt_at = CASE WHEN j.again THEN NULL ELSE l.next_attempt_at END
+FROM judged j WHERE l.id = j.id
+RETURNING l.id, l.sku_id, l.external_id, l.observed, l.acknowledged, l.desired, j.drift, j.clean, j.again
 """
 
 
@@ -117,7 +114,7 @@ def _drift(channel: OpenChannel, row: Any) -> Problem:
         CauseClass.UNKNOWN,
         f"listing:{row['id']}",
         f"{channel.code} shows {shown} for {row['external_id']}, not {row['desired']}",
-        f"It took {row['acknowledged']} and has differed since {row['drift_since']:%Y-%m-%d %H:%M:%S} UTC: sent again.",
+        f"It took {row['acknowledged']} and has differed since {row['drift']:%Y-%m-%d %H:%M:%S} UTC: sent again.",
         channel.id,
         row["sku_id"],
     )
