@@ -1,7 +1,7 @@
 """Token buckets shared by all processes, in Redis: one per channel and operation of its vendor.
 
 A bucket holds at most `burst` tokens and gains `rate` a second, by Redis' own clock, in one script that no other
-command can come between. Bulk work leaves `HEADROOM` of each bucket to urgent writes. When Redis cannot be reached a
+command can come between. Who is less urgent leaves a share of each bucket to who is more so. Without Redis a
 process counts for itself: too much may be asked then, and the vendor's own throttling is the last word.
 """
 
@@ -16,7 +16,6 @@ from redis import asyncio as redis
 from redis.exceptions import RedisError
 
 PREFIX = "onhand:quota:"
-HEADROOM = 0.2
 IDLE_SECONDS = 172_800
 WAIT_SECONDS_MAX = 60.0
 BUCKETS_MAX = 10_000
@@ -78,10 +77,12 @@ class RedisQuota:
     defaults: Mapping[str, Bucket]
     _local: dict[str, _Local] = field(default_factory=dict)
 
-    async def take(self, operation: str, cost: float = 1.0, *, urgent: bool = False) -> float:
-        """Seconds until the budget is there, at most `WAIT_SECONDS_MAX`; 0 when it was taken."""
+    async def take(self, operation: str, cost: float, floor: float) -> float:
+        """Seconds until the budget is there, at most `WAIT_SECONDS_MAX`; 0 when it was taken.
+
+        `floor`: share of the bucket to leave in it.
+        """
         bucket = self.defaults.get(operation, UNLIMITED)
-        floor = 0.0 if urgent else HEADROOM
         given = (cost, floor, bucket.rate, bucket.burst, IDLE_SECONDS)
         try:
             wait = float(await self.client.eval(_TAKE, 1, self._key(operation), *given))

@@ -14,6 +14,7 @@ from typing import Any
 from adapters.channels.base import ListingRef, Observation, Throttled
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
+from app.channels.share_quota import taking_idle_quota
 from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
 from app.state import State
@@ -63,7 +64,8 @@ async def observe_listings(state: State, channel: OpenChannel) -> tuple[int, flo
     started, started_at = time.monotonic(), datetime.datetime.now(datetime.UTC)
     refs = [ListingRef(row["external_id"], row["location"], row["reference"]) for row in rows]
     try:
-        seen = await channel.adapter.observe(refs)
+        with taking_idle_quota():
+            seen = await channel.adapter.observe(refs)
     except Throttled as throttled:
         return 0, throttled.wait_seconds
     except Fault as fault:

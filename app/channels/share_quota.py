@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.channels.base import Throttled
 from adapters.redis.quota import Bucket, RedisQuota
+
+HEADROOM = 0.2
+"""Of each bucket, kept for urgent writes."""
+IDLE_HEADROOM = 0.5
+"""Kept from what can wait: read-back and polls take what nobody else needs."""
+_idle: ContextVar[bool] = ContextVar("idle quota", default=False)
+
+
+@contextmanager
+def taking_idle_quota() -> Iterator[None]:
+    """Whatever is asked of a channel in this block can wait."""
+    token = _idle.set(True)
+    try:
+        yield
+    finally:
+        _idle.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +35,8 @@ class SharedQuota:
     buckets: RedisQuota
 
     async def take(self, operation: str, cost: float = 1.0, *, urgent: bool = False) -> None:
-        wait = await self.buckets.take(operation, cost, urgent=urgent)
+        floor = 0.0 if urgent else IDLE_HEADROOM if _idle.get() else HEADROOM
+        wait = await self.buckets.take(operation, cost, floor)
         if wait > 0:
             raise Throttled(f"The budget of {operation} is used up.", wait)
 
