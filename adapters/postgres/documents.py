@@ -9,33 +9,39 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.postgres.rows import RowShape
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentTable:
-    """Where rows go: `columns` are (name, SQL type), in the order of each row's values."""
+    """Where rows go, and what a row is."""
 
     name: str
-    columns: tuple[tuple[str, str], ...]
+    shape: RowShape
 
-    def insert(self, first: int) -> str:
-        """The INSERT of arrays given as parameters from `$first` on."""
-        names = ", ".join(name for name, _ in self.columns)
-        arrays = ", ".join(f"${first + index}::{kind}[]" for index, (_, kind) in enumerate(self.columns))
-        return f"INSERT INTO {self.name} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608
+    def insert(self, first: int, packed: bool) -> str:
+        names = ", ".join(name for name, _ in self.shape.columns)
+        return f"INSERT INTO {self.name} ({names}) {self.shape.select(first, packed)}"
 
 
 Documents = Mapping[DocumentTable, Sequence[tuple[Any, ...]]]
 
 
-def insert_documents(tables: Sequence[DocumentTable], first: int) -> str:
-    """CTEs that insert into `tables`, each to be followed by more of the statement."""
+def insert_documents(tables: Sequence[tuple[DocumentTable, bool]], first: int) -> str:
+    """CTEs that insert into `tables` (each packed or not), each to be followed by more of the statement."""
     parts = []
-    for number, table in enumerate(tables):
-        parts.append(f"document_{number} AS ({table.insert(first)})")
-        first += len(table.columns)
-    return "".join(part + ", " for part in parts)
+    for number, (table, packed) in enumerate(tables):
+        parts.append(f"document_{number} AS ({table.insert(first, packed)}), ")
+        first += len(table.shape.columns)
+    return "".join(parts)
 
 
-def document_columns(documents: Documents, tables: Sequence[DocumentTable]) -> list[list[Any]]:
-    """The parameters of `insert_documents`, an array for each column."""
-    return [list(column) for table in tables for column in zip(*documents[table], strict=True)]
+def bind_documents(documents: Documents) -> tuple[tuple[tuple[DocumentTable, bool], ...], list[Any]]:
+    """The tables that get rows, each with its form, and the parameters of `insert_documents`."""
+    tables, parameters = [], []
+    for table, rows in documents.items():
+        if rows:
+            packed, given = table.shape.bind(rows)
+            tables.append((table, packed))
+            parameters += given
+    return tuple(tables), parameters

@@ -15,7 +15,8 @@ from typing import Any
 
 import orjson
 
-from adapters.postgres.documents import Documents, DocumentTable, document_columns, insert_documents
+from adapters.postgres.documents import Documents, DocumentTable, bind_documents, insert_documents
+from adapters.postgres.rows import RowShape
 from domain.provenance import Provenance, Remarks
 from domain.stock import ACCOUNTS, BUCKETS, Balance, Book, StockKey
 
@@ -39,16 +40,20 @@ _BALANCES = ", ".join(f"{name} = b.{name}" for name in ACCOUNTS)
 _BALANCE_ARRAYS = ", ".join(f"${3 + index}::bigint[]" for index in range(len(ACCOUNTS)))
 _NEXT = 3 + len(ACCOUNTS)
 
-_MOVEMENT_TYPES = (
-    *("int", "int", "text", "text", "int", "bigint", "bigint", "bigint", "timestamptz"),
-    *("text", "text", "text", "text", "text", "text", "text", "text", "numeric", "text"),
+_MOVEMENTS = RowShape(
+    (
+        *(("s", "int"), ("w", "int"), ("f", "text"), ("t", "text"), ("q", "int"), ("fa", "bigint"), ("ta", "bigint")),
+        *(("v", "bigint"), ("e", "timestamptz"), ("r", "text"), ("n", "text"), ("ref", "text"), ("doc", "text")),
+        *(("a", "text"), ("tok", "text"), ("req", "text"), ("ik", "text"), ("uc", "numeric"), ("cur", "text")),
+    ),
+    shared=frozenset({"f", "t", "e", "r", "n", "ref", "a", "tok", "uc", "cur"}),
 )
-_FIRST_DOCUMENT = _NEXT + 2 + len(_MOVEMENT_TYPES)
+_FIRST_MOVEMENT = _NEXT + 2
+_FIRST_DOCUMENT = _FIRST_MOVEMENT + len(_MOVEMENTS.columns)
 
 
 @lru_cache(maxsize=256)
-def _write_statement(tables: tuple[DocumentTable, ...]) -> str:
-    movements = ", ".join(f"${_NEXT + 2 + index}::{kind}[]" for index, kind in enumerate(_MOVEMENT_TYPES))
+def _write_statement(packed: bool, tables: tuple[tuple[DocumentTable, bool], ...]) -> str:
     return f"""
 WITH balance AS (
   UPDATE stock_levels l SET {_BALANCES}, version = l.version + 1, updated_at = ${_NEXT}
@@ -64,8 +69,7 @@ INSERT INTO stock_movements
    posted_at, effective_at, reason, note, reference, document, actor, token_id, request_id, idempotency_key,
    unit_cost, currency)
 SELECT s, w, f, t, q, fa, ta, v, ${_NEXT}, coalesce(e, ${_NEXT}), r, n, ref, doc, a, tok, req, ik, uc, cur
-FROM unnest({movements})
-  AS m (s, w, f, t, q, fa, ta, v, e, r, n, ref, doc, a, tok, req, ik, uc, cur)
+FROM ({_MOVEMENTS.select(_FIRST_MOVEMENT, packed)}) AS m
 RETURNING id
 """  # noqa: S608
 
@@ -113,20 +117,21 @@ async def write_book(
     `footings[i]` belongs to `book.entries[i]`. The database has the last word: a bucket below zero or a
     row that does not add up to zero fails the whole transaction.
     """
-    tables = tuple(table for table, rows in documents.items() if rows) if documents else ()
+    tables, rows = bind_documents(documents or {})
     if not book.entries and not tables:
         return []
     changed = book.changed()
     versions = {key: balance.version + 1 for key, balance in changed}
+    packed, movements = _MOVEMENTS.bind(_movement_rows(book, footings, versions))
     records = await connection.fetch(
-        _write_statement(tables),
+        _write_statement(packed, tables),
         [key.sku_id for key, _ in changed],
         [key.warehouse_id for key, _ in changed],
         *_columns([balance.accounts for _, balance in changed], len(ACCOUNTS)),
         now,
         [feed_payload(balance, now) for _, balance in changed],
-        *_movement_columns(book, footings, versions),
-        *(document_columns(documents, tables) if documents else ()),
+        *movements,
+        *rows,
     )
     return sorted(record[0] for record in records)
 
@@ -135,8 +140,8 @@ def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
-def _movement_columns(book: Book, footings: Sequence[Footing], versions: dict[StockKey, int]) -> list[list[Any]]:
-    rows = [
+def _movement_rows(book: Book, footings: Sequence[Footing], versions: dict[StockKey, int]) -> list[tuple[Any, ...]]:
+    return [
         (
             *entry.key,
             *entry[1:],
@@ -155,7 +160,6 @@ def _movement_columns(book: Book, footings: Sequence[Footing], versions: dict[St
         )
         for entry, footing in zip(book.entries, footings, strict=True)
     ]
-    return _columns(rows, len(_MOVEMENT_TYPES))
 
 
 def feed_payload(balance: Balance, now: datetime.datetime) -> str:

@@ -39,11 +39,16 @@ class Lookup:
 
     async def find_skus(self, codes: Iterable[str]) -> dict[str, int]:
         """Ids of SKU codes or barcodes; what is unknown is left out. A code wins over an equal barcode."""
-        wanted = set(codes)
-        known = {code: self._skus[code] for code in wanted if code in self._skus}
-        missing = list(wanted - known.keys())
+        known: dict[str, int] = {}
+        missing: list[str] = []
+        for code in codes:
+            sku_id = self._skus.get(code)
+            if sku_id is None:
+                missing.append(code)
+            else:
+                known[code] = sku_id
         if missing:
-            known |= await self._read_skus(missing)
+            known |= await self._read_skus(list(set(missing)))
         return known
 
     async def _read_skus(self, missing: list[str]) -> dict[str, int]:

@@ -18,6 +18,7 @@ from adapters.channels.base import ChannelOrder, ChannelOrderLine
 from adapters.postgres.documents import DocumentTable
 from adapters.postgres.idempotency import IdempotentCall, hash_input
 from adapters.postgres.ledger import Footing
+from adapters.postgres.rows import RowShape
 from app.catalog.lookup import KnownWarehouse
 from app.run_once import Answer
 from app.state import State
@@ -28,21 +29,25 @@ from domain.stock import Book, Posting, StockKey
 
 ORDERS = DocumentTable(
     "orders",
-    (
-        *(("id", "uuid"), ("channel_id", "int"), ("external_id", "text"), ("name", "text"), ("status", "text")),
-        *(("placed_at", "timestamptz"), ("destination", "json"), ("problem", "text")),
+    RowShape(
+        (
+            *(("id", "uuid"), ("channel_id", "int"), ("external_id", "text"), ("name", "text"), ("status", "text")),
+            *(("placed_at", "timestamptz"), ("destination", "json"), ("problem", "text")),
+        )
     ),
 )
 ORDER_LINES = DocumentTable(
     "order_lines",
-    (
-        *(("order_id", "uuid"), ("line", "int"), ("external_id", "text"), ("sku_id", "int")),
-        *(("sku_code", "text"), ("title", "text"), ("quantity", "int")),
+    RowShape(
+        (
+            *(("order_id", "uuid"), ("line", "int"), ("external_id", "text"), ("sku_id", "int")),
+            *(("sku_code", "text"), ("title", "text"), ("quantity", "int")),
+        )
     ),
 )
 ALLOCATIONS = DocumentTable(
     "allocations",
-    (("order_id", "uuid"), ("line", "int"), ("sku_id", "int"), ("warehouse_id", "int"), ("quantity", "int")),
+    RowShape((("order_id", "uuid"), ("line", "int"), ("sku_id", "int"), ("warehouse_id", "int"), ("quantity", "int"))),
 )
 """A second order of the same channel and external id fails on its unique key, its allocations with it."""
 

@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from adapters.postgres.documents import DocumentTable
 from adapters.postgres.idempotency import IdempotentCall
 from adapters.postgres.ledger import Footing
+from adapters.postgres.rows import RowShape
 from app.calls import check_remarks
 from app.catalog.lookup import Lookup, sku_not_found
 from app.run_once import Answer, refuse_once
@@ -26,17 +27,22 @@ from domain.stock import Book, Posting, StockKey, check_quantity
 LINES_MAX = 1_000
 RESERVATIONS = DocumentTable(
     "reservations",
-    (
-        ("id", "uuid"),
-        ("reference", "text"),
-        ("expires_at", "timestamptz"),
-        ("actor", "text"),
-        ("created_at", "timestamptz"),
+    RowShape(
+        (
+            *(("id", "uuid"), ("reference", "text"), ("expires_at", "timestamptz")),
+            *(("actor", "text"), ("created_at", "timestamptz")),
+        ),
+        shared=frozenset({"reference", "expires_at", "actor", "created_at"}),
     ),
 )
 RESERVATION_LINES = DocumentTable(
     "reservation_lines",
-    (("reservation_id", "uuid"), ("line", "int"), ("sku_id", "int"), ("warehouse_id", "int"), ("quantity", "int")),
+    RowShape(
+        (
+            *(("reservation_id", "uuid"), ("line", "int"), ("sku_id", "int")),
+            *(("warehouse_id", "int"), ("quantity", "int")),
+        )
+    ),
 )
 
 
@@ -98,13 +104,13 @@ def reservation_answer(
     created_at: datetime.datetime,
     lines: Sequence[tuple[int, int, int]],
 ) -> dict[str, Any]:
-    """The answer as plain JSON. `lines`: (sku id, warehouse id, units)."""
+    """The answer, as orjson keeps it. `lines`: (sku id, warehouse id, units)."""
     return {
-        "id": str(reservation_id),
+        "id": reservation_id,
         "status": status,
         "reference": reference,
-        "expires_at": expires_at.isoformat(),
-        "created_at": created_at.isoformat(),
+        "expires_at": expires_at,
+        "created_at": created_at,
         "lines": [list(line) for line in lines],
     }
 

@@ -319,7 +319,7 @@ def movement_from_row(row: Any) -> StockMovement:
 
 def reservation_from_answer(answer: Any) -> Reservation:
     return Reservation(
-        key=answer["id"],
+        key=str(answer["id"]),
         status=answer["status"],
         reference=answer["reference"],
         expires_at=answer["expires_at"],
