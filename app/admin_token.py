@@ -1,4 +1,4 @@
-"""The admin token that `onhand up` leaves in the data folder."""
+"""Access tokens that `onhand up` leaves in the data folder, in files that only this user reads."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from app.transact import transact
 from domain.identity import Role
 
 
-async def ensure_admin_token(settings: Settings, path: Path) -> None:
-    """Keep the token in `path` (mode 0600) if it is still valid, else make a new one."""
+async def ensure_admin_token(settings: Settings, path: Path) -> str:
+    """The administrator's secret, which is in `path`."""
     async with open_state(settings, "onhand up") as state:
-        if path.exists() and await find_principal(state.database, path.read_text().strip()):
-            return
-        await _write(state, path)
+        return await ensure_token(state, path, TokenCreate("admin", [Role.ADMIN]))
 
 
-async def _write(state: State, path: Path) -> None:
-    command = TokenCreate("admin", [Role.ADMIN])
+async def ensure_token(state: State, path: Path, command: TokenCreate) -> str:
+    """The secret in `path` if it is still valid, else that of a new token, written there."""
+    if path.exists():
+        secret = path.read_text().strip()
+        if await find_principal(state.database, secret):
+            return secret
     made = await transact(state.database, lambda session: create_token(session, command, "onhand up"))
     write_private(path, made.secret + "\n")
+    return made.secret

@@ -11,54 +11,48 @@ from pathlib import Path
 from rich.console import Console
 
 from app.admin_token import ensure_admin_token
+from app.demo.start_demo import Demo, start_demo
+from app.find_instance import leave_instance
+from app.progress import Progress
 from app.settings import load_settings
-from app.supervisor import Instance, interrupt_once, ready_line
+from app.show_instance import ready_line, show_instance
+from app.supervisor import Instance, interrupt_once
 
 WATCH_SECONDS = 0.1
+PROXIES = ("NO_PROXY", "no_proxy")
 
 
 def run_up(data_dir: Path, port: int | None, api_processes: int, *, empty: bool, as_json: bool, notes: Console) -> None:
-    """Start an instance, say where it is, and run it until told to stop."""
+    """Start an instance, with the demo company unless `empty`, say where it is, and run it until told to stop."""
     data_dir = data_dir.absolute()
-    status = notes.status("Starting") if notes.is_terminal else None
-
-    def tell(step: str) -> None:
-        notes.print(f"• {step}")
-        if status is not None:
-            status.update(step)
-
+    progress = Progress(notes)
     interrupt_once()
-    instance = Instance(data_dir, tell, port, api_processes)
+    instance = Instance(data_dir, progress, port, api_processes)
     try:
-        if status is not None:
-            status.start()
         instance.start()
-        os.environ.update({k: v for k, v in instance.environment.items() if k.startswith("ONHAND_")})
-        settings = load_settings()
-        token_file = data_dir / "admin-token"
-        asyncio.run(ensure_admin_token(settings, token_file))
-        if status is not None:
-            status.stop()
-        if as_json:
-            sys.stdout.write(ready_line(instance, token_file) + "\n")
-            sys.stdout.flush()
-        else:
-            _say_where(instance, token_file, notes)
-        while True:
-            instance.watch()
-            time.sleep(WATCH_SECONDS)
+        with leave_instance(data_dir, instance.urls):
+            token_file, demo = _fill(instance, empty=empty)
+            progress.finish()
+            if as_json:
+                sys.stdout.write(ready_line(instance, token_file, demo) + "\n")
+                sys.stdout.flush()
+            else:
+                show_instance(instance, token_file, demo, notes, empty=empty)
+            while True:
+                instance.watch()
+                time.sleep(WATCH_SECONDS)
     except KeyboardInterrupt:
-        tell("Stopping")
+        progress.halt()
+        progress.note("Stopping")
     finally:
-        if status is not None:
-            status.stop()
+        progress.halt()
         instance.stop()
 
 
-def _say_where(instance: Instance, token_file: Path, notes: Console) -> None:
-    notes.print(f"\n[bold]Onhand runs at {instance.url}[/bold]")
-    notes.print(f"  GraphQL   {instance.url}/graphql")
-    notes.print(f"  GraphiQL  {instance.url}/graphiql")
-    notes.print(f"  Metrics   {instance.url}/metrics")
-    notes.print(f"  Token     {token_file}")
-    notes.print("  Ctrl-C stops everything; the data stays.\n")
+def _fill(instance: Instance, *, empty: bool) -> tuple[Path, Demo | None]:
+    """What an instance holds from the start: an administrator, and the demo company."""
+    os.environ.update({k: v for k, v in instance.environment.items() if k.startswith("ONHAND_") or k in PROXIES})
+    settings = load_settings()
+    token_file = instance.data_dir / "admin-token"
+    secret = asyncio.run(ensure_admin_token(settings, token_file))
+    return token_file, None if empty else asyncio.run(start_demo(instance, settings, secret))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import signal
 import socket
@@ -13,13 +12,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.fernet import Fernet
 
 from app.embedded import EmbeddedError, Servers, start_servers, write_private
+from app.progress import Progress
 from app.settings import Settings, load_settings
 from app.spawn import spawn
 from migrations.run import upgrade
@@ -29,7 +28,10 @@ STOP_SECONDS_MAX = 15.0
 RESTART_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 STEADY_SECONDS = 30.0
 BACKLOG = 2_048
-Tell = Callable[[str], None]
+LOG_BYTES_MAX = 10_000_000
+"""A log that has grown larger is set aside when its process starts; the one set aside before is dropped."""
+FAILURES_TOLD = 3
+LOOPBACK = "127.0.0.1,localhost,::1"
 OWNER_URL = "ONHAND_MIGRATION_DATABASE_URL"
 """Needed for migrations only: API and worker never see it."""
 
@@ -47,9 +49,12 @@ class Child:
     failures: int = 0
 
     def start(self, log_dir: Path) -> None:
+        log = log_dir / f"{self.name}.log"
+        if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
+            log.replace(log.with_name(f"{log.name}.1"))
         self.process = spawn(
             self.command,
-            log=log_dir / f"{self.name}.log",
+            log=log,
             environment=self.environment,
             pass_fds=self.inherits,
         )
@@ -70,7 +75,7 @@ class Instance:
     """One running Onhand and what it is made of."""
 
     data_dir: Path
-    tell: Tell
+    progress: Progress
     port: int | None
     api_processes: int
     servers: Servers | None = None
@@ -87,6 +92,17 @@ class Instance:
         return f"http://{reached}:{port}"
 
     @property
+    def urls(self) -> dict[str, str]:
+        """Where a second shell finds it."""
+        found = {name: self.environment[f"ONHAND_{name.upper()}"] for name in ("database_url", "redis_url")}
+        return {"url": self.url, **found}
+
+    @property
+    def outside_environment(self) -> dict[str, str]:
+        """For children that are not Onhand's own: none of its settings, and none of its passwords."""
+        return {name: value for name, value in self.environment.items() if not name.startswith("ONHAND_")}
+
+    @property
     def api_pids(self) -> list[int]:
         return [c.process.pid for c in self.children if c.name.startswith("api") and c.process is not None]
 
@@ -100,15 +116,15 @@ class Instance:
             database_url=given["database_url"] or "postgresql://", redis_url=given["redis_url"] or "redis://"
         )
         self._start_servers(**given)
-        self.tell("Migrating the database")
+        self.progress.step("Migrating the database")
         upgrade(self.environment[OWNER_URL])
-        self.listener = _listen(settings, self.port, self.tell)
+        self.listener = _listen(settings, self.port, self.progress)
         environment = {name: value for name, value in self.environment.items() if name != OWNER_URL}
         for number in range(1, self.api_processes + 1):
             command = [sys.executable, "-m", "app.serve", "--fd", str(self.listener.fileno())]
             self.add(Child(f"api-{number}", command, environment, (self.listener.fileno(),)))
         self.add(Child("worker", [sys.executable, "-m", "app.worker"], environment))
-        self.tell("Waiting for the API")
+        self.progress.step("Starting API and worker")
         self._wait_until_ready()
 
     def add(self, child: Child) -> None:
@@ -123,10 +139,17 @@ class Instance:
         for child in self.children:
             if child.due():
                 child.failures += 1
-                self.tell(f"{child.name} ended: starting it again")
+                self._tell_failure(child)
                 child.start(self.data_dir / "logs")
         if self.servers is not None and time.monotonic() >= self.servers_due:
             self._watch_servers(self.servers)
+
+    def _tell_failure(self, child: Child) -> None:
+        if child.failures < FAILURES_TOLD:
+            self.progress.note(f"{child.name} ended: starting it again")
+        elif child.failures == FAILURES_TOLD:
+            log = self.data_dir / "logs" / f"{child.name}.log"
+            self.progress.note(f"{child.name} ends again and again, and is started each time: {log} says why")
 
     def _watch_servers(self, servers: Servers) -> None:
         for name, process, start in (
@@ -135,11 +158,11 @@ class Instance:
         ):
             if process is None or process.poll() is None:
                 continue
-            self.tell(f"{name} ended: starting it again")
+            self.progress.note(f"{name} ended: starting it again")
             try:
                 start()
             except EmbeddedError as error:
-                self.tell(str(error))
+                self.progress.note(str(error))
                 self.servers_due = time.monotonic() + RESTART_SECONDS[-1]
 
     def stop(self) -> None:
@@ -160,9 +183,16 @@ class Instance:
             self.listener.close()
 
     def _start_servers(self, database_url: str | None, redis_url: str | None) -> None:
-        self.environment = dict(os.environ)
+        # A proxy for the world outside is none for our own processes.
+        proxied = ",".join(filter(None, (os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), LOOPBACK)))
+        self.environment = {**os.environ, "NO_PROXY": proxied, "no_proxy": proxied}
         if database_url is None or redis_url is None:
-            self.tell("Starting PostgreSQL and Valkey")
+            fresh = database_url is None and not (self.data_dir / "postgres" / "PG_VERSION").exists()
+            self.progress.step(
+                "Installing PostgreSQL's data and starting it, with Valkey"
+                if fresh
+                else "Starting PostgreSQL and Valkey"
+            )
         self.servers = start_servers(self.data_dir, postgres=database_url is None, valkey=redis_url is None)
         if database_url is None:
             self.environment["ONHAND_DATABASE_URL"] = self.servers.database_url
@@ -175,10 +205,11 @@ class Instance:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS_MAX
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         while time.monotonic() < deadline:
             with (
                 contextlib.suppress(OSError, urllib.error.URLError),
-                urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer,  # noqa: S310
+                direct.open(f"{self.url}/readyz", timeout=2) as answer,
             ):
                 if answer.status == 200:
                     return
@@ -187,7 +218,7 @@ class Instance:
         raise EmbeddedError(f"The API did not become ready: see {self.data_dir / 'logs'}.")
 
 
-def _listen(settings: Settings, port: int | None, tell: Tell) -> socket.socket:
+def _listen(settings: Settings, port: int | None, progress: Progress) -> socket.socket:
     """Bind once: every API process accepts from this socket, so none of them owns the port."""
     wanted = settings.port if port is None else port
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
@@ -197,7 +228,7 @@ def _listen(settings: Settings, port: int | None, tell: Tell) -> socket.socket:
         if port is not None or error.errno != errno.EADDRINUSE:
             raise EmbeddedError(f"Port {wanted} cannot be used ({error.strerror}): give another --port.") from None
         listener = socket.create_server((settings.host, 0), family=family, backlog=BACKLOG)
-        tell(f"Port {wanted} is taken: using {listener.getsockname()[1]}")
+        progress.note(f"Port {wanted} is taken: using {listener.getsockname()[1]}")
     listener.set_inheritable(True)
     return listener
 
@@ -218,17 +249,3 @@ def interrupt_once() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
-
-
-def ready_line(instance: Instance, token_file: Path) -> str:
-    """What `--json` prints once."""
-    return json.dumps(
-        {
-            "url": instance.url,
-            "graphql": f"{instance.url}/graphql",
-            "token_file": str(token_file),
-            "database_url": instance.environment["ONHAND_DATABASE_URL"],
-            "redis_url": instance.environment["ONHAND_REDIS_URL"],
-            "api_pids": instance.api_pids,
-        }
-    )

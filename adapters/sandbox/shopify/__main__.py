@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
@@ -11,22 +13,28 @@ import uvicorn
 
 from adapters.sandbox.shopify.config import ConfigError, LocationConfig, ProductConfig, StoreConfig
 from adapters.sandbox.shopify.create_store import create_store
+from adapters.sandbox.shopify.persist_state import lock_state
+
+PROG = "python -m adapters.sandbox.shopify"
+STOP_SECONDS_MAX = 3
 
 
-def read_arguments(arguments: list[str]) -> argparse.Namespace:
+def read_arguments(arguments: list[str], prog: str = PROG) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m adapters.sandbox.shopify",
+        prog=prog,
         description="A sandbox Shopify store: its own stock, its own orders, the Admin API 2026-07.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=8091, help="port (default %(default)s)")
     parser.add_argument("--token", default="sandbox-token", help="the X-Shopify-Access-Token it accepts")
     parser.add_argument("--secret", default="sandbox-secret", help="signs the webhooks")
+    parser.add_argument("--credentials", type=Path, help="JSON file with token and secret, which `ps` does not show")
     parser.add_argument("--webhook-url", help="subscribed to every topic from the start")
     parser.add_argument("--state", type=Path, help="JSON file that keeps the numbers over a restart")
     parser.add_argument("--products", type=Path, help="JSON list of {sku,title,price,barcode,quantity}")
     parser.add_argument("--name", default="Sandbox Store", help="the shop's name")
     parser.add_argument("--domain", default="sandbox.myshopify.com", help="sent as X-Shopify-Shop-Domain")
+    parser.add_argument("--currency", default="USD", help="of its prices (default %(default)s)")
     parser.add_argument("--location", action="append", help="name of a location; give it again for more")
     parser.add_argument("--restore-rate", type=int, default=100, help="points per second (default 100)")
     parser.add_argument("--oversell", action="store_true", help="sell whatever is asked")
@@ -35,15 +43,17 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
 
 
 def read_config(given: argparse.Namespace) -> StoreConfig:
-    """Raises ConfigError, or OSError when the product file cannot be read."""
+    """Raises ConfigError, or OSError when a file cannot be read."""
     names = given.location or ["Sandbox store shelf"]
+    token, secret = read_credentials(given.credentials) if given.credentials else (given.token, given.secret)
     return StoreConfig(
-        token=given.token,
-        webhook_secret=given.secret,
+        token=token,
+        webhook_secret=secret,
         webhook_url=given.webhook_url,
         state_path=given.state,
         name=given.name,
         domain=given.domain,
+        currency=given.currency,
         locations=tuple(LocationConfig(name) for name in names),
         products=read_products(given.products) if given.products else (),
         restore_rate=given.restore_rate,
@@ -59,15 +69,38 @@ def read_products(path: Path) -> tuple[ProductConfig, ...]:
     return tuple(ProductConfig.parse(entry) for entry in raw)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    given = read_arguments(sys.argv[1:] if arguments is None else arguments)
-    try:
-        app = create_store(read_config(given))
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"the sandbox store cannot start: {error}\n")
-        return 2
-    uvicorn.run(app, host=given.host, port=given.port, log_level="warning", access_log=False)
+def read_credentials(path: Path) -> tuple[str, str]:
+    raw = orjson.loads(path.read_bytes())
+    if not isinstance(raw, dict) or not all(isinstance(raw.get(name), str) for name in ("token", "secret")):
+        raise ConfigError(f"{path} is not a JSON object with a token and a secret")
+    return raw["token"], raw["secret"]
+
+
+def main(arguments: list[str] | None = None, prog: str = PROG) -> int:
+    given = read_arguments(sys.argv[1:] if arguments is None else arguments, prog)
+    with ExitStack() as stack:
+        try:
+            if given.state:
+                stack.enter_context(lock_state(given.state))
+            app = create_store(read_config(given))
+            door = stack.enter_context(open_door(given.host, given.port))
+        except (ValueError, OSError) as error:
+            sys.stderr.write(f"The sandbox store cannot start: {error}.\n")
+            return 2
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS_MAX)
+        sys.stdout.write(f"The sandbox store is at http://{given.host}:{door.getsockname()[1]}/\n")
+        sys.stdout.flush()
+        uvicorn.Server(config).run([door])
     return 0
+
+
+def open_door(host: str, port: int) -> socket.socket:
+    """Raises OSError, in one sentence, when the address cannot be listened on."""
+    try:
+        return socket.create_server((host, port))
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "there is no such port"
+        raise OSError(f"port {port} of {host} cannot be used ({reason}): give another --port") from None
 
 
 if __name__ == "__main__":

@@ -112,6 +112,8 @@ class Postman:
                 await asyncio.sleep(pause_seconds)
             if delivery.subscription not in self.state.subscriptions:
                 break
+            # It may have moved since: a store that starts with another address redirects what was pending.
+            delivery.uri = self.state.subscriptions[delivery.subscription].uri
             if await self._post(delivery):
                 self.delivered += 1
                 break

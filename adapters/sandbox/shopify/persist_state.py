@@ -7,7 +7,11 @@ after an unclean stop the counters start well above what was saved: an id is nev
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +32,7 @@ FORMAT = 1
 SAVE_SECONDS = 0.25
 COUNTER_LEAP = 10_000
 ORDERS_SAVED_MAX = 500
+LOCK_SECONDS_MAX = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +85,23 @@ def _lay_over(state: State, saved: dict[str, Any]) -> None:
     for kind, value in saved["counters"].items():
         if kind != "Location":  # locations are counted from the configuration
             state.counters[kind] = value + leap
+
+
+@contextmanager
+def lock_state(path: Path) -> Iterator[None]:
+    """Keep the file to one store. Raises OSError when another store holds it for longer than a stop takes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        deadline = time.monotonic() + LOCK_SECONDS_MAX
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise OSError(f"another store keeps its numbers in {path}") from None
+                time.sleep(0.05)
+        yield
 
 
 def write_file(path: Path, content: bytes) -> None:

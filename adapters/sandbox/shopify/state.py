@@ -97,10 +97,13 @@ class Order:
 
 @dataclass(slots=True)
 class Subscription:
+    """`configured`: by the store's start; it follows when a later start names another address."""
+
     index: int
     topic: str
     uri: str
     created_at: float
+    configured: bool = False
 
 
 @dataclass(slots=True)
@@ -174,7 +177,18 @@ def load_config(state: State) -> None:
         load_product(state, product)
     if state.config.webhook_url:
         for topic in TOPICS:
-            subscribe(state, topic, state.config.webhook_url)
+            _configure_subscription(state, topic, state.config.webhook_url)
+
+
+def _configure_subscription(state: State, topic: str, uri: str) -> None:
+    known = next((s for s in state.subscriptions.values() if s.configured and s.topic == topic), None)
+    if known is None:
+        made = subscribe(state, topic, uri)
+        if made is not None:
+            made.configured = True
+    elif known.uri != uri:
+        known.uri = uri
+        state.touch()
 
 
 def load_product(state: State, product: ProductConfig) -> Product:

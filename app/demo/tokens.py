@@ -1,0 +1,39 @@
+"""One access token for each role of the demo company, and one for its traffic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.admin_token import ensure_token
+from app.demo.company import THIRD_PARTY
+from app.embedded import write_private
+from app.identity.tokens import TokenCreate
+from app.state import State
+from domain.identity import Role
+
+TRAFFIC = TokenCreate("demo traffic", [Role.WAREHOUSE], ["stock:read", "stock:write"])
+
+
+async def ensure_role_tokens(state: State, data_dir: Path, admin_secret: str) -> dict[str, str]:
+    """Secrets by role, each in a file of its own. The partner is the 3PL, and sees its own warehouse alone.
+
+    `admin_secret`: of the administrator every instance has.
+    """
+    folder = data_dir / "tokens"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = {str(Role.ADMIN): admin_secret}
+    write_private(folder / Role.ADMIN, admin_secret + "\n")
+    house = await state.database.hot.fetchval("SELECT id FROM warehouses WHERE code = $1", THIRD_PARTY.code)
+    for role in Role:
+        if role is not Role.ADMIN:
+            limit = [house] if role is Role.PARTNER else None
+            command = TokenCreate(f"demo {role.lower()}", [role], warehouse_ids=limit)
+            found[role] = await ensure_token(state, folder / role, command)
+    return found
+
+
+async def ensure_traffic_token(state: State, data_dir: Path) -> Path:
+    """The file of a token that may do what the traffic does, and no more."""
+    path = data_dir / "sandbox" / "traffic-token"
+    await ensure_token(state, path, TRAFFIC)
+    return path

@@ -1,0 +1,185 @@
+"""Gentle traffic for the demo: customers buy, carts are reserved and let go, suppliers deliver. Without end.
+
+    python -m app.demo.traffic --api URL --token-file FILE --shop KIND=URL
+
+It uses the doors everybody uses, the shops' tills and the public API, and keeps nothing: whatever is restarted, it
+goes on. A delivery fills up what it finds low, so stock never runs dry for long.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import structlog
+
+from app.demo.assortment import CURRENCY, Product, build_assortment
+from app.demo.company import StockPlan, plan_stock
+from app.demo.shoppers import SHOPPERS, Shopper, fill_basket
+
+PAUSE_SECONDS = 1.0
+"""Between two actions, on average."""
+PAUSE_SECONDS_MIN = 0.3
+TIMEOUT_SECONDS = 10.0
+CARTS_MAX = 40
+CART_SECONDS = 240
+LOOKED_AT = 30
+"""SKUs that one delivery looks at."""
+LOW_SHARE = 0.5
+_RESERVE = """
+mutation Reserve($input: ReservationCreateInput!) { reservationCreate(input: $input) { reservation { id } } }
+"""
+_RELEASE = """
+mutation Release($input: ReservationReleaseInput!) { reservationRelease(input: $input) { userErrors { code } } }
+"""
+_LEVELS = """
+query Levels($filter: StockLevelFilter!, $first: Int!) {
+  stockLevels(filter: $filter, first: $first) { nodes { available sku { code } } }
+}
+"""
+_RECEIVE = """
+mutation Receive($input: StockReceiveInput!) { stockReceive(input: $input) { userErrors { code message } } }
+"""
+log = structlog.get_logger()
+
+
+class NotAnswered(Exception):
+    """The API answered with an error; the message is its own."""
+
+
+@dataclass(slots=True)
+class Traffic:
+    """`shops`: till and address of each channel. `carts`: ids of reservations that may still be held."""
+
+    http: httpx.AsyncClient
+    api: str
+    token_file: Path
+    shops: Sequence[tuple[Shopper, str]]
+    products: Mapping[str, Product]
+    plan: StockPlan
+    dice: random.Random = field(default_factory=random.Random)
+    carts: deque[str] = field(default_factory=lambda: deque(maxlen=CARTS_MAX))
+
+    async def ask(self, query: str, variables: Mapping[str, Any]) -> Any:
+        """The answer's data. Raises `NotAnswered`, `httpx.HTTPError`, or OSError without a token."""
+        token = (await asyncio.to_thread(self.token_file.read_text)).strip()
+        answer = await self.http.post(
+            f"{self.api}/graphql",
+            json={"query": query, "variables": variables},
+            headers={"authorization": f"Bearer {token}"},
+        )
+        body = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+        if body.get("errors"):
+            raise NotAnswered(str(body["errors"][0].get("message")))
+        answer.raise_for_status()
+        return body["data"]
+
+
+async def buy(traffic: Traffic) -> None:
+    """A customer of one of the shops."""
+    shopper, url = traffic.dice.choice(traffic.shops)
+    await shopper(traffic.http, url, fill_basket(traffic.dice, list(traffic.products.values())))
+
+
+async def reserve(traffic: Traffic) -> None:
+    """A cart in a shop of our own. What is sold out is not reserved, and that is all."""
+    basket = fill_basket(traffic.dice, list(traffic.products.values()))
+    lines = [{"sku": sku, "quantity": quantity} for sku, quantity in basket.lines.items()]
+    reference = f"cart-{traffic.dice.randrange(10**6):06}"
+    made = await traffic.ask(
+        _RESERVE, {"input": {"lines": lines, "expiresInSeconds": CART_SECONDS, "reference": reference}}
+    )
+    if made["reservationCreate"]["reservation"] is not None:
+        traffic.carts.append(made["reservationCreate"]["reservation"]["id"])
+
+
+async def release(traffic: Traffic) -> None:
+    """Somebody leaves a cart; one that has expired meanwhile is refused, which is as good."""
+    if traffic.carts:
+        await traffic.ask(_RELEASE, {"input": {"id": traffic.carts.popleft()}})
+
+
+async def replenish(traffic: Traffic) -> None:
+    """A supplier fills up what is low in one warehouse, among some of what sells."""
+    warehouse = traffic.dice.choice(list(traffic.plan))
+    planned = traffic.plan[warehouse]
+    demands = [traffic.products[code].demand for code in planned]
+    codes = sorted(set(traffic.dice.choices(list(planned), demands, k=LOOKED_AT)))
+    wanted = {"filter": {"skus": codes, "warehouses": [warehouse]}, "first": len(codes)}
+    levels = (await traffic.ask(_LEVELS, wanted))["stockLevels"]["nodes"]
+    missing = {level["sku"]["code"]: planned[level["sku"]["code"]] - level["available"] for level in levels}
+    lines = [
+        {"sku": code, "quantity": units, "unitCost": _cost(traffic.products[code])}
+        for code, units in missing.items()
+        if units > planned[code] * LOW_SHARE
+    ]
+    if lines:
+        reference = f"PO-{traffic.dice.randrange(10**6):06}"
+        await traffic.ask(_RECEIVE, {"input": {"warehouse": warehouse, "reference": reference, "lines": lines}})
+
+
+def _cost(product: Product) -> dict[str, str]:
+    return {"amount": str(product.unit_cost), "currency": CURRENCY}
+
+
+Action = Callable[[Traffic], Awaitable[None]]
+ACTIONS: tuple[tuple[Action, float], ...] = ((buy, 0.5), (reserve, 0.2), (release, 0.15), (replenish, 0.15))
+"""(what, how likely)."""
+
+
+async def run_traffic(traffic: Traffic, pause_seconds: float = PAUSE_SECONDS) -> None:
+    """Act and rest, until cancelled. What fails is logged once, and once more when it works again."""
+    failing: set[str] = set()
+    actions, chances = zip(*ACTIONS, strict=True)
+    while True:
+        action = traffic.dice.choices(actions, chances)[0]
+        try:
+            await action(traffic)
+        except (httpx.HTTPError, NotAnswered, OSError) as error:
+            if action.__name__ not in failing:
+                log.warning("an action fails", action=action.__name__, error=repr(error))
+            failing.add(action.__name__)
+        else:
+            if action.__name__ in failing:
+                log.info("an action works again", action=action.__name__)
+            failing.discard(action.__name__)
+        await asyncio.sleep(max(PAUSE_SECONDS_MIN, traffic.dice.uniform(0.5, 1.5) * pause_seconds))
+
+
+def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m app.demo.traffic", description="Gentle traffic for the demo.")
+    parser.add_argument("--api", required=True, help="where Onhand serves, as http://127.0.0.1:8000")
+    parser.add_argument("--token-file", required=True, type=Path, help="a token that may read and write stock")
+    parser.add_argument("--shop", action="append", required=True, help="KIND=URL of a marketplace; may be repeated")
+    parser.add_argument("--pause-seconds", type=float, default=PAUSE_SECONDS, help="between actions (%(default)s)")
+    return parser.parse_args(arguments)
+
+
+async def main(arguments: Sequence[str]) -> None:
+    given = read_arguments(arguments)
+    shops = [(SHOPPERS[kind], url) for kind, _, url in (shop.partition("=") for shop in given.shop)]
+    products = build_assortment()
+    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as http:
+        by_code = {product.code: product for product in products}
+        traffic = Traffic(http, given.api, given.token_file, shops, by_code, plan_stock(products))
+        await run_traffic(traffic, given.pause_seconds)
+
+
+if __name__ == "__main__":
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    asyncio.run(main(sys.argv[1:]))
