@@ -15,7 +15,7 @@ import psutil
 from app.embedded import write_private
 from app.settings import SettingError, Settings, load_settings
 
-FILE = "instance.json"
+INSTANCE_FILE = "instance.json"
 CLOCK_SECONDS = 2.0
 """A clock that is set meanwhile moves the time at which a process began."""
 GIVEN = ("ONHAND_DATABASE_URL", "ONHAND_REDIS_URL")
@@ -27,7 +27,7 @@ def leave_instance(data_dir: Path, urls: dict[str, str]) -> Iterator[None]:
 
     The time at which the process began tells it from a later one with the same number.
     """
-    path = data_dir / FILE
+    path = data_dir / INSTANCE_FILE
     process = psutil.Process()
     write_private(path, json.dumps({**urls, "pid": process.pid, "began": process.create_time()}))
     try:
@@ -53,7 +53,7 @@ def find_settings(data_dir: Path) -> Settings:
 
 
 def _read_instance(data_dir: Path) -> dict[str, Any]:
-    path = data_dir.absolute() / FILE
+    path = data_dir.absolute() / INSTANCE_FILE
     try:
         found: dict[str, Any] = json.loads(path.read_text())
         running = abs(psutil.Process(found["pid"]).create_time() - found["began"]) < CLOCK_SECONDS

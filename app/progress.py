@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Progress as Live
 
@@ -27,12 +28,12 @@ class Progress:
     def step(self, text: str) -> None:
         """Begin a step; the one before it is done."""
         self._complete()
-        self._text, self._part, self._began = text, "", time.monotonic()
+        self._text, self._part, self._began = escape(text), "", time.monotonic()
         if self._live is None:
-            self._console.print(f"• {text}")
+            self._console.print(f"• {self._text}", soft_wrap=True)
             return
         self._live.start()
-        self._task = self._live.add_task(text, total=None, part="")
+        self._task = self._live.add_task(self._text, total=None, part="")
 
     def count(self, done: int, total: int) -> None:
         """How much of the step is done."""
@@ -44,7 +45,7 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Something to know that is no step."""
-        self._console.print(f"• {text}")
+        self._console.print(f"• {escape(text)}", soft_wrap=True)
 
     def finish(self) -> None:
         """The last step is done."""

@@ -32,6 +32,8 @@ def run_up(data_dir: Path, port: int | None, api_processes: int, *, empty: bool,
         instance.start()
         with leave_instance(data_dir, instance.urls):
             token_file, demo = _fill(instance, empty=empty)
+            progress.step("Waiting for the API")
+            instance.wait_until_ready()
             progress.finish()
             if as_json:
                 sys.stdout.write(ready_line(instance, token_file, demo) + "\n")
@@ -51,6 +53,7 @@ def run_up(data_dir: Path, port: int | None, api_processes: int, *, empty: bool,
 
 def _fill(instance: Instance, *, empty: bool) -> tuple[Path, Demo | None]:
     """What an instance holds from the start: an administrator, and the demo company."""
+    instance.progress.step("Starting API and worker")
     os.environ.update({k: v for k, v in instance.environment.items() if k.startswith("ONHAND_") or k in PROXIES})
     settings = load_settings()
     token_file = instance.data_dir / "admin-token"

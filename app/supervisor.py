@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import signal
@@ -10,20 +9,22 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 from cryptography.fernet import Fernet
 
 from app.embedded import EmbeddedError, Servers, start_servers, write_private
+from app.find_instance import INSTANCE_FILE
 from app.progress import Progress
 from app.settings import Settings, load_settings
 from app.spawn import spawn
 from migrations.run import upgrade
 
 READY_SECONDS_MAX = 60.0
+READY_ANSWER_SECONDS = 3.0
+PORT_SECONDS_MAX = 8.0
 STOP_SECONDS_MAX = 15.0
 RESTART_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 STEADY_SECONDS = 30.0
@@ -107,7 +108,7 @@ class Instance:
         return [c.process.pid for c in self.children if c.name.startswith("api") and c.process is not None]
 
     def start(self) -> None:
-        """Servers, migrations, API processes and the worker; returns when `/readyz` says so.
+        """Servers and migrations, then API processes and the worker, which `wait_until_ready` waits for.
 
         Raises `SettingError` before anything starts, and `EmbeddedError` for what does not start.
         """
@@ -115,17 +116,24 @@ class Instance:
         settings = load_settings(
             database_url=given["database_url"] or "postgresql://", redis_url=given["redis_url"] or "redis://"
         )
+        killed = (self.data_dir / INSTANCE_FILE).exists()
+        if not killed:
+            self.listener = _listen(settings, self.port, self.progress)
         self._start_servers(**given)
         self.progress.step("Migrating the database")
         upgrade(self.environment[OWNER_URL])
-        self.listener = _listen(settings, self.port, self.progress)
+        if killed:
+            # The API of the killed run may still be ending. Only now: the folder is ours, not a running instance's.
+            self.listener = _listen(settings, self.port, self.progress, PORT_SECONDS_MAX)
+        self._start_processes()
+
+    def _start_processes(self) -> None:
+        assert self.listener is not None
         environment = {name: value for name, value in self.environment.items() if name != OWNER_URL}
         for number in range(1, self.api_processes + 1):
             command = [sys.executable, "-m", "app.serve", "--fd", str(self.listener.fileno())]
             self.add(Child(f"api-{number}", command, environment, (self.listener.fileno(),)))
         self.add(Child("worker", [sys.executable, "-m", "app.worker"], environment))
-        self.progress.step("Starting API and worker")
-        self._wait_until_ready()
 
     def add(self, child: Child) -> None:
         """Start a process and keep it running."""
@@ -203,34 +211,52 @@ class Instance:
             self.environment["ONHAND_REDIS_URL"] = self.servers.redis_url
         self.environment.setdefault("ONHAND_SECRET_KEY", _read_secret_key(self.data_dir / "secret-key"))
 
-    def _wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> None:
+        """Until `/readyz` says so. Raises `EmbeddedError` with what the API still waits for."""
         deadline = time.monotonic() + READY_SECONDS_MAX
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        waits_for: list[str] = []
         while time.monotonic() < deadline:
-            with (
-                contextlib.suppress(OSError, urllib.error.URLError),
-                direct.open(f"{self.url}/readyz", timeout=2) as answer,
-            ):
-                if answer.status == 200:
-                    return
+            with httpx.Client(trust_env=False, timeout=READY_ANSWER_SECONDS) as http:
+                try:
+                    answer = http.get(f"{self.url}/readyz")
+                    waits_for = answer.json()["waits_for"]
+                except (httpx.HTTPError, ValueError, KeyError):
+                    answer = None
+            if answer is not None and answer.is_success:
+                return
             self.watch()
             time.sleep(0.05)
-        raise EmbeddedError(f"The API did not become ready: see {self.data_dir / 'logs'}.")
+        reason = f"it waits for {' and '.join(waits_for)}" if waits_for else f"{self.data_dir / 'logs'} says why"
+        raise EmbeddedError(f"The API did not become ready: {reason}.")
 
 
-def _listen(settings: Settings, port: int | None, progress: Progress) -> socket.socket:
+def _listen(settings: Settings, port: int | None, progress: Progress, patience_seconds: float = 0.0) -> socket.socket:
     """Bind once: every API process accepts from this socket, so none of them owns the port."""
     wanted = settings.port if port is None else port
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        listener = socket.create_server((settings.host, wanted), family=family, backlog=BACKLOG)
-    except OSError as error:
-        if port is not None or error.errno != errno.EADDRINUSE:
-            raise EmbeddedError(f"Port {wanted} cannot be used ({error.strerror}): give another --port.") from None
+        listener = _bind(settings.host, wanted, family, patience_seconds)
+    except (OSError, OverflowError) as error:
+        if port is not None or not isinstance(error, OSError) or error.errno != errno.EADDRINUSE:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise EmbeddedError(
+                f"Port {wanted} of {settings.host} cannot be used ({reason}): give another --port."
+            ) from None
         listener = socket.create_server((settings.host, 0), family=family, backlog=BACKLOG)
         progress.note(f"Port {wanted} is taken: using {listener.getsockname()[1]}")
     listener.set_inheritable(True)
     return listener
+
+
+def _bind(host: str, port: int, family: int, patience_seconds: float) -> socket.socket:
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.05)
 
 
 def _read_secret_key(path: Path) -> str:

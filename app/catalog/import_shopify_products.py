@@ -31,7 +31,7 @@ WHERE barcode = ANY($1::text[]) AND NOT code = ANY($2::text[])
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """`levels_set`: stock rows whose available quantity the file changed; `units`: what the file holds.
+    """`levels_set`: stock rows whose available quantity the file changed; `units`: what the file holds, row by row.
 
     With problems, or on a dry run, nothing was written and the counts say what would have been.
     """
@@ -42,6 +42,7 @@ class ImportReport:
     units: int
     problems: tuple[RowProblem, ...]
     dry_run: bool
+    rows: tuple[ProductRow, ...] = ()
 
 
 class _DryRun(Exception):
@@ -108,7 +109,9 @@ async def _import_rows(
         quantities |= {record["id"]: row for record, row in zip(records, batch, strict=True)}
     levels = await _set_stock(connection, quantities, warehouse_id, footing)
     units = sum(row.quantity or 0 for row in rows)
-    return ImportReport(len(rows) - known, known, levels, units, (), False)
+    return ImportReport(
+        len(rows) - known, known, levels, units, (), False, tuple(sorted(rows, key=lambda row: row.row))
+    )
 
 
 async def _find_taken_barcodes(connection: Any, rows: Sequence[ProductRow]) -> tuple[RowProblem, ...]:

@@ -28,7 +28,7 @@ async def seed_demo(state: State, accounts: Mapping[str, Account], progress: Pro
         products = build_assortment(seed)
         for channel in DEMO_CHANNELS:
             if channel.kind in accounts:
-                progress.step(f"{channel.title}: connecting it and linking its listings")
+                progress.step(f"{channel.title}: channel and listings")
                 linked = await channel.connect(state, accounts[channel.kind], products)
                 changed |= linked > 0
     return changed

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from adapters.channels.shopify.client import ShopifyClient
 from app.channels.connect_channel import ChannelConnect, connect_channel
 from app.channels.link_listing import link_listings
@@ -68,9 +70,11 @@ async def _load_products(state: State, account: Account, products: Sequence[Prod
         {"sku": product.code, "title": product.title, "price": str(product.price), "barcode": product.barcode}
         for product in products
     ]
-    answer = await state.http.post(
-        f"{account.url}/admin-sandbox/products", json=shelves, headers={"X-Shopify-Access-Token": account.token}
-    )
+    url, headers = f"{account.url}/admin-sandbox/products", {"X-Shopify-Access-Token": account.token}
+    try:
+        answer = await state.http.post(url, json=shelves, headers=headers)
+    except httpx.HTTPError as error:
+        raise Fault(f"The sandbox store at {account.url} does not answer ({error!r}).", transient=True) from error
     if not answer.is_success:
         raise Fault(f"The sandbox store answered {answer.status_code} to its products.", transient=False)
     items: dict[str, str] = answer.json()["inventory_items"]

@@ -42,9 +42,9 @@ async def start_demo(instance: Instance, settings: Settings, admin_secret: str) 
         if await holds_another_company(state):
             return None
         accounts = {channel.kind: _start_marketplace(instance, channel) for channel in DEMO_CHANNELS}
-        instance.progress.step("Starting the sandbox marketplaces")
-        for account in accounts.values():
-            await _wait_until_serving(instance, state.http, account)
+        for channel in DEMO_CHANNELS:
+            instance.progress.step(f"Starting the sandbox {channel.title}")
+            await _wait_until_serving(instance, state.http, accounts[channel.kind])
         await seed_demo(state, accounts, instance.progress)
         instance.progress.step("Writing a token for each role")
         tokens = await ensure_role_tokens(state, instance.data_dir, admin_secret)

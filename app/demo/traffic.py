@@ -33,7 +33,8 @@ CARTS_MAX = 40
 CART_SECONDS = 240
 LOOKED_AT = 30
 """SKUs that one delivery looks at."""
-LOW_SHARE = 0.5
+MISSING_MIN, MISSING_SHARE = 2, 0.05
+"""What a delivery is worth: units missing of a SKU's plan, and at least this share of it."""
 _RESERVE = """
 mutation Reserve($input: ReservationCreateInput!) { reservationCreate(input: $input) { reservation { id } } }
 """
@@ -119,7 +120,7 @@ async def replenish(traffic: Traffic) -> None:
     lines = [
         {"sku": code, "quantity": units, "unitCost": _cost(traffic.products[code])}
         for code, units in missing.items()
-        if units > planned[code] * LOW_SHARE
+        if units >= max(MISSING_MIN, planned[code] * MISSING_SHARE)
     ]
     if lines:
         reference = f"PO-{traffic.dice.randrange(10**6):06}"
