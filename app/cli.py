@@ -267,7 +267,7 @@ for name in SANDBOXES:
 def main() -> None:
     """Run the command; what can be explained in a sentence is, with exit code 2."""
     try:
-        app()
+        app(prog_name="onhand")
     except Exception as error:
         explanation = explain_error(error)
         if explanation is None:

@@ -14,6 +14,15 @@ class SettingError(Exception):
     """A setting is missing or wrong; the message is one sentence that says what to set."""
 
 
+def _is_url(value: str, *schemes: str) -> bool:
+    try:
+        found = urlsplit(value)
+        _ = found.port
+    except ValueError:
+        return False
+    return found.scheme in schemes
+
+
 class Settings(BaseSettings):
     """Every setting of Onhand. Durations are seconds and sizes bytes unless the name says otherwise."""
 
@@ -81,14 +90,14 @@ class Settings(BaseSettings):
     @field_validator("database_url", "migration_database_url")
     @classmethod
     def _is_postgresql(cls, value: str | None) -> str | None:
-        if value is not None and urlsplit(value).scheme not in ("postgresql", "postgres"):
+        if value is not None and not _is_url(value, "postgresql", "postgres"):
             raise ValueError("must look like postgresql://user:password@host:port/database")
         return value
 
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, value: str) -> str:
-        if urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+        if not _is_url(value, "redis", "rediss", "unix"):
             raise ValueError("must look like redis://:password@host:port/0")
         return value
 

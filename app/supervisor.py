@@ -236,12 +236,11 @@ def _listen(settings: Settings, port: int | None, progress: Progress, patience_s
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         listener = _bind(settings.host, wanted, family, patience_seconds)
-    except (OSError, OverflowError) as error:
-        if port is not None or not isinstance(error, OSError) or error.errno != errno.EADDRINUSE:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise EmbeddedError(
-                f"Port {wanted} of {settings.host} cannot be used ({reason}): give another --port."
-            ) from None
+    except OSError as error:
+        if port is not None or error.errno != errno.EADDRINUSE:
+            reason = str(error.strerror).partition(" (")[0]
+            message = f"Port {wanted} of {settings.host} cannot be used ({reason}): give another --port."
+            raise EmbeddedError(message) from None
         listener = socket.create_server((settings.host, 0), family=family, backlog=BACKLOG)
         progress.note(f"Port {wanted} is taken: using {listener.getsockname()[1]}")
     listener.set_inheritable(True)

@@ -99,7 +99,7 @@ def open_door(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port))
     except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "there is no such port"
+        reason = str(error.strerror).partition(" (")[0] if isinstance(error, OSError) else "there is no such port"
         raise OSError(f"port {port} of {host} cannot be used ({reason}): give another --port") from None
 
 

@@ -1,0 +1,130 @@
+"""The demo's traffic, through the public API and the store's till, against real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.demo.assortment import build_assortment
+from app.demo.company import plan_stock
+from app.demo.seed import seed_demo
+from app.demo.shoppers import buy_at_shopify
+from app.demo.tokens import ensure_traffic_token
+from app.demo.traffic import NotAnswered, Traffic, buy, release, replenish, reserve, run_traffic
+from app.settings import Settings
+from app.state import State
+from app.worker import start_loops
+from tests.app.demo.conftest import ACCOUNT, Steps
+from tests.company import running_app
+
+
+@dataclass
+class Weather(httpx.AsyncBaseTransport):
+    """A network that can be cut."""
+
+    inner: httpx.AsyncBaseTransport
+    cut: bool = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.cut:
+            raise httpx.ConnectError("cut")
+        return await self.inner.handle_async_request(request)
+
+
+@dataclass
+class Demo:
+    traffic: Traffic
+    state: State
+    api: Weather
+
+    async def count(self, query: str) -> Any:
+        return await self.state.database.hot.fetchval(query)
+
+    async def wait_until(self, query: str) -> None:
+        deadline = time.monotonic() + 15
+        while not await self.count(query):
+            assert time.monotonic() < deadline, query
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def demo(sealed: Settings, demo_state: State, store: httpx.AsyncClient, tmp_path: Path) -> AsyncIterator[Demo]:
+    await seed_demo(demo_state, {"shopify": ACCOUNT}, Steps())
+    (tmp_path / "sandbox").mkdir()
+    token = await ensure_traffic_token(demo_state, tmp_path)
+    async with running_app(sealed) as (app, _):
+        api = Weather(httpx.ASGITransport(app))
+        mounts = {"http://onhand": api, ACCOUNT.url: store._transport}
+        products = {product.code: product for product in build_assortment()}
+        async with httpx.AsyncClient(mounts=mounts) as http:
+            shops = [(buy_at_shopify, ACCOUNT.url)]
+            plan = plan_stock(tuple(products.values()))
+            traffic = Traffic(http, "http://onhand", token, shops, products, plan, random.Random(1))
+            yield Demo(traffic, demo_state, api)
+
+
+async def test_carts_are_reserved_and_let_go(demo: Demo) -> None:
+    for _ in range(3):
+        await reserve(demo.traffic)
+    assert len(demo.traffic.carts) == 3
+    held = await demo.count("SELECT sum(reserved) FROM stock_levels")
+    assert held >= 3
+    for _ in range(4):
+        await release(demo.traffic)
+    assert not demo.traffic.carts
+    assert await demo.count("SELECT sum(reserved) FROM stock_levels") == 0
+
+
+async def test_a_delivery_fills_up_what_is_low_and_no_more(demo: Demo) -> None:
+    planned = await demo.count("SELECT sum(available) FROM stock_levels")
+    await replenish(demo.traffic)
+    assert await demo.count("SELECT sum(available) FROM stock_levels") == planned
+    await demo.count(
+        "UPDATE stock_levels SET customer = customer + available, available = 0 WHERE available > 0 RETURNING 1"
+    )
+    for _ in range(40):
+        await replenish(demo.traffic)
+    filled = await demo.count("SELECT sum(available) FROM stock_levels")
+    assert planned / 3 < filled <= planned
+    assert await demo.count("SELECT count(*) = count(unit_cost) FROM stock_movements WHERE reason = 'RECEIPT'")
+
+
+async def test_a_customer_of_the_store(demo: Demo, store: httpx.AsyncClient) -> None:
+    await buy(demo.traffic)
+    assert (await store.get("/state")).json()["order_count"] == 0, "sold out is no sale, and no error"
+    loops = start_loops(demo.state)
+    try:
+        await demo.wait_until("SELECT count(*) > 250 FROM listings WHERE acknowledged = desired")
+        for _ in range(5):
+            await buy(demo.traffic)
+        shop = (await store.get("/state")).json()
+        assert shop["order_count"] >= 4
+        assert all(order["lines"] for order in shop["orders"])
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+
+
+async def test_it_goes_on_when_the_api_comes_back_and_takes_a_new_token(demo: Demo) -> None:
+    good = demo.traffic.token_file.read_text()
+    demo.traffic.token_file.write_text("ohd_of_another_database")
+    with pytest.raises((NotAnswered, httpx.HTTPError)):
+        await reserve(demo.traffic)
+    demo.api.cut = True
+    run = asyncio.create_task(run_traffic(demo.traffic, 0.01))
+    await asyncio.sleep(0.7)
+    assert not run.done()
+    demo.api.cut = False
+    demo.traffic.token_file.write_text(good)
+    await demo.wait_until("SELECT EXISTS (SELECT FROM stock_movements WHERE reason = 'RESERVATION')")
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
