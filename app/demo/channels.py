@@ -19,12 +19,12 @@ from app.state import State
 
 @dataclass(frozen=True, slots=True)
 class DemoChannel:
-    """`arguments`: of the data folder, the account and the API's address. `connect`: returns the listings it linked."""
+    """`arguments`: of the data folder, the account and the API's address. `connect`: whether anything was missing."""
 
     kind: str
     title: str
     arguments: Callable[[Path, Account, str], list[str]]
-    connect: Callable[[State, Account, Sequence[Product]], Awaitable[int]]
+    connect: Callable[[State, Account, Sequence[Product]], Awaitable[bool]]
 
 
 DEMO_CHANNELS = (DemoChannel("shopify", "Shopify store", list_shopify_arguments, connect_shopify),)

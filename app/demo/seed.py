@@ -29,8 +29,7 @@ async def seed_demo(state: State, accounts: Mapping[str, Account], progress: Pro
         for channel in DEMO_CHANNELS:
             if channel.kind in accounts:
                 progress.step(f"{channel.title}: channel and listings")
-                linked = await channel.connect(state, accounts[channel.kind], products)
-                changed |= linked > 0
+                changed |= await channel.connect(state, accounts[channel.kind], products)
     return changed
 
 

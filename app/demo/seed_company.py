@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
-from app.catalog.upsert import SkuLine, create_warehouse, save_skus
+from app.catalog.save_warehouse import create_warehouse
+from app.catalog.upsert import SkuLine, save_skus
 from app.demo.assortment import CURRENCY, SEED, Product, build_assortment
 from app.demo.company import COMPANY, WAREHOUSES, plan_stock
 from app.progress import Progress
@@ -69,7 +70,7 @@ async def _seed_warehouses(state: State, progress: Progress) -> bool:
         return False
     progress.step(f"Founding {COMPANY}: warehouses")
     for number, house in enumerate(missing, start=1):
-        await create_warehouse(state.database, house.columns())
+        await create_warehouse(state.database, house.columns(), None)
         progress.count(number, len(missing))
     return True
 
@@ -83,7 +84,7 @@ async def _seed_skus(state: State, progress: Progress, products: Sequence[Produc
     progress.step("SKUs")
     done = 0
     for batch in _batches(missing):
-        await save_skus(state.database, [_sku_line(product) for product in batch])
+        await save_skus(state.database, [_sku_line(product) for product in batch], None)
         done += len(batch)
         progress.count(done, len(missing))
     return True

@@ -8,9 +8,8 @@ from typing import Any
 
 import httpx
 
-from adapters.channels.shopify.client import ShopifyClient
 from app.channels.connect_channel import ChannelConnect, connect_channel
-from app.channels.link_listing import link_listings
+from app.channels.link_listing import ListingLink, link_listings
 from app.demo.accounts import Account, account_path, state_path
 from app.demo.assortment import CURRENCY, Product
 from app.demo.company import COMPANY, WAREHOUSES
@@ -19,9 +18,10 @@ from domain.errors import Fault
 
 CODE = "shopify"
 NAME = f"{COMPANY} online shop"
-_LOCATION = "query Location { locations(first: 1) { nodes { id } } }"
+_LOCATION = "{ locations(first: 1) { nodes { id } } }"
 _CONNECTED = """
-SELECT c.base_url FROM channels c WHERE c.code = $1 AND EXISTS (SELECT FROM listings l WHERE l.channel_id = c.id)
+SELECT c.config ->> 'base_url' FROM channels c
+WHERE c.code = $1 AND EXISTS (SELECT FROM listings l WHERE l.channel_id = c.id)
 """
 
 
@@ -39,29 +39,30 @@ def list_arguments(data_dir: Path, account: Account, api_url: str) -> list[str]:
     ]
 
 
-async def connect_shopify(state: State, account: Account, products: Sequence[Product]) -> int:
-    """Fill the store's shelves, connect it and link its listings; returns how many were linked, 0 if all was done.
+async def connect_shopify(state: State, account: Account, products: Sequence[Product]) -> bool:
+    """Fill the store's shelves, connect it and link its listings; whether any of it was to be done.
 
     A store that moved to another port is connected anew. Raises `Fault` when it does not do as asked.
     """
     if await state.database.hot.fetchval(_CONNECTED, CODE) == account.url:
-        return 0
+        return False
     items = await _load_products(state, account, products)
-    located = await ShopifyClient(state.http, account.url, account.token).call(_LOCATION, {})
+    location = await _find_location(state, account)
     wanted = ChannelConnect(
         code=CODE,
         name=NAME,
-        base_url=account.url,
-        location_id=located["locations"]["nodes"][0]["id"],
-        access_token=account.token,
-        webhook_secret=account.secret,
-        warehouses=[house.code for house in WAREHOUSES],
+        kind="SHOPIFY",
+        warehouses={house.code: location for house in WAREHOUSES},
+        config={"base_url": account.url},
+        secrets={"access_token": account.token, "webhook_secret": account.secret},
+        status="LIVE",
     )
+    links = [ListingLink(sku, item, location) for sku, item in items.items()]
     async with state.database.hot.acquire() as connection:
         channel_id = await connect_channel(connection, state.settings, wanted)
-        linked = await link_listings(connection, channel_id, items)
+        await link_listings(connection, channel_id, links)
     state.doorbell.ring("push")
-    return linked
+    return True
 
 
 async def _load_products(state: State, account: Account, products: Sequence[Product]) -> dict[str, str]:
@@ -70,12 +71,21 @@ async def _load_products(state: State, account: Account, products: Sequence[Prod
         {"sku": product.code, "title": product.title, "price": str(product.price), "barcode": product.barcode}
         for product in products
     ]
-    url, headers = f"{account.url}/admin-sandbox/products", {"X-Shopify-Access-Token": account.token}
-    try:
-        answer = await state.http.post(url, json=shelves, headers=headers)
-    except httpx.HTTPError as error:
-        raise Fault(f"The sandbox store at {account.url} does not answer ({error!r}).", transient=True) from error
-    if not answer.is_success:
-        raise Fault(f"The sandbox store answered {answer.status_code} to its products.", transient=False)
-    items: dict[str, str] = answer.json()["inventory_items"]
+    answer = await _call(state, account, "/admin-sandbox/products", shelves)
+    items: dict[str, str] = answer["inventory_items"]
     return items
+
+
+async def _find_location(state: State, account: Account) -> str:
+    answer = await _call(state, account, "/admin/api/2026-07/graphql.json", {"query": _LOCATION})
+    return str(answer["data"]["locations"]["nodes"][0]["id"])
+
+
+async def _call(state: State, account: Account, path: str, body: Any) -> Any:
+    url, headers = account.url + path, {"X-Shopify-Access-Token": account.token}
+    try:
+        answer = await state.http.post(url, json=body, headers=headers)
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise Fault(f"The sandbox store at {account.url} does not do as asked: {error}.", transient=True) from error
+    return answer.json()

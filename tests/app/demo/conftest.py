@@ -59,5 +59,5 @@ async def store() -> AsyncIterator[httpx.AsyncClient]:
 async def demo_state(sealed: Settings, store: httpx.AsyncClient) -> AsyncIterator[State]:
     """What speaks to the store from within Onhand does so through `store`."""
     async with open_state(sealed, "onhand tests") as opened:
-        opened.http = store
+        opened.http = opened.channels.http = store
         yield opened

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.catalog.upsert import SkuLine, create_warehouse, save_skus
+from app.catalog.save_warehouse import create_warehouse
+from app.catalog.upsert import SkuLine, save_skus
 from app.demo.assortment import build_assortment
 from app.demo.company import plan_stock
 from app.demo.report_seed import seed_and_report
@@ -97,13 +98,13 @@ async def test_two_at_once_are_one_after_the_other(demo_state: State) -> None:
 
 async def test_what_people_changed_stays(demo_state: State) -> None:
     await seed(demo_state)
-    await save_skus(demo_state.database, [SkuLine("PEN-BRA", "A pen of our own")])
+    await save_skus(demo_state.database, [SkuLine("PEN-BRA", "A pen of our own")], None)
     await seed(demo_state)
     assert await demo_state.database.hot.fetchval("SELECT title FROM skus WHERE code = 'PEN-BRA'") == "A pen of our own"
 
 
 async def test_another_company_is_left_alone(demo_state: State) -> None:
-    await create_warehouse(demo_state.database, {"code": "BER", "name": "Berlin"})
+    await create_warehouse(demo_state.database, {"code": "BER", "name": "Berlin"}, None)
     with pytest.raises(Refusal, match="another company"):
         await seed(demo_state)
     assert await demo_state.database.hot.fetchval("SELECT count(*) FROM skus") == 0
@@ -111,9 +112,9 @@ async def test_another_company_is_left_alone(demo_state: State) -> None:
 
 async def test_a_store_that_moved_is_connected_anew(demo_state: State) -> None:
     await seed(demo_state)
-    await demo_state.database.hot.execute("UPDATE channels SET base_url = 'http://127.0.0.1:1'")
+    await demo_state.database.hot.execute('UPDATE channels SET config = \'{"base_url": "http://127.0.0.1:1"}\'')
     assert await seed(demo_state)
-    assert await demo_state.database.hot.fetchval("SELECT base_url FROM channels") == ACCOUNT.url
+    assert await demo_state.database.hot.fetchval("SELECT config ->> 'base_url' FROM channels") == ACCOUNT.url
     assert await demo_state.database.hot.fetchval("SELECT count(*) FROM listings") == 300
 
 

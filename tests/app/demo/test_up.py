@@ -19,6 +19,11 @@ from tests.up import WAIT_SECONDS, Up, end, start_up, wait_ready, wait_until
 DEMO = ("adapters.sandbox.shopify", "app.demo.traffic")
 ORDERS = "{ orders(first: 250) { nodes { name status lines { sku quantity allocations { warehouse quantity } } } } }"
 SKU = "CUP-ESP-MOS"
+RECEIVE = f"""
+mutation {{ stockReceive(input: {{warehouse: "LYO-1", lines: [{{sku: "{SKU}", quantity: 7}}]}}) {{
+  userErrors {{ message }}
+}} }}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +68,16 @@ def test_an_order_on_the_page_becomes_an_order_here_and_a_new_quantity_there(up:
     wait_until(lambda: find_order() is not None)
     assert find_order()["status"] == "ALLOCATED"
     assert [(line["sku"], line["quantity"]) for line in find_order()["lines"]] == [(SKU, 3)]
+    wait_until(lambda: shows_the_stock(up))
+    received = up.ask(RECEIVE, data_dir / "tokens" / "WAREHOUSE")["data"]["stockReceive"]
+    assert received["userErrors"] == []
     wait_until(lambda: any(ack["sku"] == SKU and ack["at"] > began for ack in state_of(up)["acknowledgements"]))
-    stock = f'{{ sku(code: "{SKU}") {{ stock {{ available }} }} }}'
-    wait_until(
-        lambda: (
-            state_of(up)["quantities"][SKU]
-            == sum(level["available"] for level in up.ask(stock)["data"]["sku"]["stock"])
-        )
-    )
+    wait_until(lambda: shows_the_stock(up))
+
+
+def shows_the_stock(up: Up) -> bool:
+    levels = up.ask(f'{{ sku(code: "{SKU}") {{ stock {{ available }} }} }}')["data"]["sku"]["stock"]
+    return bool(state_of(up)["quantities"][SKU] == sum(level["available"] for level in levels))
 
 
 def test_each_role_has_its_token(up: Up, data_dir: Path) -> None:
