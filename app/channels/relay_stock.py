@@ -48,7 +48,8 @@ locked AS MATERIALIZED (
   ORDER BY id FOR UPDATE
 ),
 computed AS (
-  SELECT l.id, {PUBLISHED} AS desired, coalesce(changed.at, clock_timestamp()) AS at
+  SELECT l.id, {PUBLISHED} AS desired, coalesce(changed.at, clock_timestamp()) AS at,
+    c.kind = 'B2B' AND c.status = 'LIVE' AS ours
   FROM locked l
   JOIN channels c ON c.id = l.channel_id
   JOIN skus k ON k.id = l.sku_id
@@ -60,8 +61,12 @@ UPDATE listings l SET
   desired = d.desired,
   desired_version = l.desired_version + 1,
   desired_at = d.at,
-  dirty_since = CASE WHEN l.desired_version > l.acknowledged_version THEN l.dirty_since ELSE d.at END,
+  dirty_since = CASE WHEN d.ours THEN NULL
+    WHEN l.desired_version > l.acknowledged_version THEN l.dirty_since ELSE d.at END,
+  acknowledged = CASE WHEN d.ours THEN d.desired ELSE l.acknowledged END,
+  acknowledged_at = CASE WHEN d.ours THEN clock_timestamp() ELSE l.acknowledged_at END,
   acknowledged_version = CASE
+    WHEN d.ours THEN l.desired_version + 1
     WHEN l.acknowledged = d.desired AND NOT l.uncertain AND l.lease_owner IS NULL AND l.receipt IS NULL
     THEN l.desired_version + 1 ELSE l.acknowledged_version END,
   rejected = l.rejected AND l.cause IN ('MAPPING', 'POLICY'),
@@ -70,6 +75,7 @@ FROM computed d
 WHERE d.id = l.id AND l.desired IS DISTINCT FROM d.desired
 RETURNING l.id, l.desired
 """  # noqa: S608
+"""`ours`: direct B2B shows what our own API answers, so what it should show is what it shows."""
 
 
 async def recompute_desired(

@@ -314,6 +314,13 @@ async def test_drift_is_sent_again_becomes_a_case_and_is_resolved_by_what_was_se
     assert proof == 20
 
 
+async def test_direct_b2b_shows_what_we_say_without_being_told(setting: Setting) -> None:
+    await setting.state.database.hot.execute("UPDATE channels SET kind = 'B2B'")
+    await add_stock(setting.state, "BER", {"SKU-0": 2})
+    await setting.relay()
+    assert (await setting.rows("acknowledged, desired_version = acknowledged_version"))[0] == (22, True)
+
+
 async def look(setting: Setting) -> None:
     await setting.state.database.hot.execute("UPDATE listings SET observed_at = now() - interval '1 hour'")
     assert (await observe_listings(setting.state, setting.channel))[0] == SKUS
