@@ -22,6 +22,7 @@ from api.stock.subscriptions import StockSource
 from api.streams import Streams
 from api.websocket import WebSocketEndpoint
 from app.logs import configure_logs
+from app.metrics import serving_metrics
 from app.readiness import find_unready
 from app.settings import Settings
 from app.state import open_state
@@ -61,7 +62,7 @@ class Application:
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         configure_logs(self._settings)
-        with traced(self._settings, "onhand-api"):
+        with serving_metrics(self._settings), traced(self._settings, "onhand-api"):
             async with self._serving(app):
                 yield
 

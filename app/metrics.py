@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+from app.settings import Settings
+
+log = structlog.get_logger()
 
 REQUESTS = Counter("onhand_requests_total", "GraphQL operations", ["operation", "outcome"])
 REQUEST_SECONDS = Histogram(
@@ -11,7 +19,7 @@ REQUEST_SECONDS = Histogram(
     ["operation"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-REFUSALS = Counter("onhand_refusals_total", "Mutations refused", ["mutation", "code"])
+MUTATIONS = Counter("onhand_mutations_total", "Mutations by what came of them: OK, or why not", ["mutation", "code"])
 COMBINE_BATCH = Histogram(
     "onhand_combine_batch_size",
     "Stock commands sharing one transaction",
@@ -34,3 +42,26 @@ PUSH_LAG_SECONDS = Histogram(
     ["channel"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
 )
+
+
+@contextmanager
+def serving_metrics(settings: Settings) -> Iterator[None]:
+    """Serve this process's own metrics on `metrics_port` until the block ends; without a port, do nothing.
+
+    API processes that share a port need it as workers do: `/metrics` there is of whichever process answers.
+    """
+    if settings.metrics_port is None:
+        yield
+        return
+    try:
+        server, thread = start_http_server(settings.metrics_port, settings.host)
+    except OSError as error:  # not worth the process: what it does matters more than what is seen of it
+        log.warning("metrics are not served", port=settings.metrics_port, error=str(error))
+        yield
+        return
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

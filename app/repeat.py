@@ -19,6 +19,7 @@ Work = Callable[[], Awaitable[int]]
 
 async def repeat(state: State, name: str, seconds: float, work: Work, bell: str | None = None) -> None:
     """Until cancelled. A failure is logged and tried again, later each time; it never ends the loop."""
+    structlog.contextvars.bind_contextvars(loop=name)
     wake = asyncio.Event()
     stop = state.doorbell.listen(bell, lambda _: wake.set()) if bell else None
     failures = 0
@@ -30,7 +31,7 @@ async def repeat(state: State, name: str, seconds: float, work: Work, bell: str 
                 failures = 0
             except Exception:
                 failures += 1
-                log.exception("a loop failed", loop=name, failures=failures)
+                log.exception("a loop failed", failures=failures)
                 ceiling = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS * 2 ** min(failures, 10))
                 await asyncio.sleep(ceiling * (0.5 + random.random() / 2))  # noqa: S311
                 continue

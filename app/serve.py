@@ -7,6 +7,7 @@ import sys
 
 import uvicorn
 
+from app.http_protocol import PromptHttpProtocol
 from app.main import create_app
 from app.settings import Settings, load_settings
 
@@ -20,7 +21,7 @@ def serve(settings: Settings, sockets: list[socket.socket] | None = None) -> Non
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=PromptHttpProtocol,
         ws="websockets-sansio",
         ws_max_size=WEBSOCKET_BYTES_MAX,
         ws_per_message_deflate=False,

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     otlp_endpoint: str | None = None
     """OpenTelemetry collector (OTLP over HTTP); no spans are made when it is not set."""
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where a process serves its own metrics on `host`, beside the API's `/metrics`; a worker has no other place."""
 
     graphiql: bool = True
     introspection: bool = True
@@ -53,6 +55,10 @@ class Settings(BaseSettings):
     query_cost_max: int = Field(default=20_000, ge=10)
     request_bytes_max: int = Field(default=1_048_576, ge=1_024)
     request_seconds_max: float = Field(default=15.0, gt=0)
+    rate_per_second: float = Field(default=0.0, ge=0)
+    """Operations a principal may send to one process each second; 0 for no limit."""
+    rate_burst: int = Field(default=100, ge=1)
+    """How many of them at once after a rest."""
     subscriptions_per_connection_max: int = Field(default=50, ge=1)
 
     database_pool_size: int = Field(default=8, ge=1)
@@ -63,9 +69,11 @@ class Settings(BaseSettings):
     token_cache_seconds: float = Field(default=2.0, ge=0)
     reauthorize_seconds: float = Field(default=1.0, gt=0)
     jwt_issuer: str | None = None
+    """Staff tokens of an OpenID provider: issuer, audience and keys are set together or not at all."""
     jwt_audience: str | None = None
     jwt_jwks_url: str | None = None
     jwt_roles_claim: str = "roles"
+    """The claim that names roles of ours; `realm_access.roles` is one within another."""
 
     reservation_seconds_default: int = Field(default=900, ge=1)
     reservation_seconds_max: int = Field(default=2_592_000, ge=1)
@@ -101,6 +109,13 @@ class Settings(BaseSettings):
             raise ValueError("must look like redis://:password@host:port/0")
         return value
 
+    @model_validator(mode="after")
+    def _knows_whose_tokens(self) -> Settings:
+        """A provider signs tokens for many: without issuer and audience, each of them would open this door."""
+        if self.jwt_jwks_url is not None and not (self.jwt_issuer and self.jwt_audience):
+            raise ValueError("ONHAND_JWT_JWKS_URL needs ONHAND_JWT_ISSUER and ONHAND_JWT_AUDIENCE beside it")
+        return self
+
     @cached_property
     def owner_database_url(self) -> str:
         return self.migration_database_url or self.database_url
@@ -112,8 +127,10 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        if not first["loc"]:
+            raise SettingError(f"{reason}.") from None
         name = "ONHAND_" + "_".join(str(part) for part in first["loc"]).upper()
         if first["type"] == "missing":
             raise SettingError(f"{name} is not set: set it, or run `onhand up`, which brings its own.") from None
-        reason = str(first["msg"]).removeprefix("Value error, ")
         raise SettingError(f"{name} is wrong: {reason[:1].lower()}{reason[1:]}.") from None

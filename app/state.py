@@ -25,7 +25,6 @@ from app.run_once import Answer
 from app.settings import Settings
 from app.stock.combine import Combiner
 from app.stock.run_commands import StockCommand, run_commands
-from app.tracing import tracer
 
 
 @dataclass(slots=True)
@@ -62,8 +61,7 @@ async def open_state(settings: Settings, name: str) -> AsyncIterator[State]:
         stack.callback(doorbell.listen("tokens", authenticator.forget))
 
         async def run_batch(commands: Any) -> list[Answer | Exception]:
-            with tracer.start_as_current_span("combined batch", attributes={"onhand.commands": len(commands)}):
-                results = await run_commands(database, commands)
+            results = await run_commands(database, commands)
             doorbell.ring("feed")
             return results
 

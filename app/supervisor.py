@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 from cryptography.fernet import Fernet
 
-from app.embedded import EmbeddedError, Servers, start_servers, write_private
+from app.embedded import EmbeddedError, Servers, free_port, start_servers, write_private
 from app.find_instance import INSTANCE_FILE
 from app.progress import Progress
 from app.settings import Settings, load_settings
@@ -33,6 +33,7 @@ LOG_BYTES_MAX = 10_000_000
 """A log that has grown larger is set aside when its process starts; the one set aside before is dropped."""
 FAILURES_TOLD = 3
 LOOPBACK = "127.0.0.1,localhost,::1"
+METRICS_PORT = "ONHAND_METRICS_PORT"
 OWNER_URL = "ONHAND_MIGRATION_DATABASE_URL"
 """Needed for migrations only: API and worker never see it."""
 
@@ -107,6 +108,13 @@ class Instance:
     def api_pids(self) -> list[int]:
         return [c.process.pid for c in self.children if c.name.startswith("api") and c.process is not None]
 
+    @property
+    def metrics_urls(self) -> dict[str, str]:
+        """Where each process shows its metrics, by its name."""
+        ports = {child.name: child.environment.get(METRICS_PORT) for child in self.children}
+        base = self.url.rsplit(":", 1)[0]
+        return {name: f"{base}:{port}/metrics" for name, port in ports.items() if port is not None}
+
     def start(self) -> None:
         """Servers and migrations, then API processes and the worker, which `wait_until_ready` waits for.
 
@@ -132,8 +140,8 @@ class Instance:
         environment = {name: value for name, value in self.environment.items() if name != OWNER_URL}
         for number in range(1, self.api_processes + 1):
             command = [sys.executable, "-m", "app.serve", "--fd", str(self.listener.fileno())]
-            self.add(Child(f"api-{number}", command, environment, (self.listener.fileno(),)))
-        self.add(Child("worker", [sys.executable, "-m", "app.worker"], environment))
+            self.add(Child(f"api-{number}", command, _with_metrics(environment), (self.listener.fileno(),)))
+        self.add(Child("worker", [sys.executable, "-m", "app.worker"], _with_metrics(environment)))
 
     def add(self, child: Child) -> None:
         """Start a process and keep it running."""
@@ -256,6 +264,11 @@ def _bind(host: str, port: int, family: int, patience_seconds: float) -> socket.
             if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
                 raise
             time.sleep(0.05)
+
+
+def _with_metrics(environment: dict[str, str]) -> dict[str, str]:
+    """Each process has metrics of its own, and a port to show them on that it keeps when it is started again."""
+    return {**environment, METRICS_PORT: str(free_port())}
 
 
 def _read_secret_key(path: Path) -> str:

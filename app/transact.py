@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres.database import Database, WriteSession
 from adapters.postgres.idempotency import IdempotencyRace
+from app.tracing import span
 from domain.errors import Fault
 
 T = TypeVar("T")
@@ -27,7 +28,8 @@ async def rerun(work: Callable[[], Awaitable[T]]) -> T:
     """
     for attempt in range(ATTEMPTS_MAX):
         try:
-            return await work()
+            with span("transaction", attempt=attempt):
+                return await work()
         except RERUN as error:
             last: Exception = error
         except DBAPIError as error:

@@ -11,11 +11,13 @@ from app.channels.relay_stock import relay_stock
 from app.channels.run_channels import run_channels
 from app.feed.sweep import sweep_feed
 from app.logs import configure_logs
+from app.metrics import serving_metrics
 from app.repeat import Work, repeat
 from app.settings import Settings, load_settings
 from app.state import State, open_state
 from app.stock.end_reservation import expire_reservations
 from app.tasks import end_tasks
+from app.tracing import traced
 
 PENDING_SECONDS = 0.015
 RELAY_BREATH_SECONDS = 0.03
@@ -78,6 +80,11 @@ async def run_worker(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with serving_metrics(settings), traced(settings, "onhand-worker"):
+        await _work_until(stop, settings)
+
+
+async def _work_until(stop: asyncio.Event, settings: Settings) -> None:
     async with open_state(settings, "onhand worker") as state:
         tasks = start_loops(state)
         await stop.wait()

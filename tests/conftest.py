@@ -39,15 +39,28 @@ async def database_name(servers: Servers) -> AsyncIterator[str]:
     await asyncio.to_thread(servers.drop_database, name)
 
 
-@pytest.fixture
-def settings(servers: Servers, database_name: str) -> Settings:
+def make_settings(servers: Servers, name: str) -> Settings:
     return Settings(
-        database_url=servers.url_for(database_name),
-        migration_database_url=servers.owner_url_for(database_name),
+        database_url=servers.url_for(name),
+        migration_database_url=servers.owner_url_for(name),
         redis_url=servers.redis_url,
         token_cache_seconds=0.2,
         reauthorize_seconds=0.2,
     )
+
+
+@pytest.fixture
+def settings(servers: Servers, database_name: str) -> Settings:
+    return make_settings(servers, database_name)
+
+
+@pytest.fixture(scope="module")
+async def module_settings(servers: Servers) -> AsyncIterator[Settings]:
+    """A database that the tests of one module share."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    await asyncio.to_thread(servers.create_database, name, TEMPLATE)
+    yield make_settings(servers, name)
+    await asyncio.to_thread(servers.drop_database, name)
 
 
 @pytest.fixture

@@ -10,6 +10,11 @@ from app.stock.read_stock import SKU_COLUMNS, WAREHOUSE_COLUMNS, visible
 from domain.identity import Principal
 
 _SKUS = f"SELECT {SKU_COLUMNS} FROM skus s"  # noqa: S608
+_CHOSEN = (
+    " WHERE ($1::text IS NULL OR s.code ILIKE $1 OR s.title ILIKE $1 OR s.barcode ILIKE $1)"
+    " AND ($2::text[] IS NULL OR s.code = ANY($2) OR s.barcode = ANY($2))"
+)
+_COUNT = f"SELECT count(*) FROM skus s {_CHOSEN}"  # noqa: S608
 _WAREHOUSES = f"SELECT {WAREHOUSE_COLUMNS} FROM warehouses w"  # noqa: S608
 
 
@@ -17,18 +22,18 @@ async def read_skus(
     database: Database, search: str | None, codes: Sequence[str] | None, after: int, limit: int
 ) -> Sequence[Any]:
     """SKUs by id; `search` is looked for in code, barcode and title."""
-    pattern = (
-        None if search is None else "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    )
-    rows: Sequence[Any] = await database.hot.fetch(
-        _SKUS + " WHERE ($1::text IS NULL OR s.code ILIKE $1 OR s.title ILIKE $1 OR s.barcode ILIKE $1)"
-        " AND ($2::text[] IS NULL OR s.code = ANY($2) OR s.barcode = ANY($2)) AND s.id > $3 ORDER BY s.id LIMIT $4",
-        pattern,
-        None if codes is None else list(codes),
-        after,
-        limit,
-    )
+    query = _SKUS + _CHOSEN + " AND s.id > $3 ORDER BY s.id LIMIT $4"
+    rows: Sequence[Any] = await database.hot.fetch(query, *_choice(search, codes), after, limit)
     return rows
+
+
+async def count_skus(database: Database, search: str | None, codes: Sequence[str] | None) -> int:
+    return int(await database.hot.fetchval(_COUNT, *_choice(search, codes)))
+
+
+def _choice(search: str | None, codes: Sequence[str] | None) -> tuple[str | None, list[str] | None]:
+    plain = None if search is None else search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return (None if plain is None else f"%{plain}%"), (None if codes is None else list(codes))
 
 
 async def read_sku(database: Database, code: str) -> Any:

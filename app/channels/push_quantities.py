@@ -27,6 +27,7 @@ from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
 from app.metrics import PUSH_LAG_SECONDS
 from app.state import State
+from app.tracing import span
 from domain.errors import CauseClass, Fault
 
 BACKOFF_SECONDS = 0.5
@@ -66,10 +67,11 @@ async def push_quantities(state: State, channel: OpenChannel, lane: Lane, owner:
     started_at = datetime.datetime.now(datetime.UTC)
     outcomes = Outcomes()
     try:
-        async with asyncio.timeout(lease_seconds * LEASE_SHARE):
-            sure = await _look_first(state, channel, lane, claims, owner, outcomes)
-            await _send(channel.adapter, lane, sure, outcomes)
-            await _settle_stale(state, channel, owner, outcomes)
+        with span("channel push", channel=channel.code, lane=lane.value, listings=len(claims)):
+            async with asyncio.timeout(lease_seconds * LEASE_SHARE):
+                sure = await _look_first(state, channel, lane, claims, owner, outcomes)
+                await _send(channel.adapter, lane, sure, outcomes)
+                await _settle_stale(state, channel, owner, outcomes)
     except TimeoutError:
         _blame_rest(claims, outcomes)
     await _settle(state, channel, owner, outcomes)

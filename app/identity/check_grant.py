@@ -40,8 +40,8 @@ def check_grant(keeper: Principal, grant: Grant) -> None:
         raise _refuse("Your token ends, and what it makes ends no later: say expiresInSeconds.", "expiresInSeconds")
 
 
-def check_keeper(keeper: Principal, row: Any) -> None:
-    """Refuse to touch a token (a row of `tokens`) that its keeper could not have made.
+def check_keeper(keeper: Principal, row: Any) -> Any:
+    """The token (a row of `tokens`), unless its keeper could not have made it.
 
     One that reaches outside the keeper's warehouses or channels is TOKEN_NOT_FOUND, as if it did not exist.
     """
@@ -51,6 +51,7 @@ def check_keeper(keeper: Principal, row: Any) -> None:
         raise _refuse("The token has a role that you do not have: ask an admin.", "id")
     if not _within(row.scopes, keeper.scopes):
         raise _refuse("The token has scopes that yours does not have: ask an admin.", "id")
+    return row
 
 
 def check_heir(keeper: Principal, row: Any) -> None:

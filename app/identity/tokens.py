@@ -151,6 +151,10 @@ async def _lock(session: WriteSession, token_id: UUID, keeper: Principal) -> Any
     return found
 
 
+async def find_token(session: ReadSession, token_id: UUID) -> Any:
+    return (await session.execute(select(tokens).where(tokens.c.id == token_id))).one_or_none()
+
+
 async def list_tokens(session: ReadSession) -> Sequence[Any]:
     return (await session.execute(select(tokens).order_by(tokens.c.id))).all()
 

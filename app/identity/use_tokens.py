@@ -12,7 +12,8 @@ from uuid import UUID
 
 from adapters.postgres.database import WriteSession
 from adapters.postgres.idempotency import IdempotentCall
-from app.identity.tokens import CreatedToken, TokenCreate, create_token, revoke_token, rotate_token
+from app.identity.check_grant import check_keeper
+from app.identity.tokens import CreatedToken, TokenCreate, create_token, find_token, revoke_token, rotate_token
 from app.run_once import Answer, transact_once
 from app.state import State
 from domain.errors import Refusal, RefusalCode
@@ -81,6 +82,16 @@ async def withdraw_token(
     token: dict[str, Any] = (await transact_once(state.database, call, decide))["token"]
     state.doorbell.ring("tokens", str(token_id))
     return token
+
+
+async def show_token(state: State, principal: Principal, token_id: UUID) -> dict[str, Any] | None:
+    """A token that the principal may keep; None when there is none."""
+    async with state.database.read() as session:
+        row = await find_token(session, token_id)
+    try:
+        return None if row is None else _plain(check_keeper(principal, row))
+    except Refusal:
+        return None
 
 
 async def _find_warehouses(state: State, principal: Principal, codes: Sequence[str] | None) -> list[int] | None:

@@ -31,27 +31,30 @@ class JwtVerifier:
         self._lock = asyncio.Lock()
 
     async def verify(self, token: str) -> Principal | None:
-        """The principal; None when the token is not valid, or the provider's keys cannot be read."""
+        """The principal; None when the token is not valid, or the provider's keys cannot be read.
+
+        A token made for another audience is not valid, however well it is signed.
+        """
         try:
-            key = await self._key(jwt.get_unverified_header(token).get("kid", ""))
+            key = await self._key(str(jwt.get_unverified_header(token).get("kid", "")))
             if key is None:
                 return None
             claims = jwt.decode(
                 token,
-                key,
+                key,  # which names its algorithm: the token does not choose
                 algorithms=ALGORITHMS,
                 issuer=self._settings.jwt_issuer,
                 audience=self._settings.jwt_audience,
-                options={"require": ["exp", "sub"], "verify_aud": self._settings.jwt_audience is not None},
+                options={"require": ["exp", "sub", "iss", "aud"]},
             )
-        except jwt.PyJWTError as error:
+            return self._principal(claims)
+        except (jwt.PyJWTError, TypeError, ValueError, OverflowError, OSError) as error:
             log.info("jwt refused", reason=type(error).__name__)
             return None
-        return self._principal(claims)
 
     def _principal(self, claims: dict[str, Any]) -> Principal:
-        named = claims.get(self._settings.jwt_roles_claim) or []
-        roles = frozenset(Role(name) for name in named if name in Role.__members__)
+        """Someone with no role of ours is known and may do nothing."""
+        roles = frozenset(Role(name) for name in read_roles(claims, self._settings.jwt_roles_claim))
         return Principal(
             id=f"jwt:{claims['sub']}",
             name=str(claims.get("name") or claims.get("email") or claims["sub"]),
@@ -72,7 +75,20 @@ class JwtVerifier:
             response = await self._client.get(str(self._settings.jwt_jwks_url))
             response.raise_for_status()
             keys = jwt.PyJWKSet.from_dict(response.json())
-        except (httpx.HTTPError, jwt.PyJWTError, ValueError) as error:
+        except (httpx.HTTPError, jwt.PyJWTError, AttributeError, TypeError, ValueError) as error:
             log.warning("jwks not read", error=str(error))
             return
-        self._keys = {key.key_id or "": key.key for key in keys.keys}
+        self._keys = {key.key_id or "": key for key in keys.keys}
+
+
+def read_roles(claims: dict[str, Any], path: str) -> list[str]:
+    """The roles of ours that a claim names: a list, or a text with blanks between; `a.b` is `b` within `a`."""
+    found: Any = claims.get(path)
+    if found is None:
+        found = claims
+        for part in path.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+    named = found.split() if isinstance(found, str) else found
+    if not isinstance(named, list):
+        return []
+    return [name for name in named if isinstance(name, str) and name in Role.__members__]

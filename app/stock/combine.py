@@ -8,11 +8,13 @@ one by one, so that only the one at fault sees the failure.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from app.metrics import COMBINE_BATCH
+from app.tracing import batch_span, current_link
 from domain.errors import Fault
 
 
@@ -25,6 +27,14 @@ class Combinable(Protocol):
 
 C = TypeVar("C", bound=Combinable)
 R = TypeVar("R")
+
+
+class Item(NamedTuple, Generic[C, R]):
+    """A command that waits, and the request that waits for it."""
+
+    command: C
+    future: asyncio.Future[R]
+    link: Any
 
 
 class Combiner(Generic[C, R]):
@@ -46,7 +56,7 @@ class Combiner(Generic[C, R]):
         self._run = run
         self._batch_max = batch_max
         self._queue_max = queue_max
-        self._queue: deque[tuple[C, asyncio.Future[R]]] = deque()
+        self._queue: deque[Item[C, R]] = deque()
         self._task: asyncio.Task[None] | None = None
 
     async def submit(self, command: C) -> R:
@@ -54,9 +64,10 @@ class Combiner(Generic[C, R]):
         if len(self._queue) >= self._queue_max:
             raise Fault("Too many stock commands are waiting: try again in a moment.", transient=True)
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._queue.append((command, future))
+        self._queue.append(Item(command, future, current_link()))
         if self._task is None:
-            self._task = asyncio.create_task(self._drain(), name="combiner")
+            # In a context of its own: the batches are no part of the request that happened to come first.
+            self._task = asyncio.create_task(self._drain(), name="combiner", context=contextvars.Context())
         return await future
 
     async def close(self) -> None:
@@ -69,17 +80,18 @@ class Combiner(Generic[C, R]):
             while self._queue:
                 batch = self._take_batch()
                 COMBINE_BATCH.observe(len(batch))
-                await self._settle(batch)
+                with batch_span("combined batch", (item.link for item in batch), commands=len(batch)):
+                    await self._settle(batch)
         finally:
             self._task = None
 
-    def _take_batch(self) -> list[tuple[C, asyncio.Future[R]]]:
-        batch: list[tuple[C, asyncio.Future[R]]] = []
-        aside: list[tuple[C, asyncio.Future[R]]] = []
+    def _take_batch(self) -> list[Item[C, R]]:
+        batch: list[Item[C, R]] = []
+        aside: list[Item[C, R]] = []
         taken: set[Hashable] = set()
         while self._queue and len(batch) < self._batch_max:
             item = self._queue.popleft()
-            mark = item[0].exclusive
+            mark = item.command.exclusive
             if mark is not None and mark in taken:
                 aside.append(item)
                 continue
@@ -88,18 +100,18 @@ class Combiner(Generic[C, R]):
         self._queue.extendleft(reversed(aside))
         return batch
 
-    async def _settle(self, batch: list[tuple[C, asyncio.Future[R]]]) -> None:
+    async def _settle(self, batch: list[Item[C, R]]) -> None:
         try:
-            results = await self._run([command for command, _ in batch])
+            results = await self._run([item.command for item in batch])
         except Exception as error:
             if len(batch) == 1:
-                _resolve(batch[0][1], error)
+                _resolve(batch[0].future, error)
                 return
             for item in batch:
                 await self._settle([item])
             return
-        for (_, future), result in zip(batch, results, strict=True):
-            _resolve(future, result)
+        for item, result in zip(batch, results, strict=True):
+            _resolve(item.future, result)
 
 
 def _resolve(future: asyncio.Future[R], result: R | Exception) -> None:

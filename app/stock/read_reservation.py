@@ -11,10 +11,10 @@ from app.stock.reserve_stock import reservation_answer
 from domain.identity import Principal
 
 
-async def read_reservation(database: Database, principal: Principal, key: str) -> dict[str, Any] | None:
+async def read_reservation(database: Database, principal: Principal, key: UUID) -> dict[str, Any] | None:
     """None when there is none, or when a line of it is in a warehouse the principal may not see."""
     row = await database.hot.fetchrow(
-        "SELECT id, status, reference, expires_at, created_at FROM reservations WHERE id = $1", UUID(key)
+        "SELECT id, status, reference, expires_at, created_at FROM reservations WHERE id = $1", key
     )
     if row is None:
         return None

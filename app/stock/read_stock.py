@@ -55,14 +55,17 @@ _MOVEMENTS = f"""
 SELECT m.*, {SKU_COLUMNS}, {WAREHOUSE_COLUMNS}
 FROM stock_movements m JOIN skus s ON s.id = m.sku_id JOIN warehouses w ON w.id = m.warehouse_id
 """  # noqa: S608
-_MOVEMENTS_PAGE = f"""
-{_MOVEMENTS}
+_MOVEMENTS_FILTER = """
 WHERE ($1::text IS NULL OR s.code = $1 OR s.barcode = $1) AND ($2::text IS NULL OR w.code = $2)
   AND ($3::int[] IS NULL OR m.warehouse_id = ANY($3)) AND ($4::text[] IS NULL OR m.reason = ANY($4))
   AND ($5::text IS NULL OR m.reference = $5) AND ($6::timestamptz IS NULL OR m.posted_at >= $6)
-  AND ($7::timestamptz IS NULL OR m.posted_at < $7) AND m.id > $8
-ORDER BY m.id LIMIT $9
+  AND ($7::timestamptz IS NULL OR m.posted_at < $7)
 """
+_MOVEMENTS_PAGE = f"{_MOVEMENTS} {_MOVEMENTS_FILTER} AND m.id > $8 ORDER BY m.id LIMIT $9"
+_MOVEMENTS_COUNT = f"""
+SELECT count(*) FROM stock_movements m JOIN skus s ON s.id = m.sku_id JOIN warehouses w ON w.id = m.warehouse_id
+{_MOVEMENTS_FILTER}
+"""  # noqa: S608
 _MOVEMENTS_BY_IDS = f"{_MOVEMENTS} WHERE m.id = ANY($1::bigint[]) ORDER BY m.id"
 
 
@@ -123,8 +126,16 @@ async def read_movements(
     database: Database, principal: Principal, chosen: MovementFilter, after: int, limit: int
 ) -> Sequence[Any]:
     """Movements in the order they were posted, after the id, at most `limit`."""
-    rows: Sequence[Any] = await database.hot.fetch(
-        _MOVEMENTS_PAGE,
+    rows: Sequence[Any] = await database.hot.fetch(_MOVEMENTS_PAGE, *_choice(principal, chosen), after, limit)
+    return rows
+
+
+async def count_movements(database: Database, principal: Principal, chosen: MovementFilter) -> int:
+    return int(await database.hot.fetchval(_MOVEMENTS_COUNT, *_choice(principal, chosen)))
+
+
+def _choice(principal: Principal, chosen: MovementFilter) -> tuple[Any, ...]:
+    return (
         chosen.sku,
         chosen.warehouse,
         visible(principal),
@@ -132,10 +143,7 @@ async def read_movements(
         chosen.reference,
         chosen.since,
         chosen.until,
-        after,
-        limit,
     )
-    return rows
 
 
 async def read_movements_by_ids(database: Database, ids: Sequence[int]) -> Sequence[Any]:

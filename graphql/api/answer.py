@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from api.scalars import user_error
-from app.metrics import REFUSALS
+from app.metrics import MUTATIONS
 from domain.errors import Refusal
 
 P = TypeVar("P")
@@ -14,8 +14,11 @@ P = TypeVar("P")
 
 async def answer(payload: Callable[..., P], work: Awaitable[dict[str, Any]]) -> P:
     """`payload` filled with what `work` made, or with its refusal as `userErrors`."""
+    name: str = getattr(payload, "__name__", "").removesuffix("Payload")
     try:
-        return payload(**await work, user_errors=[])
+        made = payload(**await work, user_errors=[])
     except Refusal as refusal:
-        REFUSALS.labels(getattr(payload, "__name__", "").removesuffix("Payload"), refusal.code.value).inc()
+        MUTATIONS.labels(name, refusal.code.value).inc()
         return payload(user_errors=[user_error(refusal)])
+    MUTATIONS.labels(name, "OK").inc()
+    return made

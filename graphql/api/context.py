@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import strawberry
 
+from api.loaders import Loaders
 from app.state import State
 from domain.identity import Principal
 from domain.provenance import Provenance
@@ -18,6 +19,13 @@ class Context:
     state: State
     principal: Principal
     request_id: str
+    _loaders: Loaders | None = None
+
+    @property
+    def loaders(self) -> Loaders:
+        if self._loaders is None:
+            self._loaders = Loaders(self.state, self.principal)
+        return self._loaders
 
     def provenance(self, idempotency_key: str | None) -> Provenance:
         return Provenance(self.principal.name, self.principal.token_id, self.request_id, idempotency_key)

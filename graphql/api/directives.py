@@ -25,6 +25,15 @@ class Requires:
     scope: str | None = None
 
 
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    name="cost",
+    description="What the field costs by itself, where that is not 1 for an object or a list and 0 for a leaf.",
+)
+class Cost:
+    weight: int
+
+
 EVERYONE = list(Role)
 STAFF = [role for role in Role if role is not Role.PARTNER]
 

@@ -8,15 +8,17 @@ from typing import Any
 
 from graphql import (
     DocumentNode,
-    ExecutableDefinitionNode,
     FieldNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    StringValueNode,
     VariableNode,
+    Visitor,
     parse,
     validate,
+    visit,
 )
 
 from api.errors import ApiError, ErrorCode
@@ -24,7 +26,9 @@ from api.limits import Measure, check_measure, measure_operation
 from app.settings import Settings
 
 REMEMBERED_MAX = 2_000
-INTROSPECTION = ("__schema", "__type")
+REMEMBERED_CHARACTERS_MAX = 16_384
+"""A longer document is read anew each time: what is remembered stays small, whoever sends what."""
+ERRORS_MAX = 10
 
 
 @dataclass(slots=True)
@@ -37,9 +41,12 @@ class Operation:
     name: str
     text: str
     measure: Measure
-    introspects: bool
     compiled: Any = None
     tried_to_compile: bool = False
+
+    @property
+    def introspects(self) -> bool:
+        return self.measure.introspects
 
     @property
     def after_variables(self) -> set[str]:
@@ -54,8 +61,13 @@ class Operation:
 
     @property
     def root_field(self) -> str:
-        first = self.node.selection_set.selections[0]
-        return first.name.value if isinstance(first, FieldNode) else ""
+        """The field it selects; `several` when there are more, or when a fragment selects them.
+
+        A name of the schema: metrics and spans are labelled with it, and must not grow with what clients send.
+        """
+        selections = self.node.selection_set.selections
+        first = selections[0]
+        return first.name.value if len(selections) == 1 and isinstance(first, FieldNode) else "several"
 
 
 class Documents:
@@ -66,60 +78,91 @@ class Documents:
         self._settings = settings
         self._known: OrderedDict[tuple[str, str | None], Operation] = OrderedDict()
 
-    def prepare(self, text: str, operation_name: str | None, variables: dict[str, Any]) -> Operation:
-        """The operation to execute. Raises `GraphQLError` (or its first of several, as `errors`) if it may not be."""
+    def prepare(
+        self, text: str, operation_name: str | None, variables: dict[str, Any], *, hints: bool = True
+    ) -> Operation:
+        """The operation to execute. Raises `ApiError`, `GraphQLError` or `InvalidDocument` if it may not be.
+
+        `hints`: whether errors may name fields of the schema that were not asked for.
+        """
         known = self._known.get((text, operation_name))
         if known is None:
-            known = self._read(text, operation_name)
-            self._known[text, operation_name] = known
-            if len(self._known) > REMEMBERED_MAX:
-                self._known.popitem(last=False)
+            try:
+                known = self._read(text, operation_name, hints)
+            except RecursionError:
+                raise ApiError(ErrorCode.QUERY_TOO_COMPLEX, "The document is nested too deeply.") from None
+            if len(text) <= REMEMBERED_CHARACTERS_MAX:
+                self._remember(text, operation_name, known)
         if known.measure.variable:
             check_measure(measure_operation(self._schema, known.document, known.node, variables), self._settings)
         return known
 
-    def _read(self, text: str, operation_name: str | None) -> Operation:
+    def _remember(self, text: str, operation_name: str | None, operation: Operation) -> None:
+        self._known[text, operation_name] = operation
+        if len(self._known) > REMEMBERED_MAX:
+            self._known.popitem(last=False)
+
+    def _read(self, text: str, operation_name: str | None, hints: bool) -> Operation:
         document = self._parse(text)
-        if errors := validate(self._schema, document, max_errors=10):
+        if errors := validate(
+            self._schema,
+            document,
+            max_errors=ERRORS_MAX,
+            hide_suggestions=not hints,
+            allow_empty_selection_sets=False,
+        ):
             raise InvalidDocument(errors)
+        visit(document, _RefuseNul())
         node = _find_operation(document, operation_name)
+        if node.operation is OperationType.SUBSCRIPTION:
+            _check_subscription(node)
         measure = measure_operation(self._schema, document, node, {})
-        check_measure(measure, self._settings)
-        if node.operation is OperationType.SUBSCRIPTION and len(node.selection_set.selections) != 1:
-            raise ApiError(ErrorCode.BAD_USER_INPUT, "A subscription selects one field.")
-        introspects = any(name in text for name in INTROSPECTION)
-        name = node.name.value if node.name else _first_field(node)
-        return Operation(document, node, node.operation, name, text, measure, introspects)
+        if not measure.variable:
+            check_measure(measure, self._settings)
+        return Operation(document, node, node.operation, node.name.value if node.name else "", text, measure)
 
     def _parse(self, text: str) -> DocumentNode:
         try:
             return parse(text, no_location=False, max_tokens=self._settings.query_tokens_max)
         except GraphQLError as error:
-            if "more that" in error.message or (
-                "token" in error.message.lower() and "exceeded" in error.message.lower()
-            ):
-                raise ApiError(ErrorCode.QUERY_TOO_COMPLEX, error.message) from error
+            if "Parsing aborted" in error.message:
+                message = f"A document has at most {self._settings.query_tokens_max} tokens: ask for less at once."
+                raise ApiError(ErrorCode.QUERY_TOO_COMPLEX, message) from error
             raise
 
 
 class InvalidDocument(Exception):
-    """A document that does not fit the schema, with all that is wrong with it."""
+    """A request that is not executed, since its document or its variables do not fit the schema."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
         super().__init__(errors[0].message)
         self.errors = errors
 
 
-def _first_field(node: OperationDefinitionNode) -> str:
-    first = node.selection_set.selections[0]
-    return first.name.value if isinstance(first, FieldNode) else node.operation.value
+class _RefuseNul(Visitor):
+    def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
+        if "\x00" in node.value:
+            raise nul_refused()
+
+
+def nul_refused() -> ApiError:
+    """PostgreSQL stores no NUL, so none is taken anywhere."""
+    return ApiError(ErrorCode.BAD_USER_INPUT, "Text holds no NUL character: take it out.")
+
+
+def _check_subscription(node: OperationDefinitionNode) -> None:
+    """A stream is known by its one field, so no fragment or directive may stand between."""
+    selections = node.selection_set.selections
+    if len(selections) != 1 or not isinstance(selections[0], FieldNode) or selections[0].directives:
+        raise ApiError(ErrorCode.BAD_USER_INPUT, "A subscription selects one field, by itself and without directives.")
 
 
 def _find_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-    assert all(isinstance(node, ExecutableDefinitionNode) for node in document.definitions)
     named = [node for node in operations if name is None or (node.name is not None and node.name.value == name)]
     if len(named) != 1:
         problem = f"There is no operation {name!r} in the document." if name else "Say which operation: operationName."
         raise ApiError(ErrorCode.BAD_USER_INPUT, problem)
+    if not named[0].selection_set.selections:
+        raise ApiError(ErrorCode.BAD_USER_INPUT, "The operation asks for nothing: select a field.")
     return named[0]

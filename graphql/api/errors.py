@@ -12,8 +12,10 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
+from app.outage import is_outage
 from domain.errors import Fault, Refusal
 
+UNAVAILABLE = "The database cannot be reached just now: try again, under the same idempotency key."
 log = structlog.get_logger()
 
 
@@ -45,19 +47,17 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     """The error as clients see it; the cause of an unforeseen one stays in the log, under the correlation id."""
     formatted: dict[str, Any] = dict(error.formatted)
     original = error.original_error
-    if isinstance(error, ApiError) or isinstance(original, ApiError):
-        formatted["extensions"] = dict((original or error).extensions or {})  # type: ignore[attr-defined]
-        return formatted
-    if original is None:
+    told = next((one for one in (error, original) if isinstance(one, ApiError)), None)
+    if told is not None:
+        formatted["extensions"] = dict(told.extensions or {})
+    elif original is None or isinstance(original, GraphQLError | Refusal):
         formatted["extensions"] = {"code": ErrorCode.BAD_USER_INPUT.value}
-        return formatted
-    if isinstance(original, Refusal):
-        formatted["extensions"] = {"code": ErrorCode.BAD_USER_INPUT.value}
-        return formatted
-    if isinstance(original, Fault) and original.transient:
+    elif is_outage(original):
+        log.warning("unavailable", correlation_id=request_id, path=error.path, error=repr(original))
+        formatted["message"] = str(original) if isinstance(original, Fault) else UNAVAILABLE
         formatted["extensions"] = {"code": ErrorCode.UNAVAILABLE.value, "correlationId": request_id}
-        return formatted
-    log.error("unforeseen error", correlation_id=request_id, path=error.path, exc_info=original)
-    formatted["message"] = "Something went wrong here. Tell us the correlation id."
-    formatted["extensions"] = {"code": ErrorCode.INTERNAL.value, "correlationId": request_id}
+    else:
+        log.error("unforeseen error", correlation_id=request_id, path=error.path, exc_info=original)
+        formatted["message"] = "Something went wrong here. Tell us the correlation id."
+        formatted["extensions"] = {"code": ErrorCode.INTERNAL.value, "correlationId": request_id}
     return formatted

@@ -29,7 +29,7 @@ from graphql import (
 from graphql.execution import Executor
 from graphql.execution.collect_fields import collect_fields
 
-from api.documents import Operation
+from api.documents import InvalidDocument, Operation
 
 Plan = Callable[[Any], Any]
 AS_IS = frozenset({"String", "Int", "Boolean", "ID"})
@@ -185,10 +185,10 @@ def build_executor(
 async def execute_operation(
     schema: GraphQLSchema, operation: Operation, variables: dict[str, Any], context: Any
 ) -> ExecutionResult:
-    """Execute a query or mutation."""
+    """Execute a query or mutation. Raises `InvalidDocument` for variables that do not fit, before anything ran."""
     executor = build_executor(schema, operation, variables, context)
     if isinstance(executor, list):
-        return ExecutionResult(None, executor)
+        raise InvalidDocument(executor)
     result: Any = executor.execute_operation()
     if inspect.isawaitable(result):
         result = await result

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from functools import lru_cache
 from uuid import UUID
 
 from domain.errors import Refusal, RefusalCode
 
-DIGITS_MAX = 18
+INT_MAX, BIGINT_MAX = 2**31 - 1, 2**63 - 1
+NUMBER = re.compile(r"[0-9]{1,19}")
 SHOWN_MAX = 100
 
 
@@ -38,10 +40,15 @@ def decode_uuid(value: str, kind: str, path: tuple[str, ...] = ("id",)) -> UUID:
         raise _no_id_of_ours(value, kind, path) from None
 
 
-def decode_numbers(value: str, kind: str, count: int = 1, path: tuple[str, ...] = ("id",)) -> tuple[int, ...]:
-    """The key of an id whose keys are `count` numbers with dots between them. Raises `Refusal` INVALID_INPUT."""
+def decode_numbers(
+    value: str, kind: str, count: int = 1, path: tuple[str, ...] = ("id",), limit: int = INT_MAX
+) -> tuple[int, ...]:
+    """The key of an id whose keys are `count` numbers with dots between. Raises `Refusal` INVALID_INPUT.
+
+    `limit`: the greatest that the column holds.
+    """
     parts = decode_id(value, kind, path)[1].split(".")
-    if len(parts) != count or not all(part.isascii() and part.isdigit() and len(part) <= DIGITS_MAX for part in parts):
+    if len(parts) != count or not all(NUMBER.fullmatch(part) and int(part) <= limit for part in parts):
         raise _no_id_of_ours(value, kind, path)
     return tuple(int(part) for part in parts)
 

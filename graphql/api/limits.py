@@ -1,12 +1,13 @@
-"""How much one document may ask for: depth, aliases, tokens and cost.
+"""How much one operation may ask for: depth, aliases and cost. The parser counts tokens.
 
-The cost of a field is 1 for each object or list it returns plus the cost of what is selected below; below a
-field with `first` (or a connection's default page) everything counts that many times. Leaves are free.
+A field that gives an object or a list costs 1, a leaf nothing, unless its `@cost` says otherwise; what is selected
+below a field with `first` counts that many times. Fragments are measured once, however often they are spread: a
+document that doubles them a hundred times is refused as quickly as any other.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
@@ -14,31 +15,46 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLObjectType,
+    GraphQLField,
     GraphQLSchema,
     IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
     get_named_type,
+    is_composite_type,
     is_leaf_type,
 )
 
+from api.directives import Cost
 from api.errors import ApiError, ErrorCode
 from app.settings import Settings
 
 PAGE_DEFAULT = 50
 PAGE_MAX = 250
+SHOWN_MAX = 10**12
+INTROSPECTION = frozenset({"__schema", "__type"})
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
     """What one operation asks for; `variable` when the cost depends on the variables given."""
 
-    depth: int
-    aliases: int
-    cost: int
-    variable: bool
+    depth: int = 0
+    aliases: int = 0
+    cost: int = 0
+    variable: bool = False
+    introspects: bool = False
+
+    def plus(self, other: Measure) -> Measure:
+        """Side by side."""
+        return Measure(
+            max(self.depth, other.depth),
+            self.aliases + other.aliases,
+            self.cost + other.cost,
+            self.variable or other.variable,
+            self.introspects or other.introspects,
+        )
 
 
 @dataclass(slots=True)
@@ -46,53 +62,67 @@ class _Walk:
     schema: GraphQLSchema
     fragments: dict[str, FragmentDefinitionNode]
     variables: dict[str, Any]
-    aliases: int = 0
-    depth: int = 0
-    variable: bool = False
-    fields: int = 0
+    measured: dict[str, Measure] = field(default_factory=dict)
 
-    def cost(self, selections: SelectionSetNode, parent: Any, depth: int) -> int:
-        total = 0
+    def measure(self, selections: SelectionSetNode, parent: Any) -> Measure:
+        total = Measure()
         for node in selections.selections:
             if isinstance(node, FieldNode):
-                total += self._field(node, parent, depth + 1)
+                total = total.plus(self._field(node, parent))
             elif isinstance(node, FragmentSpreadNode):
-                fragment = self.fragments[node.name.value]
-                total += self.cost(
-                    fragment.selection_set, self.schema.get_type(fragment.type_condition.name.value), depth
-                )
+                total = total.plus(self._fragment(node.name.value))
             else:
-                condition = getattr(node, "type_condition", None)
+                condition = node.type_condition  # type: ignore[attr-defined]
                 kind = parent if condition is None else self.schema.get_type(condition.name.value)
-                total += self.cost(node.selection_set, kind, depth)  # type: ignore[attr-defined]
+                total = total.plus(self.measure(node.selection_set, kind))  # type: ignore[attr-defined]
         return total
 
-    def _field(self, node: FieldNode, parent: Any, depth: int) -> int:
-        self.depth = max(self.depth, depth)
-        self.aliases += node.alias is not None
-        self.fields += 1
-        if node.name.value.startswith("__") and node.name.value == "__typename":
-            return 0
-        definition = self.schema.get_field(parent, node.name.value) if isinstance(parent, GraphQLObjectType) else None
-        kind = get_named_type(definition.type) if definition is not None else None
-        if node.selection_set is None or kind is None or is_leaf_type(kind):
-            return 0
-        below = self.cost(node.selection_set, kind, depth)
-        if definition is not None and "first" in definition.args:
-            below *= self._page(node)
-        return 1 + below
+    def _fragment(self, name: str) -> Measure:
+        known = self.measured.get(name)
+        if known is None:
+            fragment = self.fragments[name]
+            kind = self.schema.get_type(fragment.type_condition.name.value)
+            known = self.measured[name] = self.measure(fragment.selection_set, kind)
+        return known
 
-    def _page(self, node: FieldNode) -> int:
+    def _field(self, node: FieldNode, parent: Any) -> Measure:
+        aliases = int(node.alias is not None)
+        name = node.name.value
+        definition = self.schema.get_field(parent, name) if is_composite_type(parent) else None
+        kind = None if definition is None else get_named_type(definition.type)
+        if definition is None or kind is None or node.selection_set is None:
+            return Measure(1, aliases, 0 if definition is None else cost_of(definition))
+        below = self.measure(node.selection_set, kind)
+        if name in INTROSPECTION:  # deep by nature, and limited by a rule of its own
+            return Measure(1, aliases + below.aliases, 1 + below.cost, below.variable, True)
+        times, variable = self._page(node) if "first" in definition.args else (1, False)
+        cost = cost_of(definition) + below.cost * times
+        return Measure(1 + below.depth, aliases + below.aliases, cost, variable or below.variable, below.introspects)
+
+    def _page(self, node: FieldNode) -> tuple[int, bool]:
+        """How many entries are asked for, and whether a variable says so."""
         for argument in node.arguments or ():
             if argument.name.value != "first":
                 continue
             if isinstance(argument.value, IntValueNode):
-                return max(0, min(int(argument.value.value), PAGE_MAX))
+                return _bounded(int(argument.value.value)), False
             if isinstance(argument.value, VariableNode):
-                self.variable = True
-                value = self.variables.get(argument.value.name.value)
-                return max(0, min(value, PAGE_MAX)) if isinstance(value, int) else PAGE_DEFAULT
-        return PAGE_DEFAULT
+                value = self.variables.get(argument.value.name.value, PAGE_DEFAULT)
+                return _bounded(value if isinstance(value, int) else PAGE_MAX), True
+        return PAGE_DEFAULT, False
+
+
+def _bounded(first: int) -> int:
+    return max(0, min(first, PAGE_MAX))
+
+
+def cost_of(definition: GraphQLField) -> int:
+    """What a field costs by itself."""
+    described: Any = definition.extensions.get("strawberry-definition")
+    for directive in getattr(described, "directives", ()):
+        if isinstance(directive, Cost):
+            return directive.weight
+    return int(not is_leaf_type(get_named_type(definition.type)))
 
 
 def measure_operation(
@@ -103,10 +133,17 @@ def measure_operation(
 ) -> Measure:
     """Walk a validated operation once."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-    walk = _Walk(schema, fragments, variables)
-    root = schema.get_root_type(operation.operation)
-    cost = walk.cost(operation.selection_set, root, 0)
-    return Measure(walk.depth, walk.aliases, cost, walk.variable)
+    given = _defaults(operation) | variables
+    walk = _Walk(schema, fragments, given)
+    return walk.measure(operation.selection_set, schema.get_root_type(operation.operation))
+
+
+def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
+    return {
+        definition.variable.name.value: int(definition.default_value.value)
+        for definition in operation.variable_definitions or ()
+        if isinstance(definition.default_value, IntValueNode)
+    }
 
 
 def check_measure(measure: Measure, settings: Settings) -> None:
@@ -117,7 +154,8 @@ def check_measure(measure: Measure, settings: Settings) -> None:
         ("cost", measure.cost, settings.query_cost_max),
     ):
         if value > limit:
+            shown = str(value) if value < SHOWN_MAX else f"over {SHOWN_MAX:,}"
             raise ApiError(
                 ErrorCode.QUERY_TOO_COMPLEX,
-                f"The {name} of this operation is {value}, at most {limit} is allowed: ask for less at once.",
+                f"The {name} of this operation is {shown}, at most {limit} is allowed: ask for less at once.",
             )

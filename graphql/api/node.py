@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import strawberry
 
 from api.context import Context, Info
-from api.directives import EVERYONE, requires
-from api.ids import decode_id
+from api.directives import EVERYONE, Requires, check_requirement, requires
+from api.identity.fields import KEEPERS, token_from_answer
+from api.ids import BIGINT_MAX, decode_id, decode_numbers, decode_uuid
+from api.orders.fields import order_from_row
 from api.stock.types import (
     Node,
     level_from_row,
@@ -18,38 +21,77 @@ from api.stock.types import (
     warehouse_from_row,
 )
 from app.catalog.read_catalog import read_skus_by_ids, read_warehouses_by_ids
+from app.identity.use_tokens import show_token
+from app.orders.read_orders import read_order
 from app.stock.read_reservation import read_reservation
 from app.stock.read_stock import read_levels_by_keys, read_movements_by_ids
 from domain.errors import Refusal
 
+Find = Callable[[Context, str], Awaitable[Any]]
 
-async def _find(context: Context, kind: str, key: str) -> Any:
-    database, principal = context.state.database, context.principal
-    if kind == "Sku":
-        rows = await read_skus_by_ids(database, [int(key)])
-        return sku_from_row(rows[0]) if rows else None
-    if kind == "Warehouse":
-        rows = await read_warehouses_by_ids(database, [int(key)])
-        return warehouse_from_row(rows[0]) if rows and principal.sees_warehouse(int(key)) else None
-    if kind == "StockLevel":
-        sku_id, _, warehouse_id = key.partition(".")
-        rows = await read_levels_by_keys(database, [(int(sku_id), int(warehouse_id))])
-        return level_from_row(rows[0]) if rows and principal.sees_warehouse(int(warehouse_id)) else None
-    if kind == "StockMovement":
-        rows = await read_movements_by_ids(database, [int(key)])
-        return movement_from_row(rows[0]) if rows and principal.sees_warehouse(rows[0]["w_id"]) else None
-    if kind == "Reservation":
-        answer = await read_reservation(database, principal, key)
-        return None if answer is None else reservation_from_answer(answer)
-    return None
+
+async def _sku(context: Context, id: str) -> Any:
+    rows = await read_skus_by_ids(context.state.database, list(decode_numbers(id, "Sku")))
+    return sku_from_row(rows[0]) if rows else None
+
+
+async def _warehouse(context: Context, id: str) -> Any:
+    (key,) = decode_numbers(id, "Warehouse")
+    rows = await read_warehouses_by_ids(context.state.database, [key])
+    return warehouse_from_row(rows[0]) if rows and context.principal.sees_warehouse(key) else None
+
+
+async def _level(context: Context, id: str) -> Any:
+    sku_id, warehouse_id = decode_numbers(id, "StockLevel", 2)
+    rows = await read_levels_by_keys(context.state.database, [(sku_id, warehouse_id)])
+    return level_from_row(rows[0]) if rows and context.principal.sees_warehouse(warehouse_id) else None
+
+
+async def _movement(context: Context, id: str) -> Any:
+    keys = decode_numbers(id, "StockMovement", limit=BIGINT_MAX)
+    rows = await read_movements_by_ids(context.state.database, list(keys))
+    return movement_from_row(rows[0]) if rows and context.principal.sees_warehouse(rows[0]["w_id"]) else None
+
+
+async def _reservation(context: Context, id: str) -> Any:
+    answer = await read_reservation(context.state.database, context.principal, decode_uuid(id, "Reservation"))
+    return None if answer is None else reservation_from_answer(answer)
+
+
+async def _order(context: Context, id: str) -> Any:
+    row = await read_order(context.state.database, context.principal, decode_uuid(id, "Order"), None, None)
+    return None if row is None else order_from_row(row)
+
+
+async def _token(context: Context, id: str) -> Any:
+    answer = await show_token(context.state, context.principal, decode_uuid(id, "Token"))
+    return None if answer is None else token_from_answer(answer)
+
+
+_STOCK = Requires(roles=EVERYONE, scope="stock:read")
+KINDS: dict[str, tuple[Requires, Find]] = {
+    "Sku": (_STOCK, _sku),
+    "Warehouse": (_STOCK, _warehouse),
+    "StockLevel": (_STOCK, _level),
+    "StockMovement": (_STOCK, _movement),
+    "Reservation": (_STOCK, _reservation),
+    "Order": (Requires(roles=EVERYONE, scope="orders:read"), _order),
+    "Token": (Requires(roles=KEEPERS, scope="tokens:write"), _token),
+}
+"""What each type needs on top of `node` itself, and how it is found."""
 
 
 @strawberry.type
 class NodeQuery:
-    @strawberry.field(directives=requires(EVERYONE, "stock:read"))
+    @strawberry.field(
+        directives=requires(EVERYONE),
+        description="Anything by its id, with the roles and the scope that its own queries need. Null: there is none.",
+    )
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         try:
-            found: Node | None = await _find(info.context, *decode_id(id))
-            return found
-        except (Refusal, ValueError):
+            requirement, find = KINDS[decode_id(id)[0]]
+            check_requirement(requirement, info.context.principal, "node")
+            found: Node | None = await find(info.context, id)
+        except (Refusal, KeyError):
             return None
+        return found

@@ -11,6 +11,7 @@ from graphql import GraphQLError, OperationType
 from api.context import Context
 from api.documents import InvalidDocument
 from api.errors import ApiError, ErrorCode, unauthenticated
+from api.read_request import HttpProblem
 from domain.errors import Refusal
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ async def stream_events(api: Api, body: Any, context: Context, receive: Any, sen
         if operation.kind is not OperationType.SUBSCRIPTION:
             raise ApiError(ErrorCode.BAD_USER_INPUT, "Only subscriptions are streamed: ask for application/json.")
         member = await open_stream(api, operation, variables, context, write)
-    except (GraphQLError, InvalidDocument, Refusal) as error:
+    except (GraphQLError, HttpProblem, InvalidDocument, Refusal) as error:
         await _start(send)
         await write(error_body(error, context.request_id)[0].decode())
         await _finish(send)

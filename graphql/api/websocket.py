@@ -12,12 +12,12 @@ import orjson
 import structlog
 from graphql import GraphQLError, OperationType
 
-from api.compile_operation import run_operation
 from api.context import Context
 from api.documents import InvalidDocument
 from api.errors import format_error, unauthenticated
 from api.http import Api, error_body
-from api.schema import REQUIREMENTS, core
+from api.read_request import HttpProblem, parse_json
+from api.run_request import run_request
 from api.streams import Member
 from api.subscribe import open_stream
 from domain.errors import Refusal
@@ -27,6 +27,7 @@ PROTOCOL = "graphql-transport-ws"
 INIT_SECONDS_MAX = 10.0
 INVALID, UNAUTHORIZED, FORBIDDEN, INIT_TIMEOUT = 4400, 4401, 4403, 4408
 DUPLICATE, TOO_MANY_INITS, TOO_MANY = 4409, 4429, 4430
+BROKEN = 1011
 log = structlog.get_logger()
 
 
@@ -71,6 +72,9 @@ class Connection:
         except Closed as closed:
             with contextlib.suppress(Exception):
                 await self._send({"type": "websocket.close", "code": closed.code, "reason": str(closed)})
+        except Exception:
+            log.exception("a connection failed")
+            await self._close(BROKEN, "Internal error")
         finally:
             timer.cancel()
             await self._end_all()
@@ -85,9 +89,9 @@ class Connection:
 
     async def _handle(self, message: dict[str, Any]) -> None:
         try:
-            data = orjson.loads(message.get("text") or message.get("bytes") or b"")
+            data = parse_json(message.get("text") or message.get("bytes") or b"")
             handler = self._handlers[data["type"]]
-        except (orjson.JSONDecodeError, KeyError, TypeError):
+        except (HttpProblem, GraphQLError, KeyError, TypeError):
             raise Closed(INVALID, "Invalid message") from None
         await handler(data)
 
@@ -128,13 +132,13 @@ class Connection:
         context = Context(self._api.state, principal, uuid.uuid4().hex)
         try:
             await self._execute(key, body, context)
-        except (GraphQLError, InvalidDocument, Refusal) as error:
+        except (GraphQLError, HttpProblem, InvalidDocument, Refusal) as error:
             errors = orjson.loads(error_body(error, context.request_id)[0])["errors"]
             await self._text(orjson.dumps({"id": key, "type": "error", "payload": errors}).decode())
-        except Exception:
-            log.exception("a stream failed", correlation_id=context.request_id)
+        except Exception as error:
+            errors = orjson.loads(error_body(error, context.request_id)[0])["errors"]
             with contextlib.suppress(OSError):  # the client may be what failed
-                await self._text(orjson.dumps({"id": key, "type": "complete"}).decode())
+                await self._text(orjson.dumps({"id": key, "type": "error", "payload": errors}).decode())
         finally:
             self._tasks.pop(key, None)
 
@@ -142,10 +146,7 @@ class Connection:
         operation, variables = self._api.prepare(body, context.principal)
         head = '{"id":' + orjson.dumps(key).decode() + ',"type":"next","payload":'
         if operation.kind is not OperationType.SUBSCRIPTION:
-            result = await run_operation(core, operation, variables, context, REQUIREMENTS)
-            answer: dict[str, Any] = {"data": result.data}
-            if result.errors:
-                answer["errors"] = [format_error(error, context.request_id) for error in result.errors]
+            answer = await run_request(self._api, operation, variables, context)
             await self._text(head + orjson.dumps(answer, default=str).decode() + "}")
             await self._text(orjson.dumps({"id": key, "type": "complete"}).decode())
             return

@@ -225,3 +225,13 @@ async def test_valkey_killed_among_changes(instance: Running, client: Client) ->
             os.kill(valkey.pid, signal.SIGKILL)
         await reserve(client)
     await asyncio.gather(*followers)
+
+
+async def test_every_process_shows_its_own_metrics(instance: Running) -> None:
+    assert instance.info["metrics"].keys() == {"api-1", "api-2", "worker"}
+    async with httpx.AsyncClient() as http:
+        pages = {name: (await http.get(url)).text for name, url in instance.info["metrics"].items()}
+    assert all("onhand_feed_lag_seconds_count" in page for page in pages.values())
+    assert len(set(instance.info["metrics"].values())) == 3
+    assert "onhand_requests_total{" in pages["api-1"] + pages["api-2"]
+    assert "onhand_requests_total{" not in pages["worker"]

@@ -12,10 +12,10 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-import typer
 from typer.main import get_command
 
 from app.cli import app, main
@@ -61,9 +61,7 @@ def on_database(run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
     return run
 
 
-def list_commands(
-    command: typer.main.TyperCommand | typer.main.TyperGroup, path: tuple[str, ...] = ()
-) -> Iterator[tuple[str, ...]]:
+def list_commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield path
     for name, part in getattr(command, "commands", {}).items():
         yield from list_commands(part, (*path, name))

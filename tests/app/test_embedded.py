@@ -17,6 +17,8 @@ import asyncpg
 import psutil
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from app.embedded import EmbeddedError, Servers, start_servers
 
@@ -62,7 +64,7 @@ async def test_a_password_is_always_asked_for(servers: Servers) -> None:
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(servers.database_url.replace(servers.passwords["onhand_api"], "wrong"))
     with (
-        redis.Redis(port=servers.valkey_port, protocol=2, retry=None) as stranger,
+        redis.Redis(port=servers.valkey_port, protocol=2, retry=Retry(NoBackoff(), 0)) as stranger,
         pytest.raises(redis.AuthenticationError),
     ):
         stranger.ping()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from adapters.channels.base import QuantityWrite, Throttled
 from adapters.channels.memory import MemoryChannel
@@ -20,6 +22,7 @@ from app.channels.push_quantities import push_quantities
 from app.channels.relay_stock import recompute_desired, relay_stock
 from app.channels.settle_batches import settle_batches
 from app.state import State
+from app.tracing import tracing_to
 from domain.errors import CauseClass, Fault
 from domain.publish import PublishPolicy, SourceStock, compute_published
 from tests.seed import add_stock, make_catalog
@@ -65,7 +68,7 @@ class Setting:
 
 
 @pytest.fixture
-async def setting(state: State) -> AsyncIterator[Setting]:
+async def setting(state: State) -> Setting:
     await make_catalog(state, ("BER", "NYC"), SKUS)
     for house in ("BER", "NYC"):
         await add_stock(state, house, {f"SKU-{n}": 10 for n in range(SKUS)})
@@ -367,3 +370,13 @@ async def published_by_sql(connection: Any, policy: PublishPolicy, sources: Mapp
         )
     await recompute_desired(connection)
     return int(await connection.fetchval("SELECT desired FROM listings ORDER BY id LIMIT 1"))
+
+
+async def test_a_push_is_a_span(setting: Setting) -> None:
+    exporter = InMemorySpanExporter()
+    await setting.relay()
+    with tracing_to(SimpleSpanProcessor(exporter), "onhand tests"):
+        assert await setting.push() == SKUS
+        assert await setting.push() == 0
+    (pushed,) = [span for span in exporter.get_finished_spans() if span.name == "channel push"]
+    assert pushed.attributes == {"onhand.channel": "shop", "onhand.lane": Lane.BULK.value, "onhand.listings": SKUS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import orjson
@@ -34,11 +35,14 @@ async def prepare(url: str, token: str, skus: int) -> None:
         lines = [{"sku": c, "quantity": 1_000_000} for c in codes]
         operations.append({"query": receive, "variables": {"i": {"warehouse": "BENCH", "lines": lines}}})
     for operation in operations:
-        done = await run_load(
-            url, token, [], clients=1, requests=1, body_of=lambda _, o=operation: o, keep_answers=True
-        )
+        body_of = partial(_always, operation)
+        done = await run_load(url, token, [], clients=1, requests=1, body_of=body_of, keep_answers=True)
         answer = orjson.loads(done.answers[0])
         assert "errors" not in answer, answer
+
+
+def _always(operation: Any, _: int) -> Any:
+    return operation
 
 
 def _reserve(sku: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from adapters.channels.shopify.observe import observe
 from adapters.channels.shopify.read_event import read_event
 from adapters.channels.shopify.set_quantities import WRITES_MAX, set_quantities
 from adapters.channels.shopify.verify_webhook import read_headers, verify_webhook
+from domain.errors import Fault
 
 SHOPIFY_BUCKETS = {BUCKET: (100.0, 1_000.0)}
 """The smallest plan's points a second; every answer says what the store really has."""
@@ -61,7 +62,7 @@ class ShopifyChannel:
         return None
 
     async def confirm_shipment(self, shipment: Shipment) -> WriteResult:
-        raise NotImplementedError
+        raise Fault(f"Shopify is not told of shipment {shipment.key}.", transient=False)
 
     async def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
         signature = headers.get("x-shopify-hmac-sha256")

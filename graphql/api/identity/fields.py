@@ -85,7 +85,7 @@ class TokenRevokePayload:
     token: Token | None = None
 
 
-def _token(plain: dict[str, Any]) -> Token:
+def token_from_answer(plain: dict[str, Any]) -> Token:
     return Token(
         key=plain["id"],
         name=plain["name"],
@@ -102,20 +102,20 @@ async def _create(context: Context, command: TokenCreateInput) -> dict[str, Any]
     wanted = TokenWanted(command.name, command.roles, *limits, command.expires_in_seconds)
     call = make_call(context.principal, "token:create", command.idempotency_key, wanted)
     made = await make_token(context.state, context.principal, wanted, call)
-    return {"secret": made.secret, "token": _token(made.token)}
+    return {"secret": made.secret, "token": token_from_answer(made.token)}
 
 
 async def _rotate(context: Context, command: TokenRotateInput) -> dict[str, Any]:
     token_id = decode_uuid(command.id, "Token")
     call = make_call(context.principal, "token:rotate", command.idempotency_key, token_id)
     made = await renew_token(context.state, context.principal, token_id, call)
-    return {"secret": made.secret, "token": _token(made.token)}
+    return {"secret": made.secret, "token": token_from_answer(made.token)}
 
 
 async def _revoke(context: Context, command: TokenRevokeInput) -> dict[str, Any]:
     token_id = decode_uuid(command.id, "Token")
     call = make_call(context.principal, "token:revoke", command.idempotency_key, token_id)
-    return {"token": _token(await withdraw_token(context.state, context.principal, token_id, call))}
+    return {"token": token_from_answer(await withdraw_token(context.state, context.principal, token_id, call))}
 
 
 @strawberry.type

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import strawberry
 
 from api.context import Info
 from api.directives import EVERYONE, requires
-from api.ids import decode_id, encode_id
-from api.scalars import Edge, PageInfo, page_key, page_size
+from api.ids import decode_uuid
+from api.scalars import Counted, Edge, PageInfo, after_uuid, make_page, page_size
 from api.stock.types import Node
-from app.orders.read_orders import read_order, read_orders
+from app.orders.read_orders import count_orders, read_order, read_orders
 
 
 @strawberry.enum(description="OVERSOLD: a channel sold what no warehouse has.")
@@ -51,7 +52,7 @@ class Order(Node):
 
 
 @strawberry.type
-class OrderConnection:
+class OrderConnection(Counted):
     edges: list[Edge[Order]]
     nodes: list[Order]
     page_info: PageInfo
@@ -60,7 +61,7 @@ class OrderConnection:
 READ = requires(EVERYONE, "orders:read")
 
 
-def _order(row: Any) -> Order:
+def order_from_row(row: Any) -> Order:
     lines = [
         OrderLine(
             external_id=line["external_id"],
@@ -85,21 +86,17 @@ class OrderQuery:
         channel: str | None = None,
         external_id: str | None = None,
     ) -> Order | None:
-        key = None if id is None else decode_id(id, "Order")[1]
+        key = None if id is None else decode_uuid(id, "Order")
         row = await read_order(info.context.state.database, info.context.principal, key, channel, external_id)
-        return None if row is None else _order(row)
+        return None if row is None else order_from_row(row)
 
     @strawberry.field(directives=READ, description="Newest first.")
     async def orders(
         self, info: Info, status: OrderStatus | None = None, first: int = 50, after: str | None = None
     ) -> OrderConnection:
-        size = page_size(first)
+        size, before = page_size(first), after_uuid(after, "OrderCursor")
         wanted = None if status is None else status.value
-        context = info.context
-        rows = await read_orders(context.state.database, context.principal, wanted, page_key(after, "Order"), size + 1)
-        nodes = [_order(row) for row in rows[:size]]
-        edges = [Edge(cursor=encode_id("OrderCursor", node.key), node=node) for node in nodes]
-        end = edges[-1].cursor if edges else None
-        return OrderConnection(
-            edges=edges, nodes=nodes, page_info=PageInfo(has_next_page=len(rows) > size, end_cursor=end)
-        )
+        database, principal = info.context.state.database, info.context.principal
+        rows = await read_orders(database, principal, wanted, before, size + 1)
+        page = make_page([order_from_row(row) for row in rows], size, "OrderCursor", after)
+        return OrderConnection(count=partial(count_orders, database, principal, wanted), **page)

@@ -8,9 +8,9 @@ from functools import partial
 import strawberry
 
 from api.context import Info
-from api.directives import EVERYONE, requires
-from api.ids import encode_id
-from api.scalars import Edge, PageInfo, page_key, page_size
+from api.directives import EVERYONE, Cost, requires
+from api.ids import BIGINT_MAX
+from api.scalars import after_numbers, check_names, make_page, page_size
 from api.stock.types import (
     Sku,
     SkuConnection,
@@ -26,11 +26,12 @@ from api.stock.types import (
     sku_from_row,
     warehouse_from_row,
 )
-from app.catalog.read_catalog import read_sku, read_skus, read_warehouses
+from app.catalog.read_catalog import count_skus, read_sku, read_skus, read_warehouses
 from app.stock.read_stock import (
     LevelFilter,
     MovementFilter,
     count_levels,
+    count_movements,
     explain_level,
     read_levels,
     read_levels_by_keys,
@@ -79,13 +80,12 @@ class StockQuery:
         first: int = 50,
         after: str | None = None,
     ) -> SkuConnection:
-        size = page_size(first)
-        start = page_key(after, "Sku")
-        chosen = filter or SkuFilter()
-        rows = await read_skus(info.context.state.database, chosen.search, chosen.codes, int(start or 0), size + 1)
-        nodes = [sku_from_row(row) for row in rows[:size]]
-        edges = [Edge(cursor=encode_id("SkuCursor", node.key), node=node) for node in nodes]
-        return SkuConnection(edges=edges, nodes=nodes, page_info=_page(edges, len(rows) > size))
+        size, (start,) = page_size(first), after_numbers(after, "SkuCursor")
+        database, chosen = info.context.state.database, filter or SkuFilter()
+        check_names(chosen.codes, "codes")
+        rows = await read_skus(database, chosen.search, chosen.codes, start, size + 1)
+        page = make_page([sku_from_row(row) for row in rows], size, "SkuCursor", after)
+        return SkuConnection(count=partial(count_skus, database, chosen.search, chosen.codes), **page)
 
     @strawberry.field(directives=READ)
     async def warehouse(self, info: Info, code: str) -> Warehouse | None:
@@ -105,22 +105,15 @@ class StockQuery:
         first: int = 50,
         after: str | None = None,
     ) -> StockLevelConnection:
-        size = page_size(first)
+        size, start = page_size(first), after_numbers(after, "StockLevelCursor", 2)
         database, principal = info.context.state.database, info.context.principal
-        chosen = (
-            LevelFilter() if filter is None else LevelFilter(filter.skus, filter.warehouses, filter.below_safety_stock)
-        )
-        start = page_key(after, "StockLevel")
-        sku_id, _, warehouse_id = (start or "0.0").partition(".")
-        rows = await read_levels(database, principal, chosen, (int(sku_id), int(warehouse_id or 0)), size + 1)
-        nodes = levels_from_rows(rows[:size])
-        edges = [Edge(cursor=encode_id("StockLevelCursor", node.key), node=node) for node in nodes]
-        return StockLevelConnection(
-            edges=edges,
-            nodes=nodes,
-            page_info=_page(edges, len(rows) > size),
-            count=partial(count_levels, database, principal, chosen),
-        )
+        f = filter or StockLevelFilter()
+        check_names(f.skus, "skus")
+        check_names(f.warehouses, "warehouses")
+        chosen = LevelFilter(f.skus, f.warehouses, f.below_safety_stock)
+        rows = await read_levels(database, principal, chosen, (start[0], start[1]), size + 1)
+        page = make_page(levels_from_rows(rows), size, "StockLevelCursor", after)
+        return StockLevelConnection(count=partial(count_levels, database, principal, chosen), **page)
 
     @strawberry.field(directives=READ, description="In the order they were posted.")
     async def stock_movements(
@@ -130,17 +123,18 @@ class StockQuery:
         first: int = 50,
         after: str | None = None,
     ) -> StockMovementConnection:
-        size = page_size(first)
+        size, (start,) = page_size(first), after_numbers(after, "StockMovementCursor", limit=BIGINT_MAX)
+        database, principal = info.context.state.database, info.context.principal
         f = filter or StockMovementFilter()
+        check_names(f.reasons, "reasons")
         chosen = MovementFilter(f.sku, f.warehouse, f.reasons, f.reference, f.from_, f.to)
-        start = page_key(after, "StockMovement")
-        context = info.context
-        rows = await read_movements(context.state.database, context.principal, chosen, int(start or 0), size + 1)
-        nodes = [movement_from_row(row) for row in rows[:size]]
-        edges = [Edge(cursor=encode_id("StockMovementCursor", node.key), node=node) for node in nodes]
-        return StockMovementConnection(edges=edges, nodes=nodes, page_info=_page(edges, len(rows) > size))
+        rows = await read_movements(database, principal, chosen, start, size + 1)
+        page = make_page([movement_from_row(row) for row in rows], size, "StockMovementCursor", after)
+        return StockMovementConnection(count=partial(count_movements, database, principal, chosen), **page)
 
-    @strawberry.field(directives=READ, description="The terms that make up each number, with their documents.")
+    @strawberry.field(
+        directives=[*READ, Cost(weight=100)], description="The terms that make up each number, with their documents."
+    )
     async def stock_explain(self, info: Info, sku: str, warehouse: str) -> StockExplanation | None:
         context = info.context
         database = context.state.database
@@ -167,7 +161,3 @@ class StockQuery:
             for bucket, found in documents.items()
         ]
         return StockExplanation(level=level, terms=terms)
-
-
-def _page(edges: list[Edge], more: bool) -> PageInfo:  # type: ignore[type-arg]
-    return PageInfo(has_next_page=more, end_cursor=edges[-1].cursor if edges else None)

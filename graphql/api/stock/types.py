@@ -11,10 +11,10 @@ from typing import Any
 import strawberry
 
 from api.context import Info
+from api.directives import Cost
 from api.ids import encode_id
-from api.scalars import Edge, Money, PageInfo, to_money
+from api.scalars import Counted, Edge, Money, PageInfo, to_money
 from app.catalog.read_catalog import read_skus_by_ids, read_warehouses_by_ids
-from app.stock.read_stock import read_levels_of_skus
 
 
 @strawberry.enum(description="Who runs a warehouse.")
@@ -96,10 +96,9 @@ class Sku(Node):
     def unit_cost(self) -> Money | None:
         return to_money(self.amount, self.currency)
 
-    @strawberry.field(description="Its level in each warehouse you may see.")
+    @strawberry.field(directives=[Cost(weight=5)], description="Its level in each warehouse you may see.")
     async def stock(self, info: Info) -> list[StockLevel]:
-        rows = await read_levels_of_skus(info.context.state.database, info.context.principal, [int(self.key)])
-        return [level_from_row(row) for row in rows]
+        return [level_from_row(row) for row in await info.context.loaders.levels_of_sku.load(int(self.key))]
 
 
 @strawberry.type(description="The balances of one SKU in one warehouse, units.")
@@ -168,7 +167,7 @@ class Reservation(Node):
     created_at: datetime.datetime
     placed: strawberry.Private[Sequence[Sequence[int]]]
 
-    @strawberry.field
+    @strawberry.field(directives=[Cost(weight=5)])
     async def lines(self, info: Info) -> list[ReservationLine]:
         database = info.context.state.database
         skus = {row["s_id"]: sku_from_row(row) for row in await read_skus_by_ids(database, [p[0] for p in self.placed])}
@@ -180,26 +179,21 @@ class Reservation(Node):
 
 
 @strawberry.type
-class StockLevelConnection:
+class StockLevelConnection(Counted):
     edges: list[Edge[StockLevel]]
     nodes: list[StockLevel]
     page_info: PageInfo
-    count: strawberry.Private[Any]
-
-    @strawberry.field(description="Counted only when asked for.")
-    async def total_count(self) -> int:
-        return int(await self.count())
 
 
 @strawberry.type
-class StockMovementConnection:
+class StockMovementConnection(Counted):
     edges: list[Edge[StockMovement]]
     nodes: list[StockMovement]
     page_info: PageInfo
 
 
 @strawberry.type
-class SkuConnection:
+class SkuConnection(Counted):
     edges: list[Edge[Sku]]
     nodes: list[Sku]
     page_info: PageInfo
