@@ -227,7 +227,8 @@ async def test_valkey_killed_among_changes(instance: Running, client: Client) ->
     await asyncio.gather(*followers)
 
 
-async def test_every_process_shows_its_own_metrics(instance: Running) -> None:
+async def test_every_process_shows_its_own_metrics(instance: Running, client: Client) -> None:
+    await client.data("{ __typename }")
     assert instance.info["metrics"].keys() == {"api-1", "api-2", "worker"}
     async with httpx.AsyncClient() as http:
         pages = {name: (await http.get(url)).text for name, url in instance.info["metrics"].items()}
