@@ -19,6 +19,8 @@ from redis.exceptions import RedisError
 BACKOFF_SECONDS_MAX = 2.0
 PUBLISH_SECONDS_MAX = 1.0
 POLL_SECONDS = 5.0
+END_ATTEMPTS_MAX = 5
+END_SECONDS = 0.25
 QUEUE_MAX = 10_000
 log = structlog.get_logger()
 
@@ -39,10 +41,12 @@ class ReconnectingRedisBackend(BroadcastBackend):
         self._listener = asyncio.create_task(self._listen_forever(), name="broadcast listener")
 
     async def disconnect(self) -> None:
-        if self._listener is not None:
+        """redis-py loses a cancellation now and then, before Python 3.12: ask again, a bounded number of times."""
+        for _ in range(END_ATTEMPTS_MAX):
+            if self._listener is None or self._listener.done():
+                break
             self._listener.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._listener
+            await asyncio.wait([self._listener], timeout=END_SECONDS)
         await self._client.aclose()
 
     async def subscribe(self, channel: str) -> None:
