@@ -21,6 +21,7 @@ from app.feed.doorbell import Doorbell
 from app.feed.hub import Hub
 from app.identity.authenticate import Authenticator
 from app.identity.verify_jwt import JwtVerifier
+from app.metrics import BROADCAST_DROPPED, BROADCAST_RECONNECTS
 from app.run_once import Answer
 from app.settings import Settings
 from app.stock.combine import Combiner
@@ -53,7 +54,9 @@ async def open_state(settings: Settings, name: str) -> AsyncIterator[State]:
             )
         )
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=settings.channel_timeout_seconds))
-        broadcast = Broadcast(backend=ReconnectingRedisBackend(settings.redis_url))
+        broadcast = Broadcast(
+            backend=ReconnectingRedisBackend(settings.redis_url, BROADCAST_RECONNECTS.inc, BROADCAST_DROPPED.inc)
+        )
         doorbell = await stack.enter_async_context(Doorbell(broadcast))
         hub = await stack.enter_async_context(Hub(database, doorbell, settings))
         jwt = JwtVerifier(settings, http) if settings.jwt_jwks_url else None

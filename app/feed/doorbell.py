@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import Callable
 
 import structlog
@@ -24,8 +25,9 @@ class Doorbell:
 
     def __init__(self, broadcast: Broadcast) -> None:
         self._broadcast = broadcast
+        self._sender = uuid.uuid4().hex
         self._listeners: dict[str, list[Listener]] = {bell: [] for bell in BELLS}
-        self._waiting: dict[str, str] = {}
+        self._waiting: set[str] = set()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -40,7 +42,7 @@ class Doorbell:
         await self._broadcast.disconnect()
 
     def listen(self, bell: str, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with each ring's payload. Returns how to stop."""
+        """Call `listener` with the bell's name at each ring. Returns how to stop."""
         self._listeners[bell].append(listener)
 
         def stop() -> None:
@@ -49,16 +51,19 @@ class Doorbell:
 
         return stop
 
-    def ring(self, bell: str, payload: str = "") -> None:
-        """Tell this process now and the others soon. Never waits and never fails."""
-        self._call(bell, payload)
-        self._waiting[bell] = payload
+    def ring(self, bell: str) -> None:
+        """Tell this process now and the others soon. Never waits and never fails.
+
+        A ring says what to look at and nothing more: several of them may reach the others as one.
+        """
+        self._call(bell)
+        self._waiting.add(bell)
         self._wake.set()
 
-    def _call(self, bell: str, payload: str) -> None:
+    def _call(self, bell: str) -> None:
         for listener in list(self._listeners[bell]):
             try:
-                listener(payload)
+                listener(bell)
             except Exception:
                 log.exception("a doorbell listener failed", bell=bell)
 
@@ -66,12 +71,14 @@ class Doorbell:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            waiting, self._waiting = self._waiting, {}
-            for bell, payload in waiting.items():
-                await self._broadcast.publish(PREFIX + bell, payload)
+            waiting, self._waiting = self._waiting, set()
+            for bell in waiting:
+                await self._broadcast.publish(PREFIX + bell, self._sender)
             await asyncio.sleep(BREATH_SECONDS)
 
     async def _hear(self, bell: str) -> None:
         async with self._broadcast.subscribe(PREFIX + bell) as subscriber:
             while True:
-                self._call(bell, (await subscriber.get()).message)
+                ring = await subscriber.get()
+                if ring.message != self._sender:  # our own rang here at once
+                    self._call(bell)

@@ -67,7 +67,7 @@ async def renew_token(
         return _show(await rotate_token(session, token_id, principal))
 
     made = _answer(await transact_once(state.database, call, decide, unkept="secret"))
-    state.doorbell.ring("tokens", str(token_id))
+    state.doorbell.ring("tokens")
     return made
 
 
@@ -80,7 +80,7 @@ async def withdraw_token(
         return {"token": _plain(await revoke_token(session, token_id, principal))}
 
     token: dict[str, Any] = (await transact_once(state.database, call, decide))["token"]
-    state.doorbell.ring("tokens", str(token_id))
+    state.doorbell.ring("tokens")
     return token
 
 
