@@ -33,6 +33,9 @@ FEED_LAG_SECONDS = Histogram(
     "From writing a feed row to delivering it",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
 )
+FEED_HORIZON_LAG_SECONDS = Gauge(
+    "onhand_feed_horizon_lag_seconds", "How long the oldest running transaction has held back committed feed rows"
+)
 HUB_POLLS = Counter("onhand_hub_polls_total", "Reads of the change feed")
 BROADCAST_RECONNECTS = Counter("onhand_broadcast_reconnects_total", "Reconnections to Redis")
 BROADCAST_DROPPED = Counter("onhand_broadcast_dropped_total", "Rings that could not be published")

@@ -15,6 +15,8 @@ from typing import NamedTuple
 from domain.errors import Refusal, RefusalCode
 
 ID_MAX = 2**63 - 1
+UNFINISHED = "snapshot"
+"""The cursor of an event within a snapshot: who has a part of one can only go on from a whole one."""
 
 
 class Position(NamedTuple):
@@ -58,6 +60,10 @@ class Cursor:
     def skips(self, position: Position) -> bool:
         """Whether the client knows this row already."""
         return position <= self.position or (self.snapshot is not None and self.snapshot.sees(position.xid))
+
+    def next_xid_min(self) -> int:
+        """A database whose next transaction id is lower has not given this cursor: it lies in its future."""
+        return max(self.position.xid + 1, 0 if self.snapshot is None else self.snapshot.xmax)
 
     def __str__(self) -> str:
         place = f"{self.position.xid}.{self.position.id}"

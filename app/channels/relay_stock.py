@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.postgres.feed import read_horizon
+from adapters.postgres.feed import FeedEvent, read_page
 from app.state import State
 from domain.cursor import Position
 
@@ -15,12 +15,6 @@ NAME = "publish"
 _POSITION = "SELECT xid::text::bigint, id FROM relay_positions WHERE name = $1 FOR UPDATE"
 _BEGIN = "INSERT INTO relay_positions (name, xid, id) VALUES ($1, '0', 0) ON CONFLICT DO NOTHING"
 _MOVE = "UPDATE relay_positions SET xid = $2::text::xid8, id = $3 WHERE name = $1"
-_READ = """
-SELECT f.xid::text::bigint, f.id, f.sku_id, f.created_at, f.topic FROM feed f
-WHERE (f.xid, f.id) > ($1::text::xid8, $2::bigint) AND f.xid < pg_snapshot_xmin(pg_current_snapshot())
-ORDER BY f.xid, f.id LIMIT $3
-"""
-_PENDING = "SELECT EXISTS (SELECT FROM feed f WHERE f.xid >= pg_snapshot_xmin(pg_current_snapshot()))"
 SELLABLE = """
 SELECT coalesce(sum(greatest(0, v.available - v.safety_stock)), 0)::bigint AS sellable,
        coalesce(sum(v.available), 0)::bigint AS available
@@ -101,29 +95,27 @@ async def relay_stock(state: State) -> tuple[int, bool]:
 
     Several workers are harmless: the row of the position is locked while one is at it.
     """
-    async with state.database.hot.acquire() as connection:
-        async with connection.transaction():
-            after = await _lock_position(connection)
-            lost = after < await read_horizon(connection)
-            page = await connection.fetch(_READ, str(after.xid), after.id, PAGE_MAX)
-            changed = await _recompute_page(connection, page, lost)
-            if page or lost:
-                upto = Position(page[-1][0], page[-1][1]) if page else await read_horizon(connection)
-                await connection.execute(_MOVE, NAME, str(upto.xid), upto.id)
-        pending = bool(await connection.fetchval(_PENDING))
+    async with state.database.hot.acquire() as connection, connection.transaction():
+        after = await _lock_position(connection)
+        page = await read_page(connection, after, PAGE_MAX)
+        lost = after < page.horizon
+        changed = await _recompute_page(connection, page.events, lost)
+        if page.events or lost:
+            upto = page.events[-1].position if page.events else page.horizon
+            await connection.execute(_MOVE, NAME, str(upto.xid), upto.id)
     if changed:
         state.doorbell.ring("push")
-    return len(page), pending
+    return len(page.events), page.pending
 
 
-async def _recompute_page(connection: Any, page: Sequence[Any], lost: bool) -> int:
+async def _recompute_page(connection: Any, events: Sequence[FeedEvent], lost: bool) -> int:
     """After lost rows every listing is computed anew; else those of the page, timed from their first change in it."""
     if lost:
         return await recompute_desired(connection)
     first: dict[int, datetime.datetime] = {}
-    for row in page:
-        if row[4] == "stock":
-            first.setdefault(row[2], row[3])
+    for event in events:
+        if event.topic == "stock" and event.sku_id is not None:
+            first.setdefault(event.sku_id, event.created_at)
     if not first:
         return 0
     skus = sorted(first)
