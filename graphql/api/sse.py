@@ -6,18 +6,20 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from graphql import GraphQLError, OperationType
+from graphql import OperationType
 
 from api.context import Context
-from api.documents import InvalidDocument
 from api.errors import ApiError, ErrorCode, unauthenticated
-from api.read_request import HttpProblem
-from domain.errors import Refusal
+from api.member import Member
+from api.outlet import AsgiOutlet, Gone
+from api.permission import still_holds
+from app.tasks import end_tasks
 
 if TYPE_CHECKING:
     from api.http import Api
 
 KEEP_ALIVE_SECONDS = 15.0
+FAREWELL_SECONDS_MAX = 2.0
 
 
 async def stream_events(api: Api, body: Any, context: Context, receive: Any, send: Any, authorization: str) -> None:
@@ -25,48 +27,55 @@ async def stream_events(api: Api, body: Any, context: Context, receive: Any, sen
     from api.http import error_body
     from api.subscribe import open_stream
 
-    async def write(payload: str) -> None:
-        await send(_chunk(f"event: next\ndata: {payload}\n\n"))
-
     try:
         operation, variables = api.prepare(body, context.principal)
         if operation.kind is not OperationType.SUBSCRIPTION:
             raise ApiError(ErrorCode.BAD_USER_INPUT, "Only subscriptions are streamed: ask for application/json.")
-        member = await open_stream(api, operation, variables, context, write)
-    except (GraphQLError, HttpProblem, InvalidDocument, Refusal) as error:
+        member = await open_stream(api, operation, variables, context, AsgiOutlet(send, _next_event))
+    except Exception as error:
         await _start(send)
-        await write(error_body(error, context.request_id)[0].decode())
-        await _finish(send)
+        await _finish(send, error_body(error, context.request_id)[0])
         return
-    await _start(send)
-    running = asyncio.create_task(member.run(), name="sse stream")
-    leaving = asyncio.create_task(_until_left(receive), name="sse disconnect")
     try:
-        if await _watch(api, running, leaving, authorization, send):
-            await write(error_body(unauthenticated(), context.request_id)[0].decode())
-            await _finish(send)
+        await _start(send)
+        reason = await _run(api, member, context, receive, send, authorization)
+        if reason is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_SECONDS_MAX):
+                    await _finish(send, error_body(reason, context.request_id)[0])
     finally:
-        for task in (running, leaving):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
         api.streams.leave(member)
 
 
-async def _watch(api: Api, running: Any, leaving: Any, authorization: str, send: Any) -> bool:
-    """Wait for the end; True when it is that the token does not hold any more."""
+async def _run(
+    api: Api, member: Member, context: Context, receive: Any, send: Any, authorization: str
+) -> Exception | None:
+    """Run a member to its end. The error to tell the client, if it is still there."""
+    running = asyncio.create_task(member.run(), name="sse stream")
+    leaving = asyncio.create_task(_until_left(receive), name="sse disconnect")
+    try:
+        while not (running.done() or leaving.done()):
+            if not await _watch(api, context, send, authorization, running, leaving):
+                return unauthenticated()
+    finally:
+        await end_tasks(running, leaving)
+    failed = None if running.cancelled() else running.exception()
+    return failed if isinstance(failed, Exception) and not isinstance(failed, Gone) else None
+
+
+async def _watch(api: Api, context: Context, send: Any, authorization: str, *tasks: asyncio.Task[None]) -> bool:
+    """Until a task ends or it is time for a comment that keeps the connection alive; whether the token holds."""
     seconds = api.state.settings.reauthorize_seconds
-    silent = 0.0
-    while True:
-        done, _ = await asyncio.wait((running, leaving), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for _ in range(max(1, round(KEEP_ALIVE_SECONDS / seconds))):
+        done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if done:
-            return False
-        if await api.state.authenticator.authenticate(authorization) is None:
             return True
-        silent += seconds
-        if silent >= KEEP_ALIVE_SECONDS:
-            silent = 0.0
-            await send(_chunk(":\n\n"))
+        if not await still_holds(api.state.authenticator, authorization, context.principal):
+            return False
+    with contextlib.suppress(TimeoutError):  # what waits for a slow client keeps its connection alive too
+        async with asyncio.timeout(seconds):
+            await send(_chunk(b":\n\n"))
+    return True
 
 
 async def _until_left(receive: Any) -> None:
@@ -79,9 +88,14 @@ async def _start(send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": headers})
 
 
-async def _finish(send: Any) -> None:
+async def _finish(send: Any, payload: bytes) -> None:
+    await send(_next_event(payload))
     await send({"type": "http.response.body", "body": b"event: complete\ndata:\n\n", "more_body": False})
 
 
-def _chunk(text: str) -> dict[str, Any]:
-    return {"type": "http.response.body", "body": text.encode(), "more_body": True}
+def _next_event(payload: bytes) -> dict[str, Any]:
+    return _chunk(b"event: next\ndata: " + payload + b"\n\n")
+
+
+def _chunk(data: bytes) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": data, "more_body": True}

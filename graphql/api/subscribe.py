@@ -12,15 +12,16 @@ from api.directives import check_requirement
 from api.documents import Operation
 from api.errors import ApiError, ErrorCode
 from api.execute import build_executor
+from api.member import Member
+from api.outlet import Outlet
 from api.schema import REQUIREMENTS, core
-from api.streams import Member, Send
 
 if TYPE_CHECKING:
     from api.http import Api
 
 
 async def open_stream(
-    api: Api, operation: Operation, variables: dict[str, Any], context: Context, send: Send
+    api: Api, operation: Operation, variables: dict[str, Any], context: Context, outlet: Outlet
 ) -> Member:
     """A member of the stream asked for. Raises `GraphQLError` or `Refusal`."""
     assert operation.kind is OperationType.SUBSCRIPTION
@@ -35,4 +36,4 @@ async def open_stream(
         arguments = get_argument_values(core.subscription_type.fields[field], node, executor.variable_values)
     except GraphQLError as error:
         raise ApiError(ErrorCode.BAD_USER_INPUT, error.message) from error
-    return await api.streams.open(operation, executor, arguments, context, send)
+    return await api.streams.open(operation, executor, arguments, context, outlet)

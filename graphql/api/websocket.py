@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import orjson
@@ -13,18 +12,20 @@ import structlog
 from graphql import GraphQLError, OperationType
 
 from api.context import Context
-from api.documents import InvalidDocument
 from api.errors import format_error, unauthenticated
+from api.frames import EXTENSION, FramesProtocol
 from api.http import Api, error_body
+from api.outlet import AsgiOutlet, FrameOutlet, Gone, Outlet
+from api.permission import still_holds
 from api.read_request import HttpProblem, parse_json
 from api.run_request import run_request
-from api.streams import Member
 from api.subscribe import open_stream
-from domain.errors import Refusal
+from app.tasks import end_tasks
 from domain.identity import Principal
 
 PROTOCOL = "graphql-transport-ws"
 INIT_SECONDS_MAX = 10.0
+FAREWELL_SECONDS_MAX = 2.0
 INVALID, UNAUTHORIZED, FORBIDDEN, INIT_TIMEOUT = 4400, 4401, 4403, 4408
 DUPLICATE, TOO_MANY_INITS, TOO_MANY = 4409, 4429, 4430
 BROKEN = 1011
@@ -40,48 +41,53 @@ class Closed(Exception):
 
 
 class Connection:
-    """One client. Each subscription is a task; the reader below is the connection's own."""
+    """One client. Each subscription is a task; the reader below is the connection's own.
 
-    def __init__(self, api: Api, receive: Any, send: Any) -> None:
+    `frames` is the server's protocol when it is ours: a short way out, and the power to cut it off.
+    """
+
+    __slots__ = (
+        "_api",
+        "_authorization",
+        "_farewell",
+        "_frames",
+        "_init_deadline",
+        "_receive",
+        "_send",
+        "_tasks",
+        "principal",
+    )
+
+    def __init__(self, api: Api, receive: Any, send: Any, frames: FramesProtocol | None) -> None:
         self._api = api
         self._receive = receive
         self._send = send
+        self._frames = frames
         self._authorization = ""
-        self.principal: Principal | None = None
+        self._init_deadline: asyncio.Timeout | None = None
+        self._farewell: asyncio.Task[None] | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._members: dict[str, Member] = {}
-        self._handlers: dict[str, Callable[[dict[str, Any]], Coroutine[Any, Any, None]]] = {
-            "connection_init": self._init,
-            "ping": self._ping,
-            "pong": self._ignore,
-            "subscribe": self._subscribe,
-            "complete": self._complete,
-        }
+        self.principal: Principal | None = None
 
     async def serve(self) -> None:
         """Read messages until either side leaves."""
-        watch = asyncio.current_task()
-        assert watch is not None
-        timer = asyncio.get_running_loop().call_later(INIT_SECONDS_MAX, self._init_late)
+        self._init_deadline = asyncio.timeout(INIT_SECONDS_MAX)
         try:
-            while True:
-                message = await self._receive()
-                if message["type"] == "websocket.disconnect":
-                    return
-                await self._handle(message)
+            async with self._init_deadline:
+                while (message := await self._receive())["type"] != "websocket.disconnect":
+                    await self._handle(message)
         except Closed as closed:
-            with contextlib.suppress(Exception):
-                await self._send({"type": "websocket.close", "code": closed.code, "reason": str(closed)})
-        except Exception:
-            log.exception("a connection failed")
-            await self._close(BROKEN, "Internal error")
+            await self._close(closed.code, str(closed))
+        except Exception as error:
+            if isinstance(error, TimeoutError) and self._init_deadline.expired():
+                await self._close(INIT_TIMEOUT, "Connection initialisation timeout")
+            else:
+                log.exception("a connection failed")
+                await self._close(BROKEN, "Internal error")
         finally:
-            timer.cancel()
             await self._end_all()
-
-    def _init_late(self) -> None:
-        if self.principal is None:
-            asyncio.ensure_future(self._close(INIT_TIMEOUT, "Connection initialisation timeout"))  # noqa: RUF006
+            if self._farewell is not None:
+                await end_tasks(self._farewell)
 
     async def _close(self, code: int, reason: str) -> None:
         with contextlib.suppress(Exception):
@@ -90,10 +96,10 @@ class Connection:
     async def _handle(self, message: dict[str, Any]) -> None:
         try:
             data = parse_json(message.get("text") or message.get("bytes") or b"")
-            handler = self._handlers[data["type"]]
+            handler = _HANDLERS[data["type"]]
         except (HttpProblem, GraphQLError, KeyError, TypeError):
             raise Closed(INVALID, "Invalid message") from None
-        await handler(data)
+        await handler(self, data)
 
     async def _init(self, data: dict[str, Any]) -> None:
         if self.principal is not None:
@@ -104,10 +110,12 @@ class Connection:
         self.principal = await self._api.state.authenticator.authenticate(self._authorization)
         if self.principal is None:
             raise Closed(FORBIDDEN, "Forbidden")
-        await self._text('{"type":"connection_ack"}')
+        assert self._init_deadline is not None
+        self._init_deadline.reschedule(None)
+        await self._text(b'{"type":"connection_ack"}')
 
     async def _ping(self, _: dict[str, Any]) -> None:
-        await self._text('{"type":"pong"}')
+        await self._text(b'{"type":"pong"}')
 
     async def _ignore(self, _: dict[str, Any]) -> None: ...
 
@@ -132,65 +140,74 @@ class Connection:
         context = Context(self._api.state, principal, uuid.uuid4().hex)
         try:
             await self._execute(key, body, context)
-        except (GraphQLError, HttpProblem, InvalidDocument, Refusal) as error:
-            errors = orjson.loads(error_body(error, context.request_id)[0])["errors"]
-            await self._text(orjson.dumps({"id": key, "type": "error", "payload": errors}).decode())
+        except Gone:
+            return
         except Exception as error:
             errors = orjson.loads(error_body(error, context.request_id)[0])["errors"]
-            with contextlib.suppress(OSError):  # the client may be what failed
-                await self._text(orjson.dumps({"id": key, "type": "error", "payload": errors}).decode())
+            with contextlib.suppress(OSError):  # the client may have left
+                await self._text(orjson.dumps({"id": key, "type": "error", "payload": errors}))
         finally:
-            self._tasks.pop(key, None)
+            if self._tasks.get(key) is asyncio.current_task():
+                del self._tasks[key]
 
     async def _execute(self, key: str, body: Any, context: Context) -> None:
         operation, variables = self._api.prepare(body, context.principal)
-        head = '{"id":' + orjson.dumps(key).decode() + ',"type":"next","payload":'
+        head = b'{"id":' + orjson.dumps(key) + b',"type":"next","payload":'
         if operation.kind is not OperationType.SUBSCRIPTION:
             answer = await run_request(self._api, operation, variables, context)
-            await self._text(head + orjson.dumps(answer, default=str).decode() + "}")
-            await self._text(orjson.dumps({"id": key, "type": "complete"}).decode())
+            await self._text(head + orjson.dumps(answer, default=str) + b"}")
+            await self._text(orjson.dumps({"id": key, "type": "complete"}))
             return
-
-        send = self._send
-
-        async def write(payload: str) -> None:
-            await send({"type": "websocket.send", "text": head + payload + "}"})
-
-        member = await open_stream(self._api, operation, variables, context, write)
-        self._members[key] = member
+        member = await open_stream(self._api, operation, variables, context, self._outlet(head))
         try:
             await member.run()
         finally:
-            self._members.pop(key, None)
             self._api.streams.leave(member)
 
-    async def _text(self, text: str) -> None:
-        await self._send({"type": "websocket.send", "text": text})
+    def _outlet(self, head: bytes) -> Outlet:
+        if self._frames is not None:
+            return FrameOutlet(self._frames, head, b"}")
+        return AsgiOutlet(self._send, lambda payload: _text_message(head + payload + b"}"))
+
+    async def _text(self, text: bytes) -> None:
+        await self._send(_text_message(text))
 
     async def check_permission(self) -> None:
-        """End the connection when its token does not hold any more, or shows less than it did."""
-        if self.principal is None:
+        """Begin to end the connection when its token does not hold any more, or shows something else than it did."""
+        if self.principal is None or self._farewell is not None:
             return
-        now = await self._api.state.authenticator.authenticate(self._authorization)
-        if now is not None and (now.roles, now.scopes, now.warehouse_ids, now.channel_ids) == (
-            self.principal.roles,
-            self.principal.scopes,
-            self.principal.warehouse_ids,
-            self.principal.channel_ids,
-        ):
-            return
-        errors = [format_error(unauthenticated(), "")]
-        with contextlib.suppress(Exception):
-            for key in list(self._tasks):
-                await self._text(orjson.dumps({"id": key, "type": "error", "payload": errors}).decode())
+        if not await still_holds(self._api.state.authenticator, self._authorization, self.principal):
+            self._farewell = asyncio.create_task(self._forbid(), name="ws farewell")
+
+    async def _forbid(self) -> None:
+        """End the streams, say why, and close; a client that does not listen is cut off."""
+        keys = list(self._tasks)
         await self._end_all()
-        await self._close(FORBIDDEN, "Forbidden")
+        errors = [format_error(unauthenticated(), "")]
+        try:
+            async with asyncio.timeout(FAREWELL_SECONDS_MAX):
+                for key in keys:
+                    await self._text(orjson.dumps({"id": key, "type": "error", "payload": errors}))
+                await self._send({"type": "websocket.close", "code": FORBIDDEN, "reason": "Forbidden"})
+        except OSError:  # TimeoutError is one
+            if self._frames is not None:
+                self._frames.abort()
 
     async def _end_all(self) -> None:
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(*self._tasks.values())
+
+
+_HANDLERS = {
+    "connection_init": Connection._init,
+    "ping": Connection._ping,
+    "pong": Connection._ignore,
+    "subscribe": Connection._subscribe,
+    "complete": Connection._complete,
+}
+
+
+def _text_message(text: bytes) -> dict[str, Any]:
+    return {"type": "websocket.send", "text": text.decode()}
 
 
 class WebSocketEndpoint:
@@ -206,7 +223,7 @@ class WebSocketEndpoint:
             await send({"type": "websocket.close", "code": 4406, "reason": "Subprotocol not acceptable"})
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-        connection = Connection(self._api, receive, send)
+        connection = Connection(self._api, receive, send, scope.get("extensions", {}).get(EXTENSION))
         self._connections.add(connection)
         try:
             await connection.serve()
@@ -218,4 +235,7 @@ class WebSocketEndpoint:
         while True:
             await asyncio.sleep(self._api.state.settings.reauthorize_seconds)
             for connection in list(self._connections):
-                await connection.check_permission()
+                try:
+                    await connection.check_permission()
+                except Exception:
+                    log.exception("a connection's permission cannot be checked")

@@ -11,6 +11,7 @@ import strawberry
 
 from api.context import Context, Info
 from api.directives import EVERYONE, requires
+from api.source import Source
 from api.stock.types import (
     Sku,
     StockLevel,
@@ -20,7 +21,6 @@ from api.stock.types import (
     sku_from_row,
     warehouse_from_row,
 )
-from api.streams import Source
 from app.catalog.read_catalog import read_skus_by_ids, read_warehouses_by_ids
 from app.feed.hub import FeedEvent
 from app.state import State
@@ -42,11 +42,13 @@ class StockFilter:
 
 @strawberry.type
 class StockChange:
-    cursor: str = strawberry.field(description="Give it as `after` to go on from here.")
+    cursor: str = strawberry.field(
+        description="Give it as `after` to go on from here; from within a snapshot that is a whole one again."
+    )
     kind: StockChangeKind
     level: StockLevel | None = strawberry.field(description="Null when READY.")
     cursor_expired: bool = strawberry.field(
-        default=False, description="The `after` you gave is too old to resume: this is a fresh snapshot."
+        default=False, description="Changes after what you had are not kept for you: this is a fresh snapshot."
     )
 
 
