@@ -56,7 +56,10 @@ def _with_state(settings: Settings, work: Callable[[Any], Awaitable[Any]]) -> An
     from app.logs import configure_logs
     from app.state import open_state
 
-    configure_logs(settings)
+    # People read the answer; what a server would log is for those who ask for it.
+    configure_logs(
+        settings if os.environ.get("ONHAND_LOG_LEVEL") else settings.model_copy(update={"log_level": "error"})
+    )
 
     async def run() -> Any:
         async with open_state(settings, "onhand cli") as state:
@@ -93,7 +96,17 @@ def serve() -> None:
     """Run one API process on ONHAND_HOST and ONHAND_PORT."""
     from app.serve import serve as run
 
-    run(load_settings())
+    settings = load_settings()
+    asyncio.run(_reach_database(settings))
+    run(settings)
+
+
+async def _reach_database(settings: Settings) -> None:
+    """Raises what the database says, before a server wraps it in a traceback."""
+    from adapters.postgres.database import open_database
+
+    async with open_database(settings.database_url, pool_size=1, hot_pool_size=1, name="onhand serve"):
+        pass
 
 
 @app.command()

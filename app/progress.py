@@ -54,10 +54,12 @@ class Progress:
 
     def halt(self) -> None:
         """Take the live line away, whether its step is done or not."""
-        if self._live is not None and self._task is not None:
+        if self._live is None:
+            return
+        if self._task is not None:
             self._live.remove_task(self._task)
-            self._live.stop()
-        self._task = None
+            self._task = None
+        self._live.stop()
 
     def _complete(self) -> None:
         if self._live is None or self._task is None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 from cryptography.fernet import Fernet
 
+from app.channels.open_channel import read_keys
 from app.embedded import EmbeddedError, Servers, free_port, start_servers, write_private
 from app.find_instance import INSTANCE_FILE
 from app.progress import Progress
@@ -118,12 +119,14 @@ class Instance:
     def start(self) -> None:
         """Servers and migrations, then API processes and the worker, which `wait_until_ready` waits for.
 
-        Raises `SettingError` before anything starts, and `EmbeddedError` for what does not start.
+        Raises `SettingError` or `Refusal` before anything starts, and `EmbeddedError` for what does not start.
         """
-        given = {name: os.environ.get(f"ONHAND_{name.upper()}") for name in ("database_url", "redis_url")}
+        given = {name: os.environ.get(f"ONHAND_{name.upper()}") or None for name in ("database_url", "redis_url")}
         settings = load_settings(
             database_url=given["database_url"] or "postgresql://", redis_url=given["redis_url"] or "redis://"
         )
+        if settings.secret_key:
+            read_keys(settings)
         killed = (self.data_dir / INSTANCE_FILE).exists()
         if not killed:
             self.listener = _listen(settings, self.port, self.progress)

@@ -26,6 +26,7 @@ COMMAND_SECONDS_MAX = 1.0
 PING_SECONDS = 5.0
 SILENCE_SECONDS_MAX = 2 * PING_SECONDS
 END_ATTEMPTS_MAX = 5
+END_SECONDS = 0.25
 QUEUE_MAX = 10_000
 log = structlog.get_logger()
 
@@ -61,11 +62,12 @@ class ReconnectingRedisBackend(BroadcastBackend):
         self._listener = asyncio.create_task(self._listen_forever(), name="broadcast listener")
 
     async def disconnect(self) -> None:
+        """redis-py loses a cancellation now and then, before Python 3.12: ask again, a bounded number of times."""
         for _ in range(END_ATTEMPTS_MAX):
             if self._listener is None or self._listener.done():
                 break
             self._listener.cancel()
-            await asyncio.wait([self._listener], timeout=COMMAND_SECONDS_MAX)
+            await asyncio.wait([self._listener], timeout=END_SECONDS)
         await self._client.aclose()
         await self._publisher.aclose()
 

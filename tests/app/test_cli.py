@@ -94,6 +94,7 @@ port = pytest.fixture(taken_port)
         ),
         ("ONHAND_REDIS_URL", "http://here", "ONHAND_REDIS_URL is wrong: must look like redis://"),
         ("ONHAND_COMBINE_BATCH_MAX", "many", "ONHAND_COMBINE_BATCH_MAX is wrong"),
+        ("ONHAND_SECRET_KEY", "short", "ONHAND_SECRET_KEY must hold Fernet keys"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(
@@ -121,7 +122,7 @@ def test_a_database_that_does_not_answer(run: Run, port: int, monkeypatch: pytes
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setenv("ONHAND_DATABASE_URL", f"postgresql://a:b@127.0.0.1:{closed.getsockname()[1]}/x")
         monkeypatch.setenv("ONHAND_REDIS_URL", "redis://127.0.0.1:1")
-        for command in (("verify",), ("migrate",), ("token", "list")):
+        for command in (("verify",), ("migrate",), ("token", "list"), ("serve",), ("worker",)):
             code, said = run(*command)
             assert (code, "PostgreSQL does not answer" in said) == (2, True), said
 
