@@ -79,7 +79,7 @@ async def write_answers(connection: Any, answers: Sequence[tuple[IdempotentCall,
         [call.key for call, _ in ordered],
         [call.operation for call, _ in ordered],
         [call.input_hash for call, _ in ordered],
-        [orjson.dumps(answer).decode() for _, answer in ordered],
+        [orjson.dumps(answer, default=str).decode() for _, answer in ordered],  # asyncpg's UUID is its own,
     )
     if len(records) != len(ordered):
         raise IdempotencyRace

@@ -151,3 +151,18 @@ async def test_a_repeated_token_mutation_shows_no_secret_and_none_is_kept(pair: 
 
 async def _kept_answers(state: State) -> list[str]:
     return [record[0] for record in await state.database.hot.fetch("SELECT answer::text FROM idempotency_keys")]
+
+
+async def test_extending_and_releasing_give_their_first_answer_again(pair: Pair) -> None:
+    lines = [{"sku": "SKU-0", "quantity": 1, "warehouse": "BER"}]
+    made = await pair.here.mutate("reservationCreate", "reservation { id }", lines=lines)
+    selection = "reservation { id status expiresAt createdAt lines { quantity } }"
+    extend = {"id": made["reservation"]["id"], "expiresInSeconds": 600, "idempotencyKey": "longer"}
+    release = {"id": made["reservation"]["id"], "idempotencyKey": "over"}
+    extended = await pair.here.mutate("reservationExtend", selection, **extend)
+    released = await pair.here.mutate("reservationRelease", selection, **release)
+    assert extended["reservation"]["status"] == "ACTIVE"
+    assert released["reservation"]["status"] == "RELEASED"
+    for client in (pair.here, pair.there):
+        assert await client.mutate("reservationExtend", selection, **extend) == extended
+        assert await client.mutate("reservationRelease", selection, **release) == released
