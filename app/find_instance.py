@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ GIVEN = ("ONHAND_DATABASE_URL", "ONHAND_REDIS_URL")
 
 
 @contextmanager
-def leave_instance(data_dir: Path, urls: dict[str, str]) -> Iterator[None]:
+def leave_instance(data_dir: Path, urls: Mapping[str, Any]) -> Iterator[None]:
     """Say where this process's instance is, as long as the block lasts.
 
     The time at which the process began tells it from a later one with the same number.

@@ -30,7 +30,7 @@ def run_up(data_dir: Path, port: int | None, api_processes: int, *, empty: bool,
     instance = Instance(data_dir, progress, port, api_processes)
     try:
         instance.start()
-        with leave_instance(data_dir, instance.urls):
+        with leave_instance(data_dir, {**instance.urls, "metrics": instance.metrics_urls}):
             token_file, demo = _fill(instance, empty=empty)
             progress.step("Waiting for the API")
             instance.wait_until_ready()

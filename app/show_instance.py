@@ -25,7 +25,6 @@ def ready_line(instance: Instance, token_file: Path, demo: Demo | None) -> str:
         "database_url": instance.urls["database_url"],
         "redis_url": instance.urls["redis_url"],
         "api_pids": instance.api_pids,
-        "metrics": instance.metrics_urls,
     }
     if demo is not None:
         found |= {"tokens": str(instance.data_dir / "tokens"), "shops": dict(demo.shops)}

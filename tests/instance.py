@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.embedded import free_port
+from app.find_instance import INSTANCE_FILE
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ def running_instance(data_dir: Path, *, api_processes: int) -> Iterator[Running]
     assert process.stdout is not None
     try:
         info = json.loads(process.stdout.readline())
+        info["metrics"] = json.loads((data_dir / INSTANCE_FILE).read_text())["metrics"]
         yield Running(info, Path(info["token_file"]).read_text().strip(), process)
     finally:
         process.send_signal(signal.SIGTERM)

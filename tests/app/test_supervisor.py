@@ -20,7 +20,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 def test_says_where_everything_is(up: Up) -> None:
-    assert list(up.ready) == ["url", "graphql", "token_file", "database_url", "redis_url", "api_pids", "metrics"]
+    assert list(up.ready) == ["url", "graphql", "token_file", "database_url", "redis_url", "api_pids"]
     assert len(up.ready["api_pids"]) == 2
     assert stat.S_IMODE(Path(up.ready["token_file"]).stat().st_mode) == 0o600
     assert up.ask() == {"data": {"__typename": "Query"}}

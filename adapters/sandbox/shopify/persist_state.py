@@ -88,11 +88,11 @@ def _lay_over(state: State, saved: dict[str, Any]) -> None:
 
 
 @contextmanager
-def lock_state(path: Path) -> Iterator[None]:
+def lock_state(path: Path, patience_seconds: float = LOCK_SECONDS_MAX) -> Iterator[None]:
     """Keep the file to one store. Raises OSError when another store holds it for longer than a stop takes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(path.name + ".lock").open("w") as lock:
-        deadline = time.monotonic() + LOCK_SECONDS_MAX
+        deadline = time.monotonic() + patience_seconds
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from adapters.sandbox.shopify.persist_state import lock_state
 from tests.adapters.sandbox.conftest import SECRET, TOKEN, Listener, Store, open_store
 from tests.adapters.sandbox.test_set_quantities import entry, write
 from tests.within import within
@@ -93,6 +94,31 @@ async def test_unanswered_webhook_is_sent_after_the_restart_with_its_id(tmp_path
         twice = await listener.wait("orders/create", 2)
     assert twice[0][0]["x-shopify-webhook-id"] == twice[1][0]["x-shopify-webhook-id"]
     assert twice[0][1] == twice[1][1]
+
+
+async def test_a_start_with_another_address_sends_there_what_was_pending(tmp_path: Path, listener: Listener) -> None:
+    path = tmp_path / "store.json"
+    async with open_store(webhook_url="http://127.0.0.1:1/", state_path=path, webhook_retry_seconds=(60.0,)) as store:
+        await store.buy("TEA-1", 1)
+        await asyncio.sleep(0.05)
+    async with open_store(webhook_url=listener.url, state_path=path) as store:
+        assert len(await listener.wait("orders/create", 1)) == 1
+        assert {known["uri"] for known in (await store.state())["subscriptions"]} == {listener.url}
+        assert len((await store.state())["subscriptions"]) == 2
+
+
+async def test_credentials_come_from_a_file_and_a_state_file_belongs_to_one_store(tmp_path: Path) -> None:
+    credentials = tmp_path / "credentials.json"
+    credentials.write_text(json.dumps({"token": "from the file", "secret": "hush", "port": 1}))
+    async with run_store(tmp_path, "--credentials", str(credentials)) as (store, _):
+        products = await store.client.post("/admin-sandbox/products", json=[])
+        assert products.status_code == 401
+        given = {"X-Shopify-Access-Token": "from the file"}
+        assert (await store.client.post("/admin-sandbox/products", json=[], headers=given)).status_code == 201
+        with pytest.raises(OSError, match="another store"), lock_state(tmp_path / "store.json", 0.2):
+            pass
+    with lock_state(tmp_path / "store.json", 0.2):
+        pass
 
 
 async def test_subscription_is_removed_when_the_last_retry_fails(listener: Listener) -> None:
