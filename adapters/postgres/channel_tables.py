@@ -21,6 +21,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -163,6 +164,18 @@ sync_attempts = Table(
     Index("ix_sync_attempts_started_at", "started_at"),
 )
 
+channel_lags = Table(
+    "channel_lags",
+    metadata,
+    Column("channel_id", Integer, nullable=False),
+    Column("minute", DateTime(timezone=True), nullable=False),
+    Column("bucket", SmallInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    PrimaryKeyConstraint("channel_id", "minute", "bucket"),
+    CheckConstraint("count > 0", name="count"),
+    Index("ix_channel_lags_minute", "minute"),
+)
+
 inbound_events = Table(
     "inbound_events",
     metadata,
@@ -213,6 +226,7 @@ exception_cases = Table(
     ),
     Index("ix_exception_cases_subject", "subject", postgresql_where=text("state <> 'RESOLVED'")),
     Index("ix_exception_cases_channel_id_id", "channel_id", "id"),
+    Index("ix_exception_cases_open", "id", postgresql_where=text("state <> 'RESOLVED'")),
 )
 
 exception_events = Table(
@@ -262,4 +276,15 @@ alert_deliveries = Table(
     CheckConstraint("state IN ('PENDING', 'SENT', 'FAILED')", name="state"),
     Index("ix_alert_deliveries_due_at", "due_at", postgresql_where=text("state = 'PENDING'")),
     Index("ix_alert_deliveries_rule_id", "rule_id"),
+)
+
+alert_notices = Table(
+    "alert_notices",
+    metadata,
+    Column("rule_id", Integer, ForeignKey("alert_rules.id"), nullable=False),
+    Column("case_id", Uuid, ForeignKey("exception_cases.id"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("noticed_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("rule_id", "case_id"),
+    Index("ix_alert_notices_case_id", "case_id"),
 )

@@ -49,6 +49,18 @@ redis.call('HSET', KEYS[1], 'rate', tostring(rate), 'burst', tostring(burst))
 redis.call('EXPIRE', KEYS[1], ARGV[6])
 return '0'
 """
+_PEEK = """
+local now = redis.call('TIME')
+now = now[1] + now[2] / 1e6
+local found = {}
+for i, key in ipairs(KEYS) do
+  local b = redis.call('HMGET', key, 'tokens', 'at', 'rate', 'burst')
+  local rate, burst = tonumber(b[3] or ARGV[2 * i - 1]), tonumber(b[4] or ARGV[2 * i])
+  local tokens = math.min(burst, tonumber(b[1] or burst) + (now - tonumber(b[2] or now)) * rate)
+  found[#found + 1] = {tostring(tokens), tostring(rate), tostring(burst)}
+end
+return found
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,17 @@ class Bucket:
 
     rate: float
     burst: float
+
+
+@dataclass(frozen=True, slots=True)
+class BucketLevel:
+    """What a bucket holds now. `headroom`: tokens kept for urgent work."""
+
+    operation: str
+    tokens: float
+    rate: float
+    burst: float
+    headroom: float
 
 
 UNLIMITED = Bucket(1_000.0, 1_000.0)
@@ -100,6 +123,20 @@ class RedisQuota:
             await self.client.eval(_ANNOUNCE, 1, self._key(operation), *given, bucket.rate, bucket.burst, IDLE_SECONDS)
         except (RedisError, OSError):
             return
+
+    async def peek(self, headroom: float) -> list[BucketLevel] | None:
+        """Every known bucket, nothing taken; None without Redis. `headroom`: the share kept for urgent work."""
+        names = sorted(self.defaults)
+        given = [value for name in names for value in (self.defaults[name].rate, self.defaults[name].burst)]
+        try:
+            levels = await self.client.eval(_PEEK, len(names), *map(self._key, names), *given)
+        except (RedisError, OSError):
+            return None
+        found = [tuple(map(float, level)) for level in levels]
+        return [
+            BucketLevel(name, tokens, rate, burst, burst * headroom)
+            for name, (tokens, rate, burst) in zip(names, found, strict=True)
+        ]
 
     def _key(self, operation: str) -> str:
         return f"{PREFIX}{self.account}:{operation}"

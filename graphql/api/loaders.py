@@ -6,11 +6,14 @@ a session.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 from strawberry.dataloader import DataLoader
 
+from app.channels.measure_lag import Lag, read_lags
+from app.channels.read_channels import count_listings_by_state, read_sources
 from app.state import State
 from app.stock.read_stock import read_levels_of_skus
 from domain.identity import Principal
@@ -30,8 +33,39 @@ class Loaders:
         """Rows of `stock_levels` by SKU id."""
         return DataLoader(load_fn=self._levels_of_skus, max_batch_size=BATCH_MAX)
 
+    @cached_property
+    def sources_of_channel(self) -> DataLoader[int, list[Any]]:
+        """The warehouses a channel sells from, by channel id."""
+        return DataLoader(load_fn=self._sources_of_channels, max_batch_size=BATCH_MAX)
+
+    @cached_property
+    def counts_of_channel(self) -> DataLoader[int, list[Any]]:
+        """Rows of listing state and count, by channel id."""
+        return DataLoader(load_fn=self._counts_of_channels, max_batch_size=BATCH_MAX)
+
+    @cached_property
+    def lag_of_channel(self) -> DataLoader[int, Lag | None]:
+        return DataLoader(load_fn=self._lags_of_channels, max_batch_size=BATCH_MAX)
+
+    async def _sources_of_channels(self, channel_ids: list[int]) -> list[list[Any]]:
+        return _group(await read_sources(self._state.database, channel_ids), channel_ids)
+
+    async def _counts_of_channels(self, channel_ids: list[int]) -> list[list[Any]]:
+        return _group(await count_listings_by_state(self._state.database, channel_ids), channel_ids)
+
+    async def _lags_of_channels(self, channel_ids: list[int]) -> list[Lag | None]:
+        found = await read_lags(self._state.database, channel_ids)
+        return [found.get(channel_id) for channel_id in channel_ids]
+
     async def _levels_of_skus(self, sku_ids: list[int]) -> list[list[Any]]:
         found: dict[int, list[Any]] = {sku_id: [] for sku_id in sku_ids}
         for row in await read_levels_of_skus(self._state.database, self._principal, sku_ids):
             found[row["sku_id"]].append(row)
         return [found[sku_id] for sku_id in sku_ids]
+
+
+def _group(rows: Sequence[Any], channel_ids: Sequence[int]) -> list[list[Any]]:
+    found: dict[int, list[Any]] = {channel_id: [] for channel_id in channel_ids}
+    for row in rows:
+        found[row["channel_id"]].append(row)
+    return [found[channel_id] for channel_id in channel_ids]

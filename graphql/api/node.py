@@ -7,6 +7,7 @@ from typing import Any
 
 import strawberry
 
+from api.channels.types import attempt_from_row, channel_from_row, listing_from_row
 from api.context import Context, Info
 from api.directives import EVERYONE, Requires, check_requirement, requires
 from api.identity.fields import KEEPERS, token_from_answer
@@ -21,6 +22,10 @@ from api.stock.types import (
     warehouse_from_row,
 )
 from app.catalog.read_catalog import read_skus_by_ids, read_warehouses_by_ids
+from app.channels.read_attempts import read_attempt
+from app.channels.read_channels import read_channels_by_ids
+from app.channels.read_listings import read_listing
+from app.channels.see_channels import see_channels
 from app.identity.use_tokens import show_token
 from app.orders.read_orders import read_order
 from app.stock.read_reservation import read_reservation
@@ -68,13 +73,38 @@ async def _token(context: Context, id: str) -> Any:
     return None if answer is None else token_from_answer(answer)
 
 
+async def _channel(context: Context, id: str) -> Any:
+    (key,) = decode_numbers(id, "Channel")
+    visible = await see_channels(context.state.database.hot, context.principal)
+    if visible is not None and key not in visible:
+        return None
+    rows = await read_channels_by_ids(context.state.database.hot, [key])
+    return channel_from_row(rows[0]) if rows else None
+
+
+async def _listing(context: Context, id: str) -> Any:
+    (key,) = decode_numbers(id, "Listing", limit=BIGINT_MAX)
+    row = await read_listing(context.state.database, context.principal, key)
+    return None if row is None else listing_from_row(row)
+
+
+async def _attempt(context: Context, id: str) -> Any:
+    (key,) = decode_numbers(id, "SyncAttempt", limit=BIGINT_MAX)
+    row = await read_attempt(context.state.database, context.principal, key)
+    return None if row is None else attempt_from_row(row)
+
+
 _STOCK = Requires(roles=EVERYONE, scope="stock:read")
+_CHANNELS = Requires(roles=EVERYONE, scope="channels:read")
 KINDS: dict[str, tuple[Requires, Find]] = {
     "Sku": (_STOCK, _sku),
     "Warehouse": (_STOCK, _warehouse),
     "StockLevel": (_STOCK, _level),
     "StockMovement": (_STOCK, _movement),
     "Reservation": (_STOCK, _reservation),
+    "Channel": (_CHANNELS, _channel),
+    "Listing": (_CHANNELS, _listing),
+    "SyncAttempt": (_CHANNELS, _attempt),
     "Order": (Requires(roles=EVERYONE, scope="orders:read"), _order),
     "Token": (Requires(roles=KEEPERS, scope="tokens:write"), _token),
 }

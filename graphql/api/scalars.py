@@ -142,10 +142,16 @@ def page_size(first: int) -> int:
     return first
 
 
-def make_page(found: Sequence[T], size: int, cursor_kind: str, after: str | None) -> dict[str, Any]:
+def make_page(
+    found: Sequence[T],
+    size: int,
+    cursor_kind: str,
+    after: str | None,
+    key_of: Callable[[Any], str] = lambda node: node.key,
+) -> dict[str, Any]:
     """What every connection holds: at most `size` of the rows found, which are one more if there is a next page."""
     nodes = list(found[:size])
-    edges = [Edge(cursor=encode_id(cursor_kind, node.key), node=node) for node in nodes]  # type: ignore[attr-defined]
+    edges = [Edge(cursor=encode_id(cursor_kind, key_of(node)), node=node) for node in nodes]
     info = PageInfo(
         has_next_page=len(found) > size,
         end_cursor=edges[-1].cursor if edges else None,

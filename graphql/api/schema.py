@@ -6,6 +6,7 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from api.channels.queries import ChannelQuery
 from api.directives import Requires, install_guard
 from api.identity.fields import IdentityMutation, IdentityQuery, Token
 from api.node import NodeQuery
@@ -19,7 +20,7 @@ from api.stock.subscriptions import StockSubscription
 
 
 @strawberry.type
-class Query(StockQuery, OrderQuery, IdentityQuery, NodeQuery): ...
+class Query(StockQuery, ChannelQuery, OrderQuery, IdentityQuery, NodeQuery): ...
 
 
 @strawberry.type

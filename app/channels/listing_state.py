@@ -1,0 +1,47 @@
+"""What a listing is at this moment, as SQL: one expression for filters, rows, counts and streams.
+
+All of it speaks of a listing `l`, its channel `c`, SKU `s`, the channel's health `h` and its stock `a`.
+"""
+
+from __future__ import annotations
+
+from app.channels.relay_stock import SELLABLE
+
+STATES = {
+    "REJECTED": "The channel refused it for good: not sent again until something changes. `cause`: who can help.",
+    "IN_FLIGHT": "It is being sent, or was accepted and the channel has not said yet what became of it.",
+    "BLOCKED": "There is something to tell and nothing is told: the channel is SHADOW or PAUSED, or cannot be reached.",
+    "PENDING": "There is something to tell, and its turn will come.",
+    "DRIFTED": "The channel took the number and was last seen to show another.",
+    "FROZEN": "Taken off sale, and the channel acknowledged that.",
+    "IN_SYNC": "The channel acknowledged what it should show, and was not seen to show anything else.",
+}
+"""What the states mean, the first that fits."""
+STATE = """
+CASE WHEN l.rejected THEN 'REJECTED'
+     WHEN l.receipt IS NOT NULL OR l.lease_until > now() THEN 'IN_FLIGHT'
+     WHEN l.desired_version > l.acknowledged_version AND (c.status <> 'LIVE' OR h.open_until > now()) THEN 'BLOCKED'
+     WHEN l.desired_version > l.acknowledged_version THEN 'PENDING'
+     WHEN l.drift_since IS NOT NULL THEN 'DRIFTED'
+     WHEN s.frozen OR l.frozen THEN 'FROZEN'
+     ELSE 'IN_SYNC' END
+"""
+MAY_SELL = """
+greatest(coalesce(l.acknowledged, l.observed, 0), CASE WHEN l.receipt IS NOT NULL THEN l.receipt_quantity END,
+  CASE WHEN l.drift_since IS NOT NULL THEN l.observed END,
+  CASE WHEN l.uncertain OR l.lease_until > now() THEN l.desired END)
+"""
+"""The most that the channel may believe it has: what it took, or what a batch, a lost reply or drift may have left."""
+EXPOSURE = f"greatest(0, {MAY_SELL} - greatest(0, a.available))::int"
+"""`domain.publish.compute_exposure` as SQL: a test holds the two together."""
+LISTING_COLUMNS = f"""
+l.id, l.channel_id, l.sku_id, l.location, l.external_id, l.reference, l.buffer, l.share_percent, l.maximum, l.minimum,
+l.frozen, l.adaptive_buffer, l.velocity, l.desired, l.dirty_since, l.acknowledged, l.acknowledged_at, l.observed,
+l.observed_at, l.drift_since, l.attempts, l.next_attempt_at, l.cause, l.error, {STATE} AS state, {EXPOSURE} AS exposure
+"""
+OF_LISTING = """
+JOIN channels c ON c.id = l.channel_id
+JOIN skus s ON s.id = l.sku_id
+LEFT JOIN channel_health h ON h.channel_id = l.channel_id
+"""
+STOCK_OF_LISTING = f"CROSS JOIN LATERAL ({SELLABLE}) a"

@@ -1,0 +1,79 @@
+"""How many units channels may sell right now that are not there: the worst case, per channel and listing by listing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.postgres.database import Database
+from app.channels.listing_state import EXPOSURE, OF_LISTING
+from app.channels.read_listings import LISTINGS
+from app.channels.see_channels import see_channels
+from app.conditions import Conditions
+from domain.identity import Principal
+
+WORST_MAX = 50
+_STOCK = """
+LEFT JOIN (
+  SELECT cw.channel_id, cw.location, v.sku_id, sum(v.available) AS available
+  FROM channel_warehouses cw
+  JOIN warehouses w ON w.id = cw.warehouse_id AND w.status = 'LIVE'
+  JOIN stock_levels v ON v.warehouse_id = cw.warehouse_id
+  WHERE cw.status = 'LIVE' GROUP BY cw.channel_id, cw.location, v.sku_id
+) v ON v.channel_id = l.channel_id AND v.location = l.location AND v.sku_id = l.sku_id
+CROSS JOIN LATERAL (SELECT coalesce(v.available, 0) AS available) a
+"""
+"""The same stock as of one listing, for all at once: joined, not looked up row by row."""
+_TOTALS = f"""
+SELECT c_id, c_code, sum(exposure)::bigint AS units, count(*) FILTER (WHERE exposure > 0)::int AS listings
+FROM (SELECT c.id AS c_id, c.code AS c_code, {EXPOSURE} AS exposure FROM listings l {OF_LISTING} {_STOCK} {{}}) AS found
+GROUP BY c_id, c_code ORDER BY c_code
+"""  # noqa: S608
+_WORST = f"""
+{LISTINGS} WHERE l.id IN (
+  SELECT l.id FROM listings l {OF_LISTING} {_STOCK} {{}} ORDER BY {EXPOSURE} DESC, l.id LIMIT {WORST_MAX}
+) AND {EXPOSURE} > 0
+ORDER BY {EXPOSURE} DESC, l.id
+"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """`channels`: rows of `c_code`, `units` and `listings` (how many are exposed)."""
+
+    units: int
+    listings: int
+    channels: Sequence[Any]
+
+
+async def measure_exposure(
+    database: Database, principal: Principal, channel: str | None = None, skus: Sequence[str] | None = None
+) -> Exposure:
+    """Of what the principal may see, at this moment."""
+    found = await _choose(database, principal, channel, skus)
+    rows = await database.hot.fetch(_TOTALS.format(found.where), *found.values)
+    return Exposure(sum(row["units"] for row in rows), sum(row["listings"] for row in rows), rows)
+
+
+async def read_worst_exposed(
+    database: Database, principal: Principal, channel: str | None = None, skus: Sequence[str] | None = None
+) -> Sequence[Any]:
+    """The `WORST_MAX` most exposed listings, the worst first."""
+    found = await _choose(database, principal, channel, skus)
+    rows: Sequence[Any] = await database.hot.fetch(_WORST.format(found.where), *found.values)
+    return rows
+
+
+async def _choose(
+    database: Database, principal: Principal, channel: str | None, skus: Sequence[str] | None
+) -> Conditions:
+    found = Conditions()
+    visible = await see_channels(database.hot, principal)
+    if visible is not None:
+        found.add("l.channel_id = ANY({}::int[])", visible)
+    if channel is not None:
+        found.add("c.code = {}", channel)
+    if skus is not None:
+        found.add("(s.code = ANY({0}::text[]) OR s.barcode = ANY({0}::text[]))", list(skus))
+    return found

@@ -1,0 +1,356 @@
+"""Channels, listings, attempts and exposure as clients see them."""
+
+from __future__ import annotations
+
+import datetime
+from enum import StrEnum
+from typing import Any
+
+import strawberry
+
+from api.context import Info
+from api.directives import Cost
+from api.scalars import Counted, Edge, PageInfo
+from api.stock.types import Node, Sku, Warehouse, sku_from_row, warehouse_from_row
+from app.channels.health import FAILURES_OPEN
+from app.channels.listing_state import STATES
+from app.channels.measure_exposure import WORST_MAX, read_worst_exposed
+from app.channels.read_quota import read_quota
+from domain.errors import CauseClass
+
+SECONDS_PER_HOUR = 3_600
+LISTING_POLICY = ("buffer", "share_percent", "maximum", "minimum")
+CHANNEL_POLICY = (*LISTING_POLICY, "multiple", "adaptive")
+strawberry.enum(CauseClass, description="Why a channel does not do what it should: who can help.")
+
+
+@strawberry.enum
+class ChannelKind(StrEnum):
+    SHOPIFY = "SHOPIFY"
+    AMAZON = "AMAZON"
+    EBAY = "EBAY"
+    B2B = "B2B"
+
+
+@strawberry.enum(
+    description="SHADOW: computes and compares, sends nothing. PAUSED: sends nothing, converges when resumed."
+)
+class ChannelStatus(StrEnum):
+    SHADOW = "SHADOW"
+    LIVE = "LIVE"
+    PAUSED = "PAUSED"
+
+
+@strawberry.enum(description="SHADOW: its stock is not published on the channel yet.")
+class SourceStatus(StrEnum):
+    SHADOW = "SHADOW"
+    LIVE = "LIVE"
+
+
+@strawberry.enum(
+    description="UNKNOWN: nothing was asked of it yet. FAILING: the last calls failed. DOWN: the circuit is open, "
+    "one small call now and then tries whether it works again."
+)
+class ChannelHealthState(StrEnum):
+    UNKNOWN = "UNKNOWN"
+    HEALTHY = "HEALTHY"
+    FAILING = "FAILING"
+    DOWN = "DOWN"
+
+
+@strawberry.enum(
+    description="\n".join(["The first of these that fits.", *(f"{name}: {text}" for name, text in STATES.items())])
+)
+class ListingState(StrEnum):
+    IN_SYNC = "IN_SYNC"
+    PENDING = "PENDING"
+    IN_FLIGHT = "IN_FLIGHT"
+    REJECTED = "REJECTED"
+    DRIFTED = "DRIFTED"
+    FROZEN = "FROZEN"
+    BLOCKED = "BLOCKED"
+
+
+@strawberry.enum(description="ZERO and BULK push, SETTLE asks about accepted batches, OBSERVE reads back.")
+class SyncLane(StrEnum):
+    ZERO = "ZERO"
+    BULK = "BULK"
+    SETTLE = "SETTLE"
+    OBSERVE = "OBSERVE"
+    ORDERS = "ORDERS"
+
+
+@strawberry.type(description="What is published of what a channel may sell. Units unless said otherwise.")
+class ChannelPolicy:
+    buffer: int = strawberry.field(description="Never published.")
+    share_percent: int = strawberry.field(description="Of what its warehouses hold above safety stock.")
+    maximum: int | None = strawberry.field(description="Published at most.")
+    minimum: int = strawberry.field(description="Below it nothing is published.")
+    multiple: int = strawberry.field(description="Rounded down to a multiple of it.")
+    adaptive: bool = strawberry.field(description="A further buffer follows from measured lag and velocity.")
+
+
+@strawberry.type(description="What a listing has instead of its channel's policy; null: the channel's.")
+class ListingPolicy:
+    buffer: int | None
+    share_percent: int | None
+    maximum: int | None
+    minimum: int | None
+
+
+@strawberry.type
+class ChannelHealth:
+    state: ChannelHealthState
+    failures: int = strawberry.field(description="Calls that failed since the last one that worked.")
+    last_success_at: datetime.datetime | None
+    last_failure_at: datetime.datetime | None
+    last_error: str | None = strawberry.field(description="Of the last failure, also after it is over.")
+    last_cause: CauseClass | None
+    next_attempt_at: datetime.datetime | None = strawberry.field(description="When DOWN: the next try.")
+    orders_complete_until: datetime.datetime | None = strawberry.field(
+        description="Every order that changed at the channel up to then has been taken in."
+    )
+
+
+@strawberry.type(description="A budget of requests of the vendor's, as all our processes share it, at this moment.")
+class ChannelQuota:
+    operation: str = strawberry.field(description="The vendor's word.")
+    tokens: float = strawberry.field(description="What is there.")
+    headroom: float = strawberry.field(description="Of these, kept for what must not be sold any more.")
+    per_second: float = strawberry.field(description="What comes in.")
+    burst: float = strawberry.field(description="The most it holds.")
+
+
+@strawberry.type(
+    description="From the stock change that left a listing behind until its channel had acknowledged the new number, "
+    "in seconds, over what was acknowledged in the last five full minutes and the current one. At most a tenth too "
+    "long. Batches that a channel only accepts count when it says that it applied them."
+)
+class ChannelLag:
+    p50: float
+    p95: float
+    p99: float
+    acknowledged: int = strawberry.field(description="Listings counted.")
+
+
+@strawberry.type
+class ChannelWarehouse:
+    warehouse: Warehouse
+    location: str = strawberry.field(description="Which of the channel's locations shows it; empty: it has one pool.")
+    status: SourceStatus
+
+
+@strawberry.type
+class ListingCount:
+    state: ListingState
+    count: int
+
+
+@strawberry.type(description="A place where we sell.")
+class Channel(Node):
+    code: str
+    name: str
+    kind: ChannelKind
+    status: ChannelStatus
+    policy: ChannelPolicy
+    health: ChannelHealth
+    created_at: datetime.datetime
+
+    @strawberry.field(directives=[Cost(weight=5)], description="What it sells from.")
+    async def warehouses(self, info: Info) -> list[ChannelWarehouse]:
+        rows = await info.context.loaders.sources_of_channel.load(int(self.key))
+        return [
+            ChannelWarehouse(warehouse=warehouse_from_row(row), location=row["location"], status=row["status"])
+            for row in rows
+        ]
+
+    @strawberry.field(
+        directives=[Cost(weight=5)], description="Null when Redis cannot be asked, or the channel has no budgets."
+    )
+    async def quota(self, info: Info) -> list[ChannelQuota] | None:
+        levels = await read_quota(info.context.state, self.code, self.kind)
+        if levels is None:
+            return None
+        return [
+            ChannelQuota(
+                operation=level.operation,
+                tokens=level.tokens,
+                headroom=level.headroom,
+                per_second=level.rate,
+                burst=level.burst,
+            )
+            for level in levels
+        ]
+
+    @strawberry.field(directives=[Cost(weight=5)], description="Null when nothing was acknowledged in the window.")
+    async def lag(self, info: Info) -> ChannelLag | None:
+        found = await info.context.loaders.lag_of_channel.load(int(self.key))
+        if found is None:
+            return None
+        return ChannelLag(p50=found.p50, p95=found.p95, p99=found.p99, acknowledged=found.acknowledged)
+
+    @strawberry.field(directives=[Cost(weight=50)], description="By state; states of no listing are left out.")
+    async def listing_counts(self, info: Info) -> list[ListingCount]:
+        rows = await info.context.loaders.counts_of_channel.load(int(self.key))
+        return [ListingCount(state=ListingState(row["state"]), count=row["count"]) for row in rows]
+
+
+@strawberry.type(description="One SKU at one location of a channel: what it should show, what it took, what it showed.")
+class Listing(Node):
+    channel: Channel
+    sku: Sku
+    external_id: str = strawberry.field(description="What the channel calls it.")
+    location: str
+    reference: str | None = strawberry.field(description="What else the channel needs to address it.")
+    published: int | None = strawberry.field(description="What the channel should show, units.")
+    acknowledged: int | None = strawberry.field(description="What it took last.")
+    observed: int | None = strawberry.field(
+        description="What it was last seen to show; null: not seen, or unknown there."
+    )
+    state: ListingState
+    exposure: int = strawberry.field(
+        description="Worst case now: what the channel may still sell, by what it took last or by a batch, lost reply "
+        "or drift that may have left it more, minus what is available."
+    )
+    pending_since: datetime.datetime | None = strawberry.field(description="The stock change it was not told of yet.")
+    drift_since: datetime.datetime | None
+    last_acknowledged_at: datetime.datetime | None
+    last_observed_at: datetime.datetime | None
+    frozen: bool = strawberry.field(description="This listing alone; a frozen SKU says so itself.")
+    policy: ListingPolicy
+    adaptive_buffer: int = strawberry.field(description="Units held back for now by measured lag and velocity.")
+    velocity: float = strawberry.field(description="Units an hour that the channel sells of it, lately.")
+    attempts: int = strawberry.field(description="Tries since it last worked.")
+    next_attempt_at: datetime.datetime | None
+    cause: CauseClass | None
+    error: str | None
+
+
+@strawberry.type(description="One call of a channel.")
+class SyncAttempt(Node):
+    channel: str
+    lane: SyncLane
+    started_at: datetime.datetime
+    seconds: float
+    listings: int = strawberry.field(description="How many it was about; orders, in that lane.")
+    done: int
+    failed: int
+    cause: CauseClass | None
+    error: str | None
+
+
+@strawberry.type
+class ListingConnection(Counted):
+    edges: list[Edge[Listing]]
+    nodes: list[Listing]
+    page_info: PageInfo
+
+
+@strawberry.type
+class SyncAttemptConnection(Counted):
+    edges: list[Edge[SyncAttempt]]
+    nodes: list[SyncAttempt]
+    page_info: PageInfo
+
+
+@strawberry.type
+class ChannelExposure:
+    channel: str
+    units: int
+    listings: int = strawberry.field(description="How many are exposed.")
+
+
+@strawberry.type(description="Units that channels may sell right now and that are not there, in the worst case.")
+class OversellExposure:
+    units: int
+    listings: int
+    channels: list[ChannelExposure]
+    chosen: strawberry.Private[tuple[str | None, list[str] | None]]
+
+    @strawberry.field(directives=[Cost(weight=100)], description=f"The {WORST_MAX} most exposed listings.")
+    async def worst(self, info: Info) -> list[Listing]:
+        context = info.context
+        return listings_from_rows(await read_worst_exposed(context.state.database, context.principal, *self.chosen))
+
+
+def channel_from_row(row: Any) -> Channel:
+    policy = ChannelPolicy(**{name: row[f"c_{name}"] for name in CHANNEL_POLICY})
+    return Channel(
+        key=str(row["c_id"]),
+        code=row["c_code"],
+        name=row["c_name"],
+        kind=row["c_kind"],
+        status=row["c_status"],
+        policy=policy,
+        health=_health(row),
+        created_at=row["c_created_at"],
+    )
+
+
+def _health(row: Any) -> ChannelHealth:
+    failures = row["h_failures"] or 0
+    state = ChannelHealthState.HEALTHY
+    if failures:
+        state = ChannelHealthState.DOWN if failures >= FAILURES_OPEN else ChannelHealthState.FAILING
+    elif row["h_last_success_at"] is None:
+        state = ChannelHealthState.UNKNOWN
+    return ChannelHealth(
+        state=state,
+        failures=failures,
+        last_success_at=row["h_last_success_at"],
+        last_failure_at=row["h_last_failure_at"],
+        last_error=row["h_last_error"],
+        last_cause=row["h_last_cause"],
+        next_attempt_at=row["h_open_until"] if state is ChannelHealthState.DOWN else None,
+        orders_complete_until=row["h_orders_until"],
+    )
+
+
+def listing_from_row(row: Any) -> Listing:
+    return make_listing(row, channel_from_row(row), sku_from_row(row))
+
+
+def listings_from_rows(rows: Any) -> list[Listing]:
+    """A page of listings; a channel that comes again is made once."""
+    channels: dict[int, Channel] = {}
+    listings = []
+    for row in rows:
+        channel = channels.get(row["c_id"])
+        if channel is None:
+            channel = channels[row["c_id"]] = channel_from_row(row)
+        listings.append(make_listing(row, channel, sku_from_row(row)))
+    return listings
+
+
+def make_listing(state: Any, channel: Channel, sku: Sku) -> Listing:
+    """A listing from anything with the columns of `app.channels.listing_state.LISTING_COLUMNS`."""
+    return Listing(
+        key=str(state["id"]),
+        channel=channel,
+        sku=sku,
+        external_id=state["external_id"],
+        location=state["location"],
+        reference=state["reference"],
+        published=state["desired"],
+        acknowledged=state["acknowledged"],
+        observed=state["observed"],
+        state=state["state"],
+        exposure=state["exposure"],
+        pending_since=state["dirty_since"],
+        drift_since=state["drift_since"],
+        last_acknowledged_at=state["acknowledged_at"],
+        last_observed_at=state["observed_at"],
+        frozen=state["frozen"],
+        policy=ListingPolicy(**{name: state[name] for name in LISTING_POLICY}),
+        adaptive_buffer=state["adaptive_buffer"],
+        velocity=state["velocity"] * SECONDS_PER_HOUR,
+        attempts=state["attempts"],
+        next_attempt_at=state["next_attempt_at"],
+        cause=state["cause"],
+        error=state["error"],
+    )
+
+
+def attempt_from_row(row: Any) -> SyncAttempt:
+    kept = ("channel", "lane", "started_at", "seconds", "listings", "done", "failed", "cause", "error")
+    return SyncAttempt(key=str(row["id"]), **{name: row[name] for name in kept})

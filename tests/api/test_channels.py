@@ -1,0 +1,223 @@
+"""Channels, listings, attempts and exposure as clients read them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from app.channels.claim_listings import Lane, claim_listings
+from app.channels.listing_state import STATES
+from app.channels.measure_lag import note_lags
+from app.settings import Settings
+from domain.errors import CauseClass
+from domain.identity import Role
+from domain.publish import compute_exposure
+from tests.channel_company import ChannelCompany, open_channel_company
+from tests.company import Client
+
+LISTINGS = """query($filter: ListingFilter, $first: Int! = 50, $after: String) {
+  listings(filter: $filter, first: $first, after: $after) {
+    totalCount pageInfo { hasNextPage endCursor }
+    nodes { id externalId published acknowledged observed state exposure driftSince lastAcknowledgedAt frozen
+      cause error sku { code } channel { code } }
+  }
+}"""
+
+
+@pytest.fixture
+async def company(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ChannelCompany]:
+    async with open_channel_company(settings, monkeypatch) as opened:
+        yield opened
+
+
+async def listings(client: Client, **variables: Any) -> Any:
+    return (await client.data(LISTINGS, **variables))["listings"]
+
+
+async def states(company: ChannelCompany, code: str = "shop") -> list[str]:
+    return [node["state"] for node in (await listings(company.admin, filter={"channel": code}))["nodes"]]
+
+
+async def test_channels_with_health_quota_lag_and_counts(company: ChannelCompany) -> None:
+    query = """{ channels { code status health { state failures lastSuccessAt } lag { p50 p95 p99 acknowledged }
+      quota { operation tokens headroom perSecond burst } listingCounts { state count }
+      warehouses { location status warehouse { code } } policy { buffer sharePercent adaptive } } }"""
+    market, shop = (await company.admin.data(query))["channels"]
+    assert (market["code"], shop["code"], shop["status"]) == ("market", "shop", "LIVE")
+    assert shop["health"] == {"state": "UNKNOWN", "failures": 0, "lastSuccessAt": None}
+    assert shop["quota"] == [{"operation": "write", "tokens": 50.0, "headroom": 10.0, "perSecond": 10.0, "burst": 50.0}]
+    assert shop["listingCounts"] == [{"state": "PENDING", "count": 3}]
+    assert shop["lag"] is None
+    assert [house["warehouse"]["code"] for house in shop["warehouses"]] == ["BER", "NYC"]
+    await company.settle("shop")
+    async with company.state.database.hot.acquire() as connection:
+        await note_lags(connection, (await company.channel("shop")).id, [0.1] * 98 + [2.0, 9.0])
+    shop = (await company.admin.data(query))["channels"][1]
+    assert shop["health"]["state"] == "HEALTHY"
+    assert shop["listingCounts"] == [{"state": "IN_SYNC", "count": 3}]
+    assert shop["lag"]["acknowledged"] >= 100
+    assert 0.09 <= shop["lag"]["p50"] <= 0.111
+    assert 1.99 <= shop["lag"]["p99"] <= 2.21
+
+
+async def test_a_page_at_a_time_each_listing_comes_once(company: ChannelCompany) -> None:
+    seen: list[str] = []
+    after = None
+    while True:
+        page = await listings(company.admin, first=2, after=after)
+        assert page["totalCount"] == 6
+        seen += [f"{node['channel']['code']} {node['sku']['code']}" for node in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    assert sorted(seen) == sorted({f"{code} SKU-{n}" for code in ("shop", "market") for n in range(3)})
+    wrong = await company.admin.send(LISTINGS, after="xyz")
+    assert wrong["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_every_state_in_its_turn(company: ChannelCompany) -> None:
+    assert await states(company) == ["PENDING"] * 3
+    channel = await company.channel("shop")
+    (claim, *_) = await claim_listings(company.state.database, channel.id, Lane.BULK, 1, "me", 30)
+    assert (await states(company)).count("IN_FLIGHT") == 1
+    await company.execute("UPDATE listings SET lease_owner = NULL, lease_until = NULL WHERE id = $1", claim.id)
+    await company.execute("UPDATE channels SET status = 'PAUSED'")
+    assert await states(company) == ["BLOCKED"] * 3
+    await company.execute("UPDATE channels SET status = 'LIVE'")
+    company.shops["shop"].refused = {"item-1": CauseClass.MAPPING}
+    await company.settle("shop")
+    assert await states(company) == ["IN_SYNC", "REJECTED", "IN_SYNC"]
+    company.shops["shop"].quantities["item-2", ""] = 3
+    await company.execute("UPDATE listings SET acknowledged_at = acknowledged_at - interval '1 second'")
+    await company.observe("shop")
+    assert await states(company) == ["IN_SYNC", "REJECTED", "DRIFTED"]
+    await company.execute("UPDATE skus SET frozen = true WHERE code = 'SKU-0'")
+    assert await states(company) == ["FROZEN", "REJECTED", "DRIFTED"]
+    filtered = await listings(company.admin, filter={"channel": "shop", "states": ["REJECTED", "FROZEN"]})
+    assert [node["externalId"] for node in filtered["nodes"]] == ["item-0", "item-1"]
+    assert filtered["totalCount"] == 2
+    assert filtered["nodes"][1]["cause"] == "MAPPING"
+    counts = await company.admin.data('{ channel(code: "shop") { listingCounts { state count } } }')
+    assert {row["state"]: row["count"] for row in counts["channel"]["listingCounts"]} == {
+        "DRIFTED": 1,
+        "FROZEN": 1,
+        "REJECTED": 1,
+    }
+
+
+async def test_an_open_circuit_blocks(company: ChannelCompany) -> None:
+    await company.execute(
+        "INSERT INTO channel_health (channel_id, failures, open_until, last_error, last_cause)"
+        " SELECT id, 4, now() + interval '1 minute', 'no answer', 'OUTAGE' FROM channels WHERE code = 'shop'"
+    )
+    assert await states(company) == ["BLOCKED"] * 3
+    assert await states(company, "market") == ["PENDING"] * 3
+    found = await company.admin.data(
+        '{ channel(code: "shop") { health { state failures lastError lastCause nextAttemptAt } } }'
+    )
+    health = found["channel"]["health"]
+    assert health.pop("nextAttemptAt") is not None
+    assert health == {"state": "DOWN", "failures": 4, "lastError": "no answer", "lastCause": "OUTAGE"}
+
+
+async def test_exposure_is_what_a_channel_may_sell_and_we_do_not_have(company: ChannelCompany) -> None:
+    await company.settle("shop", "market")
+    query = """query($filter: OversellExposureFilter) { oversellExposure(filter: $filter) {
+      units listings channels { channel units listings } worst { channel { code } sku { code } exposure } } }"""
+    assert (await company.admin.data(query))["oversellExposure"]["units"] == 0
+    for house in ("BER", "NYC"):
+        lines = [{"sku": "SKU-1", "delta": -7}]
+        await company.admin.mutate("stockAdjust", "levels { available }", warehouse=house, reason="COUNT", lines=lines)
+    found = (await company.admin.data(query))["oversellExposure"]
+    assert (found["units"], found["listings"]) == (14 + 7, 2)
+    assert found["channels"] == [
+        {"channel": "market", "units": 7, "listings": 1},
+        {"channel": "shop", "units": 14, "listings": 1},
+    ]
+    assert found["worst"] == [
+        {"channel": {"code": "shop"}, "sku": {"code": "SKU-1"}, "exposure": compute_exposure(20, 6)},
+        {"channel": {"code": "market"}, "sku": {"code": "SKU-1"}, "exposure": compute_exposure(10, 3)},
+    ]
+    only = (await company.admin.data(query, filter={"channel": "market"}))["oversellExposure"]
+    assert (only["units"], only["listings"]) == (7, 1)
+    exposed = await listings(company.admin, filter={"exposed": True})
+    assert [(node["channel"]["code"], node["exposure"]) for node in exposed["nodes"]] == [("shop", 14), ("market", 7)]
+    assert exposed["totalCount"] == 2
+    await company.settle("shop", "market")
+    assert (await company.admin.data(query))["oversellExposure"]["units"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "exposure"),
+    [
+        ("receipt = 'r', receipt_quantity = 26", 6),
+        ("drift_since = now(), observed = 25", 5),
+        ("uncertain = true, desired = 24", 4),
+        ("acknowledged = NULL, observed = 23", 3),
+        ("acknowledged = 21, receipt = 'r', receipt_quantity = 2", 1),
+        ("acknowledged = 2", 0),
+    ],
+)
+async def test_the_worst_case_counts_what_a_batch_a_lost_reply_or_drift_may_have_left(
+    company: ChannelCompany, change: str, exposure: int
+) -> None:
+    await company.settle("shop")
+    await company.execute(f"UPDATE listings SET {change} WHERE id = (SELECT min(id) FROM listings)")
+    found = await listings(company.admin, filter={"channel": "shop", "skus": ["SKU-0"]})
+    assert [node["exposure"] for node in found["nodes"]] == [exposure]
+
+
+async def test_attempts_newest_first_and_failures_alone(company: ChannelCompany) -> None:
+    company.shops["market"].refused = {"item-0": CauseClass.POLICY}
+    await company.settle("shop", "market")
+    query = """query($filter: SyncAttemptFilter) { syncAttempts(filter: $filter) { totalCount
+      nodes { id channel lane listings done failed cause error seconds } } }"""
+    every = (await company.admin.data(query))["syncAttempts"]
+    assert {node["channel"] for node in every["nodes"]} == {"shop", "market"}
+    failed = (await company.admin.data(query, filter={"failed": True}))["syncAttempts"]
+    assert [(n["channel"], n["listings"], n["failed"], n["cause"]) for n in failed["nodes"]] == [
+        ("market", 3, 1, "POLICY")
+    ]
+    assert failed["totalCount"] == 1
+    none = (await company.admin.data(query, filter={"channel": "shop", "lanes": ["ZERO"]}))["syncAttempts"]
+    assert none["nodes"] == []
+
+
+async def test_a_limited_token_sees_its_channels_and_nothing_of_the_others(company: ChannelCompany) -> None:
+    await company.settle("shop", "market")
+    shop, market = (await company.channel("shop")).id, (await company.channel("market")).id
+    houses = {
+        row["code"]: row["id"] for row in await company.state.database.hot.fetch("SELECT id, code FROM warehouses")
+    }
+    ids = await company.admin.data("{ channels { id code } syncAttempts { nodes { id channel } } }")
+    every = await listings(company.admin)
+    hidden = [one["id"] for one in ids["channels"] if one["code"] == "market"]
+    hidden += [one["id"] for one in ids["syncAttempts"]["nodes"] if one["channel"] == "market"]
+    hidden += [one["id"] for one in every["nodes"] if one["channel"]["code"] == "market"]
+    assert len(hidden) >= 5
+    by_channel = await company.client(Role.ECOMMERCE, channel_ids=[shop])
+    for query, found in (
+        ("{ channels { code } }", {"channels": [{"code": "shop"}]}),
+        ('{ channel(code: "market") { code } }', {"channel": None}),
+        ('{ listings(filter: {channel: "market"}) { totalCount } }', {"listings": {"totalCount": 0}}),
+        ('{ syncAttempts(filter: {channel: "market"}) { totalCount } }', {"syncAttempts": {"totalCount": 0}}),
+        ("{ oversellExposure { channels { channel } } }", {"oversellExposure": {"channels": [{"channel": "shop"}]}}),
+    ):
+        assert await by_channel.data(query) == found
+    for one in hidden:
+        assert (await by_channel.data("query($id: ID!) { node(id: $id) { id } }", id=one))["node"] is None
+        assert (await company.admin.data("query($id: ID!) { node(id: $id) { id } }", id=one))["node"] == {"id": one}
+    in_nyc = await company.client(Role.PARTNER, warehouse_ids=[houses["NYC"]])
+    assert await in_nyc.data("{ channels { code } }") == {"channels": [{"code": "market"}]}
+    in_both = await company.client(Role.PARTNER, warehouse_ids=list(houses.values()))
+    assert len((await in_both.data("{ channels { code } }"))["channels"]) == 2
+    neither = await company.client(Role.PARTNER, warehouse_ids=[houses["BER"]], channel_ids=[shop, market])
+    assert await neither.data("{ channels { code } }") == {"channels": []}
+
+
+def test_the_states_in_memory_are_those_of_the_schema() -> None:
+    from api.channels.types import ListingState
+
+    assert set(STATES) == set(ListingState.__members__)
