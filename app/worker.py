@@ -6,6 +6,7 @@ import asyncio
 import signal
 import uuid
 
+from app.channels.measure_lag import forget_lags
 from app.channels.process_events import process_events
 from app.channels.relay_stock import relay_stock
 from app.channels.run_channels import run_channels
@@ -68,6 +69,7 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
         ("feed", CLEANING_SECONDS, lambda: sweep_feed(state.database, settings), None),
         ("keys", CLEANING_SECONDS, lambda: _forget_keys(state), None),
         ("attempts", CLEANING_SECONDS, lambda: _forget_attempts(state), None),
+        ("lags", CLEANING_SECONDS, lambda: forget_lags(state.database), None),
     ]
     tasks = [
         asyncio.create_task(repeat(state, name, seconds, work, bell), name=name) for name, seconds, work, bell in loops

@@ -10,9 +10,11 @@ from typing import Any
 from adapters.channels.base import Throttled
 from app.channels.claim_listings import Failure
 from app.channels.health import FAILURES_OPEN, note_failure, note_success
+from app.channels.measure_lag import note_lags
 from app.channels.open_channel import OpenChannel
 from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
+from app.metrics import PUSH_LAG_SECONDS
 from app.state import State
 from domain.errors import CauseClass, Fault
 from domain.exceptions import CaseKind, Problem, Severity
@@ -29,7 +31,10 @@ SELECT 'sync_failure', id::text, channel_id, to_json(kept) FROM kept WHERE faile
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call. `listings` (or orders) it was about, how many it did and how many failed."""
+    """One call. `listings` (or orders) it was about, how many it did and how many failed.
+
+    `lags`: how long each listing that it brought to acknowledgement had waited, seconds.
+    """
 
     channel: OpenChannel
     lane: str
@@ -38,6 +43,7 @@ class Attempt:
     listings: int
     done: int
     failed: int
+    lags: Sequence[float] = ()
 
 
 async def note_attempt(
@@ -61,12 +67,15 @@ async def note_attempt(
             cause,
             None if error is None else error[:500],
         )
+        await note_lags(connection, channel.id, attempt.lags)
         if fault is None:
             await note_success(connection, channel.id)
             await _close_outage(connection, attempt)
         elif not isinstance(fault, Throttled):
             await _note_outage(connection, channel, fault)
         await open_cases(connection, [_rejected(channel, one) for one in failures if one.refused])
+    for seconds in attempt.lags:
+        PUSH_LAG_SECONDS.labels(channel.code).observe(seconds)
     if fault is not None or failures:
         state.doorbell.ring("feed")
 

@@ -25,7 +25,6 @@ from app.channels.claim_listings import (
 from app.channels.health import read_health
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
-from app.metrics import PUSH_LAG_SECONDS
 from app.state import State
 from app.tracing import span
 from domain.errors import CauseClass, Fault
@@ -74,10 +73,10 @@ async def push_quantities(state: State, channel: OpenChannel, lane: Lane, owner:
                 await _settle_stale(state, channel, owner, outcomes)
     except TimeoutError:
         _blame_rest(claims, outcomes)
-    await _settle(state, channel, owner, outcomes)
+    lags = await _settle(state, channel, owner, outcomes)
     failed = len(outcomes.failures) + (len(outcomes.untouched) if outcomes.fault else 0)
     seconds = time.monotonic() - started
-    attempt = Attempt(channel, lane.value, started_at, seconds, len(claims), len(claims) - failed, failed)
+    attempt = Attempt(channel, lane.value, started_at, seconds, len(claims), len(claims) - failed, failed, lags)
     await note_attempt(state, attempt, outcomes.fault, outcomes.failures)
     return len(claims), outcomes.wait_seconds
 
@@ -183,16 +182,16 @@ def _blame_rest(claims: Sequence[Claim], outcomes: Outcomes) -> None:
     _note_fault([claim for claim in claims if claim.id not in known], fault, outcomes)
 
 
-async def _settle(state: State, channel: OpenChannel, owner: str, outcomes: Outcomes) -> None:
+async def _settle(state: State, channel: OpenChannel, owner: str, outcomes: Outcomes) -> list[float]:
+    """Returns how long each listing that is done now had waited, seconds."""
     await acknowledge(state.database, owner, outcomes.done)
     await await_receipts(state.database, owner, outcomes.accepted)
     await fail(state.database, owner, outcomes.failures)
     if outcomes.untouched:
         await release(state.database, owner, outcomes.untouched)
     now = datetime.datetime.now(datetime.UTC)
-    for claim in outcomes.done:
-        if claim.dirty_since is not None:
-            PUSH_LAG_SECONDS.labels(channel.code).observe(max(0.0, (now - claim.dirty_since).total_seconds()))
+    waits = [now - claim.dirty_since for claim in outcomes.done if claim.dirty_since is not None]
+    return [max(0.0, wait.total_seconds()) for wait in waits]
 
 
 def _backoff(attempts: int) -> float:

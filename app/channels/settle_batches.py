@@ -48,7 +48,9 @@ UPDATE listings l SET
 FROM given g
 JOIN (SELECT id, acknowledged_version > receipt_version AS yes FROM held) overtaken USING (id)
 WHERE l.id = g.id
-RETURNING l.id, l.sku_id, l.external_id, l.dirty_since
+RETURNING l.id, l.sku_id, l.external_id,
+  CASE WHEN g.applied AND NOT overtaken.yes THEN extract(epoch FROM clock_timestamp() - old.dirty_since)::float8
+  END AS lag
 """
 """`overtaken`: the zero lane wrote while the batch was under way, so the batch may have undone it: send again."""
 
@@ -71,19 +73,19 @@ async def settle_batches(state: State, channel: OpenChannel) -> tuple[int, float
             return settled, 1.0
         if results is None:
             continue
-        await _settle(state, channel, row["receipt"], keys, results)
+        lags = await _settle(state, channel, row["receipt"], keys, results)
         failed = sum(result.outcome not in (WriteOutcome.OK, WriteOutcome.ACCEPTED) for result in results.values())
         seconds = time.monotonic() - started
-        await note_attempt(
-            state, Attempt(channel, "SETTLE", started_at, seconds, len(keys), len(keys) - failed, failed)
-        )
+        done = len(keys) - failed
+        await note_attempt(state, Attempt(channel, "SETTLE", started_at, seconds, len(keys), done, failed, lags))
         settled += 1
     return settled, 0.0
 
 
 async def _settle(
     state: State, channel: OpenChannel, receipt: str, keys: Mapping[str, int], results: Mapping[str, WriteResult]
-) -> None:
+) -> list[float]:
+    """Returns how long each listing that was applied had waited, seconds."""
     missing = WriteResult(WriteOutcome.TRANSIENT, "The batch's report does not mention it.", CauseClass.UNKNOWN)
     pairs = [(listing, results.get(key, missing)) for key, listing in keys.items()]
     async with state.database.hot.acquire() as connection, connection.transaction():
@@ -100,6 +102,7 @@ async def _settle(
         )
         await open_cases(connection, _problems(channel, rows, dict(pairs)))
     state.doorbell.ring("push")
+    return [max(0.0, row["lag"]) for row in rows if row["lag"] is not None]
 
 
 def _problems(channel: OpenChannel, rows: Sequence[Any], results: Mapping[int, WriteResult]) -> list[Problem]:

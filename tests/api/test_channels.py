@@ -10,6 +10,7 @@ import pytest
 from app.channels.claim_listings import Lane, claim_listings
 from app.channels.listing_state import STATES
 from app.channels.measure_lag import note_lags
+from app.channels.settle_batches import settle_batches
 from app.settings import Settings
 from domain.errors import CauseClass
 from domain.identity import Role
@@ -60,6 +61,26 @@ async def test_channels_with_health_quota_lag_and_counts(company: ChannelCompany
     assert shop["lag"]["acknowledged"] >= 100
     assert 0.09 <= shop["lag"]["p50"] <= 0.111
     assert 1.99 <= shop["lag"]["p99"] <= 2.21
+
+
+async def test_lag_is_measured_from_the_stock_change_to_the_acknowledgement(company: ChannelCompany) -> None:
+    await company.settle("shop")
+    await company.execute("DELETE FROM channel_lags")
+    shop = company.shops["shop"]
+    for accepts_only in (False, True):
+        shop.accepts_only = accepts_only
+        lines = [{"sku": "SKU-0", "delta": 1}]
+        await company.admin.mutate("stockAdjust", "levels { available }", warehouse="BER", reason="COUNT", lines=lines)
+        await company.relay()
+        await company.execute("UPDATE listings SET dirty_since = dirty_since - interval '3 seconds'")
+        assert await company.push("shop") == 1
+        if accepts_only:
+            assert await states(company) == ["IN_FLIGHT", "IN_SYNC", "IN_SYNC"]
+            assert (await settle_batches(company.state, await company.channel("shop")))[0] == 1
+        lag = (await company.admin.data('{ channel(code: "shop") { lag { p50 acknowledged } } }'))["channel"]["lag"]
+        assert lag["acknowledged"] == 1 + accepts_only
+        assert 3.0 <= lag["p50"] < 8.0
+    assert await states(company) == ["IN_SYNC"] * 3
 
 
 async def test_a_page_at_a_time_each_listing_comes_once(company: ChannelCompany) -> None:
