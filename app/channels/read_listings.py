@@ -38,7 +38,7 @@ async def read_listings(
     """Listings with channel and SKU, after (channel id, SKU id, listing id), at most `limit`."""
     found = _choose(await see_channels(database.hot, principal), chosen)
     if any(after):
-        found.add("(l.channel_id, l.sku_id, l.id) > ({}::int, {}::int, {}::bigint)", *after)
+        found.add("(l.channel_id, l.sku_id, l.id) > ({}::bigint, {}::bigint, {}::bigint)", *after)
     rows: Sequence[Any] = await database.hot.fetch(
         f"{LISTINGS} {found.where} {ORDER} LIMIT {found.place(limit)}", *found.values
     )
