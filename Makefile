@@ -27,12 +27,13 @@ run: install  ## Start the demo company and serve it
 test: install  ## Run every test
 	$(BIN)/python -m pytest -n 2
 
-check: install  ## Format, lint, types, import rules, schema drift
+check: install  ## Format, lint, types, import rules, and the house tests: SDL and migration drift, rights, sizes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/onhand schema print | diff - graphql/schema.graphql
+	$(BIN)/python -m pytest -q tests/house
 
 format: install  ## Format and fix what can be fixed
 	$(BIN)/ruff format .
