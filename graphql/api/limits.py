@@ -1,8 +1,8 @@
 """How much one operation may ask for: depth, aliases and cost. The parser counts tokens.
 
-A field that gives an object or a list costs 1, a leaf nothing, unless its `@cost` says otherwise; what is selected
-below a field with `first` counts that many times. Fragments are measured once, however often they are spread: a
-document that doubles them a hundred times is refused as quickly as any other.
+A field that gives an object or a list costs 1, a leaf nothing, unless its `@cost` says otherwise; the lists of a
+field with `first` (`nodes`, `edges`) count that many times, with all below them. A fragment is measured once,
+however often it is spread: a document that doubles one a hundred times is refused as quickly as any other.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
     get_named_type,
+    get_nullable_type,
     is_composite_type,
     is_leaf_type,
+    is_list_type,
 )
 
 from api.directives import Cost
@@ -62,41 +64,42 @@ class _Walk:
     schema: GraphQLSchema
     fragments: dict[str, FragmentDefinitionNode]
     variables: dict[str, Any]
-    measured: dict[str, Measure] = field(default_factory=dict)
+    measured: dict[tuple[str, int], Measure] = field(default_factory=dict)
 
-    def measure(self, selections: SelectionSetNode, parent: Any) -> Measure:
+    def measure(self, selections: SelectionSetNode, parent: Any, times: int = 1) -> Measure:
+        """`times`: how many entries each list right here has."""
         total = Measure()
         for node in selections.selections:
             if isinstance(node, FieldNode):
-                total = total.plus(self._field(node, parent))
+                total = total.plus(self._field(node, parent, times))
             elif isinstance(node, FragmentSpreadNode):
-                total = total.plus(self._fragment(node.name.value))
+                total = total.plus(self._fragment(node.name.value, times))
             else:
                 condition = node.type_condition  # type: ignore[attr-defined]
                 kind = parent if condition is None else self.schema.get_type(condition.name.value)
-                total = total.plus(self.measure(node.selection_set, kind))  # type: ignore[attr-defined]
+                total = total.plus(self.measure(node.selection_set, kind, times))  # type: ignore[attr-defined]
         return total
 
-    def _fragment(self, name: str) -> Measure:
-        known = self.measured.get(name)
+    def _fragment(self, name: str, times: int) -> Measure:
+        known = self.measured.get((name, times))
         if known is None:
             fragment = self.fragments[name]
             kind = self.schema.get_type(fragment.type_condition.name.value)
-            known = self.measured[name] = self.measure(fragment.selection_set, kind)
+            known = self.measured[name, times] = self.measure(fragment.selection_set, kind, times)
         return known
 
-    def _field(self, node: FieldNode, parent: Any) -> Measure:
+    def _field(self, node: FieldNode, parent: Any, times: int) -> Measure:
         aliases = int(node.alias is not None)
         name = node.name.value
         definition = self.schema.get_field(parent, name) if is_composite_type(parent) else None
         kind = None if definition is None else get_named_type(definition.type)
         if definition is None or kind is None or node.selection_set is None:
             return Measure(1, aliases, 0 if definition is None else cost_of(definition))
-        below = self.measure(node.selection_set, kind)
+        entries, variable = self._page(node) if "first" in definition.args else (1, False)
+        below = self.measure(node.selection_set, kind, entries)
         if name in INTROSPECTION:  # deep by nature, and limited by a rule of its own
             return Measure(1, aliases + below.aliases, 1 + below.cost, below.variable, True)
-        times, variable = self._page(node) if "first" in definition.args else (1, False)
-        cost = cost_of(definition) + below.cost * times
+        cost = (cost_of(definition) + below.cost) * (times if is_list_type(get_nullable_type(definition.type)) else 1)
         return Measure(1 + below.depth, aliases + below.aliases, cost, variable or below.variable, below.introspects)
 
     def _page(self, node: FieldNode) -> tuple[int, bool]:

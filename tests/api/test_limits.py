@@ -38,7 +38,11 @@ def code_of(text: str, **variables: Any) -> str:
         ("{ stockLevels(first: 100) { nodes { available } } }", 1 + 100 * 1),
         ("{ stockLevels(first: 100) { nodes { sku { code } warehouse { code } } } }", 1 + 100 * 3),
         ("{ stockLevels { nodes { available } } }", 1 + 50),
-        ("{ stockLevels(first: 10) { totalCount } }", 1 + 10 * 100),
+        ("{ stockLevels(first: 10) { totalCount } }", 1 + 100),
+        (
+            "{ stockLevels(first: 10) { totalCount pageInfo { endCursor } nodes { id } edges { node { id } } } }",
+            1 + 100 + 1 + 10 + 20,
+        ),
         ('{ stockExplain(sku: "a", warehouse: "b") { terms { bucket } } }', 101),
         ("{ skus(first: 10) { nodes { stock { available } } } }", 1 + 10 * (1 + 5)),
         ("{ skus(first: 10) { ...F } } fragment F on SkuConnection { nodes { unitCost { amount } } }", 1 + 10 * 2),
