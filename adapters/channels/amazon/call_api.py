@@ -52,7 +52,7 @@ class AmazonApi:
         urgent: bool = False,
         patience_seconds: float = 0.0,
     ) -> dict[str, Any]:
-        """The answer's body, {} for none. Raises `Fault`; `Throttled` when the quota asks for more than the patience."""
+        """The answer's body, {} for none. Raises `Fault`; `Throttled` when the quota asks for more than patience."""
         deadline = self.clock() + patience_seconds
         while True:
             try:
