@@ -56,7 +56,7 @@ class AmazonConnection:
     lwa_url: str = "https://api.amazon.com"
     fulfillment_channel: str = "DEFAULT"
     product_type: str = "PRODUCT"
-    rates: Mapping[str, Rate] = RATES
-    carriers: Mapping[str, str] = CARRIERS
+    rates: Mapping[str, Rate] = field(default_factory=lambda: RATES)
+    carriers: Mapping[str, str] = field(default_factory=lambda: CARRIERS)
     feed_seconds: float = 300.0
     search_lag_seconds: float = 125.0

@@ -24,7 +24,7 @@ async def pull_orders(
     A cursor repeats the window of its first page, as the vendor demands; its token lives 24 hours.
     """
     if cursor is None:
-        reach = min(until, now - datetime.timedelta(seconds=api.connection.search_lag_seconds))
+        reach = min(round_up(until), cut_time(now - datetime.timedelta(seconds=api.connection.search_lag_seconds)))
         if reach <= since:
             return OrderPage((), None, since)
         before, token = write_time(reach), None
@@ -50,8 +50,16 @@ async def pull_orders(
     )
 
 
+def cut_time(moment: datetime.datetime) -> datetime.datetime:
+    """To the milliseconds that Amazon is told: what a window is said to reach to is what was asked for."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def round_up(moment: datetime.datetime) -> datetime.datetime:
+    return cut_time(moment + datetime.timedelta(microseconds=999))
+
+
 def write_time(moment: datetime.datetime) -> str:
-    """Milliseconds, cut: two pages of one window must name the same moment."""
     return moment.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -61,8 +61,10 @@ async def submit_feed(
         else:
             messages[number] = _render_message(api, number, write, terms)
             keys.append(write.key)
-    receipt = await _send(api, list(messages.values())) if messages else ""
-    feed_book.remember(receipt, keys)
+    receipt = None
+    if messages:
+        receipt = await _send(api, list(messages.values()))
+        feed_book.remember(receipt, keys)
     return [result or WriteResult(WriteOutcome.ACCEPTED, receipt=receipt) for result in results]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import MappingProxyType
@@ -120,7 +120,7 @@ class MarketConfig:
     currency: str = "USD"
     products: tuple[ProductConfig, ...] = ()
     # Those not named are the published ones.
-    limits: Mapping[str, Limit] = LIMITS
+    limits: Mapping[str, Limit] = field(default_factory=lambda: LIMITS)
     token_seconds: float = 3600.0
     # From ACCEPTED until the quantity is sold from.
     apply_seconds: float = 1.0
