@@ -19,17 +19,19 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import httpx
 from jsonschema import Draft4Validator, Draft7Validator, FormatChecker
 
-MODELS = ("listingsItems_2021-08-01", "feeds_2021-06-30", "orders_2026-01-01", "ordersV0")
-OPERATIONS = frozenset(
-    {"getListingsItem", "patchListingsItem", "searchListingsItems", "createFeed", "createFeedDocument", "getFeed"}
-    | {"getFeedDocument", "searchOrders", "getOrder", "confirmShipment"}
-)
+MODELS = {
+    "listingsItems_2021-08-01": {"getListingsItem", "patchListingsItem", "searchListingsItems"},
+    "feeds_2021-06-30": {"createFeed", "createFeedDocument", "getFeed", "getFeedDocument"},
+    "orders_2026-01-01": {"searchOrders", "getOrder"},
+    "ordersV0": {"confirmShipment"},
+}
+OPERATIONS = frozenset().union(*MODELS.values())
 NOTIFICATIONS = {
     "ORDER_CHANGE": "OrderChangeNotification",
     "FEED_PROCESSING_FINISHED": "FeedProcessingFinishedNotification",
     "LISTINGS_ITEM_MFN_QUANTITY_CHANGE": "ListingsItemMfnQuantityChange",
 }
-# Operations of a model not used here share its paths; these defects are the vendor's own.
+# The vendor's own.
 EXAMPLE_DEFECTS = {
     "ListingsItemStatusChangeNotification": "the example says _CHANGE, the enum _CHANGED",
     "ShipmentTrackingMilestoneChangedNotification": "a $ref leads nowhere",
@@ -115,7 +117,7 @@ def _value_of(entry: dict[str, Any], text: str) -> Any:
 
 @dataclass
 class Contract:
-    """`seen`: the operations judged so far. `faults`: everything found wrong."""
+    """`seen`: the operations and documents judged so far."""
 
     folder: Path
     seen: set[str] = field(default_factory=set)
@@ -129,7 +131,7 @@ class Contract:
         for template, methods in raw["paths"].items():
             shared = methods.get("parameters", [])
             for method, entry in methods.items():
-                if method != "parameters" and entry["operationId"] in OPERATIONS:
+                if method != "parameters" and entry["operationId"] in MODELS[model]:
                     parameters = [*shared, *entry["parameters"]]
                     name = entry["operationId"]
                     yield Operation(name, method.upper(), template, parameters, entry["responses"], raw["definitions"])
