@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +26,19 @@ logger = logging.getLogger(__name__)
 
 
 def dump_market(market: Market, *, clean: bool) -> bytes:
+    """Dataclasses as they are: copying them first would hold up the marketplace many times longer."""
     state = market.state
     return orjson.dumps(
         {
             "format": FORMAT,
             "clean": clean,
             "counters": state.counters,
-            "listings": [asdict(listing) for listing in state.listings.values()],
-            "orders": [asdict(order) for order in list(state.orders.values())[-ORDERS_SAVED_MAX:]],
-            "documents": [asdict(document) for document in state.documents.values()],
-            "feeds": [asdict(feed) for feed in state.feeds.values()],
-            "due": [asdict(due) for due in state.due],
-            "messages": market.queue.dump(),
+            "listings": list(state.listings.values()),
+            "orders": list(state.orders.values())[-ORDERS_SAVED_MAX:],
+            "documents": list(state.documents.values()),
+            "feeds": list(state.feeds.values()),
+            "due": state.due,
+            "messages": list(market.queue.messages.values()),
         }
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 MESSAGES_MAX = 20_000
@@ -57,12 +57,6 @@ class Queue:
         """By the receipt of any delivery of the message; one already gone is no error."""
         if self.messages.pop(receipt.rpartition(".")[0], None) is not None:
             self.deleted += 1
-
-    def next_visible_at(self) -> float | None:
-        return min((message.visible_at for message in self.messages.values()), default=None)
-
-    def dump(self) -> list[dict[str, Any]]:
-        return [asdict(message) for message in self.messages.values()]
 
     def load(self, saved: list[dict[str, Any]]) -> None:
         self.messages = {raw["message_id"]: Message(**raw) for raw in saved}

@@ -183,6 +183,13 @@ async def test_a_burst_of_429_ends_the_batch_not_the_writes() -> None:
         assert caught.value.wait_seconds == pytest.approx(2.5)
 
 
+async def test_a_burst_of_429_while_tokens_are_left_passes(setup: Setup) -> None:
+    await setup.market.break_it("throttled", 5)
+    results = await setup.channel.set_quantities([write("CUP-1", number, "PRODUCT:") for number in range(5)])
+    assert {result.outcome for result in results} == {WriteOutcome.ACCEPTED}
+    assert (await setup.market.state())["throttled"]["patchListingsItem"] == 5
+
+
 async def test_own_quota_is_asked_before_anything_is_sent() -> None:
     quota = Ledger(refusals={"patchListingsItem": [60.0]})
     channel = answering(quota=quota)

@@ -41,7 +41,7 @@ async def until(is_true: Callable[[], bool]) -> None:
 
 
 class QuietServer(uvicorn.Server):
-    """Leaves the test runner's signals alone, and ends when told instead of at its next tick."""
+    """Leaves the test runner's signals alone, and ends when told instead of at its next tick: clients are gone."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -49,6 +49,14 @@ class QuietServer(uvicorn.Server):
 
     async def main_loop(self) -> None:
         await self.ended.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0.005)
+        await self.lifespan.shutdown()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -100,7 +108,10 @@ async def serve(**options: Any) -> AsyncIterator[Served]:
         **options,
     }
     app = create_market(MarketConfig(**options))
-    listener = socket.create_server(("127.0.0.1", 0))
+    # The protocol must be named: asyncio sends small packets at once only on what it sees is TCP.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
     server = QuietServer(uvicorn.Config(app, log_level="critical", access_log=False, timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -109,6 +120,5 @@ async def serve(**options: Any) -> AsyncIterator[Served]:
         async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False) as client:
             yield Served(url, app.state.market, client)
     finally:
-        await asyncio.sleep(0.005)  # the closed connections are noticed, or their end is waited for in long steps
         server.ended.set()
         await task
