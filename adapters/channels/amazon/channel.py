@@ -134,7 +134,7 @@ def _postpone(api: AmazonApi) -> WriteResult:
     )
 
 
-def open_amazon(
+def build_channel(
     http: httpx.AsyncClient,
     connection: AmazonConnection,
     quota: Quota,

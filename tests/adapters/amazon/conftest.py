@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.channels.amazon.channel import AmazonChannel, open_amazon
+from adapters.channels.amazon.channel import AmazonChannel, build_channel
 from adapters.channels.amazon.connection import AmazonConnection
 from adapters.channels.amazon.receive_messages import SqsQueue
 from adapters.channels.amazon.sign_request import AwsCredentials
@@ -95,7 +95,7 @@ async def open_setup(connection: AmazonConnection = CONNECTION, **options: Any) 
         connection = replace(connection, base_url=market.url, lwa_url=market.url)
         quota = Ledger()
         queue = SqsQueue(http, f"{market.url}/sqs", "us-east-1", AwsCredentials("AKID", "aws-hush"))
-        yield Setup(market, open_amazon(http, connection, quota), quota, queue, contract)
+        yield Setup(market, build_channel(http, connection, quota), quota, queue, contract)
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def answering(*answers: httpx.Response, quota: Ledger | None = None, **changes: 
         return next(given)
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    return open_amazon(http, replace(CONNECTION, **changes), quota or Ledger())
+    return build_channel(http, replace(CONNECTION, **changes), quota or Ledger())
 
 
 def write(sku: str, quantity: int, reference: str | None = None, key: str | None = None) -> QuantityWrite:

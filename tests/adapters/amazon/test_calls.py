@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.channels.amazon.channel import open_amazon
+from adapters.channels.amazon.channel import build_channel
 from adapters.channels.amazon.refresh_token import TokenSource
 from adapters.channels.amazon.sign_request import AwsCredentials
 from adapters.channels.base import ListingRef, Throttled
@@ -182,7 +182,7 @@ async def test_no_answer_is_an_outage_and_tells_no_secret() -> None:
             return httpx.Response(200, json={"access_token": "Atza|token-hush", "expires_in": 3600})
         raise httpx.ReadTimeout("slow", request=request)
 
-    channel = open_amazon(httpx.AsyncClient(transport=httpx.MockTransport(answer)), CONNECTION, Ledger())
+    channel = build_channel(httpx.AsyncClient(transport=httpx.MockTransport(answer)), CONNECTION, Ledger())
     with pytest.raises(Fault) as caught:
         await channel.observe([ListingRef("A")])
     assert (caught.value.transient, caught.value.cause) == (True, CauseClass.OUTAGE)
