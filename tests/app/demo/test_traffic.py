@@ -102,7 +102,7 @@ async def test_a_customer_of_the_store(demo: Demo, store: httpx.AsyncClient) -> 
     assert (await store.get("/state")).json()["order_count"] == 0, "sold out is no sale, and no error"
     loops = start_loops(demo.state)
     try:
-        await demo.wait_until("SELECT count(*) > 250 FROM listings WHERE acknowledged = desired")
+        await demo.wait_until("SELECT count(*) = 300 FROM listings WHERE acknowledged = desired")
         for _ in range(5):
             await buy(demo.traffic)
         shop = (await store.get("/state")).json()

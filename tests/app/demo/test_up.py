@@ -137,12 +137,3 @@ def test_everything_killed_at_once_comes_back_with_everything(up: Up, data_dir: 
     second.process.communicate()
     _, alive = psutil.wait_procs(children, timeout=WAIT_SECONDS)
     assert not alive
-
-
-def test_a_stop_leaves_nothing_behind(data_dir: Path) -> None:
-    last = wait_ready(start_up(data_dir, "--empty", "--json"))
-    children = psutil.Process(last.process.pid).children()
-    assert not [child for part in DEMO for child in last.children(part)]
-    assert end(last.process) == (0, "")
-    assert not any(child.is_running() for child in children)
-    assert not (data_dir / INSTANCE_FILE).exists()
