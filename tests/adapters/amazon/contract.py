@@ -39,7 +39,7 @@ EXAMPLE_DEFECTS = {
 formats = FormatChecker(formats=())
 
 
-@formats.checks("date-time", raises=ValueError)
+@formats.checks("date-time", raises=ValueError)  # type: ignore[untyped-decorator]
 def is_date_time(value: Any) -> bool:
     return not isinstance(value, str) or datetime.datetime.fromisoformat(value).tzinfo is not None
 

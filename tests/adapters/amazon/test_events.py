@@ -101,9 +101,10 @@ async def test_order_of_arrival_is_not_order_of_events() -> None:
     async with open_setup(seed=5) as setup:
         for _ in range(10):
             await setup.market.buy("TEA-1", 1)
-        seen = []
+        seen: list[int] = []
         for message in await receive_all(setup):
-            seen += [n.observation.quantity for n in (await read(setup, message))[1] if isinstance(n, QuantitySeen)]
+            news = (await read(setup, message))[1]
+            seen += [entry.observation.quantity or 0 for entry in news if isinstance(entry, QuantitySeen)]
         assert sorted(seen, reverse=True) == list(range(9, -1, -1))
         assert seen != sorted(seen, reverse=True)
 

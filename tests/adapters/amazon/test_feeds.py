@@ -15,7 +15,7 @@ import pytest
 from adapters.channels.amazon.read_listing import Terms
 from adapters.channels.amazon.settle_feed import REPORT_BYTES_MAX, read_report, unpack_report
 from adapters.channels.amazon.submit_feed import number_message, submit_feed
-from adapters.channels.base import BatchFinished, QuantityWrite, WriteOutcome, WriteResult
+from adapters.channels.base import BatchFinished, ChannelNews, QuantityWrite, WriteOutcome, WriteResult
 from adapters.sandbox.amazon import ProductConfig
 from domain.errors import CauseClass, Fault
 from tests.adapters.amazon.conftest import CONNECTION, Setup, answering, open_setup, write
@@ -121,7 +121,7 @@ async def test_plain_report_is_read_too() -> None:
 
 async def test_finished_feed_is_announced_under_its_receipt(setup: Setup) -> None:
     [receipt] = {result.receipt for result in await setup.channel.set_quantities(writes_of(20))}
-    news = []
+    news: list[ChannelNews] = []
     async with asyncio.timeout(5):
         while not any(isinstance(entry, BatchFinished) for entry in news):
             for message in await setup.queue.receive(10, wait_seconds=1):

@@ -9,7 +9,8 @@ from tests.adapters.amazon.conftest import Setup, open_setup
 
 
 async def list_all(setup: Setup) -> list[ChannelItem]:
-    found, cursor = [], None
+    found: list[ChannelItem] = []
+    cursor = None
     for _ in range(50):
         page = await setup.channel.list_items(cursor)
         found += page.items

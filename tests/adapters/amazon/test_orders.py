@@ -44,7 +44,8 @@ def buy_many(setup: Setup, count: int) -> list[str]:
 
 async def pull_all(setup: Setup, since: datetime.datetime, until: datetime.datetime) -> list[ChannelOrder]:
     await asyncio.sleep(0.005)  # searches reach to the last whole millisecond: the newest order's must be over
-    found, cursor = [], None
+    found: list[ChannelOrder] = []
+    cursor = None
     for _ in range(50):
         page = await setup.channel.pull_orders(since, until, cursor)
         found += page.orders

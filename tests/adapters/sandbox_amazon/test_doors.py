@@ -186,7 +186,7 @@ def test_bad_configurations() -> None:
             Limit.parse(text)
     for wrong in ({"client_secret": ""}, {"seller_id": ""}, {"limits": {"fly": Limit(1, 1)}}):
         with pytest.raises(ConfigError):
-            MarketConfig(**wrong)  # type: ignore[arg-type]
+            MarketConfig(**wrong)
 
 
 def test_foreign_state_file_is_one_sentence_and_no_traceback(
