@@ -34,22 +34,20 @@ SELECT greatest(0, least(
   coalesce(l.maximum, c.maximum)))::int AS shown
 """
 """`domain.publish.compute_published` as SQL: a test holds the two together."""
+_CHOSEN = "($1::int[] IS NULL OR l.sku_id = ANY($1)) AND ($2::int IS NULL OR l.channel_id = $2)"
+_LOCK = f"SELECT FROM listings l WHERE {_CHOSEN} ORDER BY l.id FOR UPDATE"
 _RECOMPUTE = f"""
-WITH changed AS (SELECT * FROM unnest($1::int[], $2::timestamptz[]) AS u (sku_id, at)),
-locked AS MATERIALIZED (
-  SELECT * FROM listings
-  WHERE ($1::int[] IS NULL OR sku_id = ANY($1)) AND ($3::int IS NULL OR channel_id = $3)
-  ORDER BY id FOR UPDATE
-),
+WITH changed AS (SELECT * FROM unnest($1::int[], $3::timestamptz[]) AS u (sku_id, at)),
 computed AS (
   SELECT l.id, {PUBLISHED} AS desired, coalesce(changed.at, clock_timestamp()) AS at,
     c.kind = 'B2B' AND c.status = 'LIVE' AS ours
-  FROM locked l
+  FROM listings l
   JOIN channels c ON c.id = l.channel_id
   JOIN skus k ON k.id = l.sku_id
   LEFT JOIN changed ON changed.sku_id = l.sku_id
   CROSS JOIN LATERAL ({SELLABLE}) a
   CROSS JOIN LATERAL ({_SHOWN}) p
+  WHERE {_CHOSEN}
 )
 UPDATE listings l SET
   desired = d.desired,
@@ -78,7 +76,10 @@ async def recompute_desired(
     changed_at: Sequence[datetime.datetime] | None = None,
     channel_id: int | None = None,
 ) -> int:
-    """Bring `desired` of the SKUs' listings up to date (None: of all SKUs); returns how many changed.
+    """Bring `desired` of the SKUs' listings up to date (None: of all SKUs), within the caller's transaction.
+
+    The rows are locked by a statement of its own: stock, policy and freeze are then read as they are, and not as
+    they were before waiting for somebody who had read newer ones. Returns how many changed.
 
     `changed_at`: when each SKU's stock changed, so that lag is measured from there. A listing that shows the new
     quantity already is not made dirty.
@@ -87,7 +88,8 @@ async def recompute_desired(
     times = None if changed_at is None else list(changed_at)
     if skus is not None and times is None:
         times = [datetime.datetime.now(datetime.UTC)] * len(skus)
-    return len(await connection.fetch(_RECOMPUTE, skus, times, channel_id))
+    await connection.execute(_LOCK, skus, channel_id)
+    return len(await connection.fetch(_RECOMPUTE, skus, channel_id, times))
 
 
 async def relay_stock(state: State) -> tuple[int, bool]:

@@ -380,3 +380,28 @@ async def test_a_push_is_a_span(setting: Setting) -> None:
         assert await setting.push() == 0
     (pushed,) = [span for span in exporter.get_finished_spans() if span.name == "channel push"]
     assert pushed.attributes == {"onhand.channel": "shop", "onhand.lane": Lane.BULK.value, "onhand.listings": SKUS}
+
+
+async def test_whoever_waited_for_a_listing_computes_from_what_is_true_afterwards(setting: Setting) -> None:
+    """A freeze that commits while another computation waits for its rows is not undone by what that one had read."""
+    hot = setting.state.database.hot
+    await setting.relay()
+    await add_stock(setting.state, "BER", {"SKU-0": -5})
+
+    async def compute() -> None:
+        async with hot.acquire() as connection, connection.transaction():
+            await recompute_desired(connection)
+
+    async with hot.acquire() as connection:
+        async with connection.transaction():
+            sku = await connection.fetchval("UPDATE skus SET frozen = true WHERE code = 'SKU-0' RETURNING id")
+            await recompute_desired(connection, [sku])
+            other = asyncio.create_task(compute())
+            for _ in range(500):
+                if await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                    break
+                await asyncio.sleep(0.01)
+            else:
+                raise AssertionError("nobody waits")
+        await other
+    assert (await setting.rows("desired"))[0] == (0,)
