@@ -10,6 +10,12 @@ import structlog
 from app.settings import Settings
 
 
+def current_request() -> str | None:
+    """The id of the request, or of the event a worker is at: in every log line, and kept with what it changes."""
+    found: str | None = structlog.contextvars.get_contextvars().get("request_id")
+    return found
+
+
 def configure_logs(settings: Settings) -> None:
     """Once per process, before anything logs."""
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()

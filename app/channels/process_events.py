@@ -67,6 +67,7 @@ async def process_events(state: State) -> int:
 
 async def _process(state: State, record: Any, event: Any) -> tuple[bool, str | None]:
     """Whether the event needs no more tries, and what is wrong with it."""
+    structlog.contextvars.bind_contextvars(request_id=f"event:{event['id']}")
     try:
         channel = state.channels.open(record)
         if channel.adapter is None:

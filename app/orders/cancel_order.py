@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 from adapters.channels.base import ChannelOrder
 from adapters.postgres.ledger import Footing, lock_rows, write_book
 from app.exceptions.resolve_cases import resolve_cases
+from app.logs import current_request
 from app.state import State
 from app.transact import rerun
 from domain.exceptions import CaseKind
@@ -48,7 +49,7 @@ async def _cancel(connection: Any, order_id: UUID) -> bool:
     book = await lock_rows(connection, (StockKey(line[0], line[1]) for line in lines))
     now = datetime.datetime.now(datetime.UTC)
     footing = Footing(
-        Provenance(f"channel:{order['channel_id']}"),
+        Provenance(f"channel:{order['channel_id']}", request_id=current_request()),
         Remarks("ORDER_CANCELLED", reference=order["name"]),
         document=f"order:{order_id}",
     )

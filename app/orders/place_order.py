@@ -20,6 +20,7 @@ from adapters.postgres.idempotency import IdempotentCall, hash_input
 from adapters.postgres.ledger import Footing
 from adapters.postgres.rows import RowShape
 from app.catalog.lookup import KnownWarehouse
+from app.logs import current_request
 from app.run_once import Answer
 from app.state import State
 from app.stock.run_commands import Decision
@@ -153,7 +154,7 @@ async def place_order(state: State, channel_id: int, order: ChannelOrder) -> Ans
     call = IdempotentCall(
         f"channel:{channel_id}", order.external_id, "orderPlace", hash_input({"order": order.external_id})
     )
-    provenance = Provenance(f"channel:{channel_id}", idempotency_key=order.external_id)
+    provenance = Provenance(f"channel:{channel_id}", None, current_request(), order.external_id)
     footing = Footing(provenance, Remarks("ORDER", reference=order.name), document=f"order:{order_id}")
     lines = tuple(OrderLine(line, skus.get(line.sku) if line.sku else None) for line in order.lines)
     command = AllocateOrder(

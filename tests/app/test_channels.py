@@ -115,11 +115,26 @@ async def test_an_order_is_allocated_and_the_new_quantity_acknowledged(shop: Sho
     await shop.wait_until("SELECT EXISTS (SELECT FROM listings WHERE acknowledged = 16)")
     assert await shop.quantity("SKU-0") == 16
     assert await shop.state.database.hot.fetchval("SELECT sum(committed) FROM stock_levels") == 4
+    event = await shop.state.database.hot.fetchval("SELECT id FROM inbound_events")
+    kept = await shop.state.database.hot.fetchval("SELECT request_id FROM stock_movements WHERE reason = 'ORDER'")
+    assert kept == f"event:{event}"
 
 
 async def test_a_forged_webhook_is_refused_and_nothing_stored(shop: Shop) -> None:
     assert await shop.deliver(order(1), secret="wrong") == 401
     assert (await shop.api.post("/webhooks/shopify/shop", content=order(1))).status_code == 401
+    assert await shop.count("inbound_events") == 0
+
+
+async def test_a_webhook_that_trickles_is_given_up(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.webhooks.BODY_SECONDS_MAX", 0.2)
+
+    async def trickle() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"x"
+            await asyncio.sleep(0.05)
+
+    assert (await shop.api.post("/webhooks/shopify/shop", content=trickle())).status_code == 408
     assert await shop.count("inbound_events") == 0
 
 
