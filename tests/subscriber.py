@@ -26,7 +26,7 @@ class Subscriber(asyncio.Protocol):
 
     def __init__(self, path: str, host: str, token: str, subscribe: bytes, on_message: OnMessage) -> None:
         self._head = _handshake(path, host)
-        self._init = _frame(TEXT, orjson.dumps({"type": "connection_init", "payload": {"authorization": token}}))
+        self._init = make_frame(TEXT, orjson.dumps({"type": "connection_init", "payload": {"authorization": token}}))
         self._subscribe = subscribe
         self._on_message = on_message
         self._buffer = b""
@@ -73,7 +73,7 @@ class Subscriber(asyncio.Protocol):
         return self._take(rest) if rest else b""
 
     def _take_acknowledgement(self, data: bytes) -> bytes:
-        frame = _cut(data, 0)
+        frame = cut_frame(data, 0)
         if frame is None:
             return data
         opcode, message, end = frame
@@ -88,7 +88,7 @@ class Subscriber(asyncio.Protocol):
 
     def _take_frames(self, data: bytes) -> bytes:
         start = 0
-        while (frame := _cut(data, start)) is not None:
+        while (frame := cut_frame(data, start)) is not None:
             opcode, message, start = frame
             if opcode == TEXT:
                 self._on_message(message)
@@ -99,7 +99,7 @@ class Subscriber(asyncio.Protocol):
     def _answer(self, opcode: int, message: bytes) -> None:
         assert self.transport is not None
         if opcode == PING:
-            self.transport.write(_frame(PONG, message))
+            self.transport.write(make_frame(PONG, message))
         elif opcode == CLOSE:
             self.transport.close()
 
@@ -107,7 +107,7 @@ class Subscriber(asyncio.Protocol):
 def encode_subscribe(query: str, variables: dict[str, Any], key: str = "1") -> bytes:
     """The frame that subscribes; the same for every client that asks the same."""
     body = {"query": query, "variables": variables}
-    return _frame(TEXT, orjson.dumps({"id": key, "type": "subscribe", "payload": body}))
+    return make_frame(TEXT, orjson.dumps({"id": key, "type": "subscribe", "payload": body}))
 
 
 async def subscribe(url: str, token: str, frame: bytes, on_message: OnMessage) -> Subscriber:
@@ -137,7 +137,7 @@ def _handshake(path: str, host: str) -> bytes:
     ).encode()
 
 
-def _frame(opcode: int, payload: bytes) -> bytes:
+def make_frame(opcode: int, payload: bytes) -> bytes:
     """A client's frame, masked with zeros, which leave the payload as it is (RFC 6455, 5.3)."""
     size = len(payload)
     if size < 126:
@@ -149,7 +149,7 @@ def _frame(opcode: int, payload: bytes) -> bytes:
     return head + b"\0\0\0\0" + payload
 
 
-def _cut(data: bytes, start: int) -> tuple[int, bytes, int] | None:
+def cut_frame(data: bytes, start: int) -> tuple[int, bytes, int] | None:
     """Opcode, payload and end of the frame at `start`; None while it is not whole."""
     if len(data) < start + 2:
         return None
