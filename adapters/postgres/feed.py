@@ -3,6 +3,10 @@
 The line is the oldest transaction still running (`pg_snapshot_xmin`): below it nothing can appear any more, and
 rows at or above it wait. A page is read by one statement, so all it says is of one snapshot: two statements would
 miss the transaction that ends between them.
+
+A row's `xid` is its place, `PLACE` when it was written: not before its own transaction, so that the above holds, and
+not before any that had ended by then. Of two transactions that change the same thing one after the other, the second
+may have begun first; its own id would put the newer state before the older one.
 """
 
 from __future__ import annotations
@@ -11,8 +15,13 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
-from domain.cursor import ID_MAX, Position, Snapshot, parse_snapshot
+from domain.cursor import ID_MAX, Cursor, Position, see
 
+PLACE = "greatest(pg_current_xact_id(), (pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1)::text::xid8)"
+"""For `feed.xid`, in a statement that begins when the locks on what changed are held."""
+SEEN_PAGE, SEEN_PAGES_MAX = 1_000, 200
+"""Rows above the line that a snapshot looks for. It takes a transaction that runs for very long to have more: what is
+beyond is delivered although the snapshot held it."""
 _COLUMNS = "f.xid, f.id, f.topic, f.key, f.sku_id, f.warehouse_id, f.payload::text, f.created_at"
 _READ = f"""
 WITH snapshot AS MATERIALIZED (
@@ -31,6 +40,12 @@ _RECENT = f"""
 SELECT {_COLUMNS} FROM feed f WHERE (f.xid, f.id) <= ($1::xid8, $2::bigint)
 ORDER BY f.xid DESC, f.id DESC LIMIT $3
 """  # noqa: S608
+_SNAPSHOT = "SELECT pg_snapshot_xmin(s), pg_snapshot_xmax(s) FROM pg_current_snapshot() s"
+_ABOVE = """
+SELECT f.xid, f.id FROM (
+  SELECT f.xid, f.id FROM feed f WHERE (f.xid, f.id) < ($1::xid8, $2::bigint) ORDER BY f.xid DESC, f.id DESC LIMIT $3
+) f WHERE f.xid >= $4::xid8
+"""
 _BLOCKERS = """
 SELECT l.pid FROM pg_locks l
 WHERE l.locktype = 'transactionid' AND l.granted AND l.transactionid = $1::xid8::xid
@@ -113,9 +128,21 @@ async def read_recent(connection: Any, upto: Position, limit: int) -> list[FeedE
     return [FeedEvent(*record) for record in reversed(await connection.fetch(_RECENT, upto.xid, upto.id, limit))]
 
 
-async def read_snapshot(connection: Any) -> Snapshot:
-    """The snapshot of the current transaction, which must be REPEATABLE READ."""
-    return parse_snapshot(await connection.fetchval("SELECT pg_current_snapshot()::text"))
+async def read_start(connection: Any) -> tuple[Cursor, int]:
+    """Where a client stands that has the current snapshot, and the next transaction id of then.
+
+    The transaction must be REPEATABLE READ.
+    """
+    line, next_xid = await connection.fetchrow(_SNAPSHOT)
+    ids: list[int] = []
+    place: Any = (next_xid, 0)
+    for _ in range(SEEN_PAGES_MAX):
+        page = await connection.fetch(_ABOVE, *place, SEEN_PAGE, line)
+        ids += [record[1] for record in page]
+        if len(page) < SEEN_PAGE:
+            break
+        place = page[-1]
+    return Cursor(Position(line - 1, ID_MAX), see(next_xid, ids)), next_xid
 
 
 async def find_blockers(connection: Any, line: int) -> list[int]:

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from adapters.postgres.documents import Documents, DocumentTable, bind_documents, insert_documents
+from adapters.postgres.feed import PLACE
 from adapters.postgres.rows import RowShape
 from domain.provenance import Provenance, Remarks
 from domain.stock import ACCOUNTS, BUCKETS, Balance, Book, StockKey
@@ -60,8 +61,8 @@ WITH balance AS (
   FROM unnest($1::int[], $2::int[], {_BALANCE_ARRAYS}) AS b (s, w, {", ".join(ACCOUNTS)})
   WHERE l.sku_id = b.s AND l.warehouse_id = b.w
 ), {insert_documents(tables, _FIRST_DOCUMENT)}fed AS (
-  INSERT INTO feed (topic, key, sku_id, warehouse_id, payload)
-  SELECT 'stock', s || '.' || w, s, w, p
+  INSERT INTO feed (xid, topic, key, sku_id, warehouse_id, payload)
+  SELECT {PLACE}, 'stock', s || '.' || w, s, w, p
   FROM unnest($1::int[], $2::int[], ${_NEXT + 1}::json[]) AS f (s, w, p)
 )
 INSERT INTO stock_movements

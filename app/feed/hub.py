@@ -23,12 +23,12 @@ import asyncpg
 import structlog
 
 from adapters.postgres.database import Database
-from adapters.postgres.feed import FeedEvent, FeedPage, find_blockers, read_page, read_recent, read_snapshot
+from adapters.postgres.feed import FeedEvent, FeedPage, find_blockers, read_page, read_recent, read_start
 from app.feed.doorbell import Doorbell
 from app.metrics import FEED_HORIZON_LAG_SECONDS, FEED_LAG_SECONDS, HUB_POLLS
 from app.settings import Settings
 from app.tasks import end_tasks, wait_until
-from domain.cursor import Cursor, Position, Snapshot
+from domain.cursor import Cursor, Position
 
 PAGE_MAX = 1_000
 RECENT_MAX = 4_000
@@ -105,22 +105,28 @@ class Hub:
         """Go to the present, unless somebody listens already: while nobody does, nothing is read."""
         if self._has_listeners():
             return
-        async with self.take_snapshot() as (connection, snapshot):
-            recent = await read_recent(connection, snapshot.start(), RECENT_MAX)
-        if self._has_listeners() or snapshot.start() <= self.position:
+        async with self._reading() as connection:
+            start, next_xid = await read_start(connection)
+            recent = await read_recent(connection, start.position, RECENT_MAX)
+        if self._has_listeners() or start.position <= self.position:
             return
-        self._next_xid = snapshot.xmax
-        self._move(snapshot.start(), recent)
+        self._next_xid = next_xid
+        self._move(start.position, recent)
 
     @asynccontextmanager
-    async def take_snapshot(self) -> AsyncIterator[tuple[Any, Snapshot]]:
-        """A connection on one snapshot of the database, and which changes that snapshot holds."""
+    async def take_snapshot(self) -> AsyncIterator[tuple[Any, Cursor]]:
+        """A connection on one snapshot of the database, and where a client stands that has it."""
+        async with self._reading() as connection:
+            yield connection, (await read_start(connection))[0]
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Any]:
         async with (
             self._readers,
             self._database.hot.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            yield connection, await read_snapshot(connection)
+            yield connection
 
     async def knows(self, cursor: Cursor) -> bool:
         """Whether the database can have given this cursor: it is not from the future of a restored backup."""

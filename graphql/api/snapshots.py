@@ -46,14 +46,13 @@ class Snapshots:
         finally:
             del self._next[expired]
         try:
-            async with self._group.hub.take_snapshot() as (connection, snapshot):
+            async with self._group.hub.take_snapshot() as (connection, cursor):
                 payloads: list[bytes] = []
                 # Their cursor goes on nowhere: who has a part of a snapshot needs a whole one.
                 async for item in source.snapshot(connection, self._group.watch, UNFINISHED, expired):
                     payloads.append(encode(item))
                     if len(payloads) % SLICE == 0:
                         await asyncio.sleep(0)
-            cursor = Cursor(snapshot.start(), snapshot)
             payloads.append(encode(source.ready(str(cursor), expired)))
             return TakenSnapshot(cursor, payloads)
         finally:

@@ -101,8 +101,8 @@ class Group:
             for member in self.members:
                 if not member.live or member.cursor.skips(position):
                     continue
-                own = cursor if member.cursor.snapshot is None else member.cursor.at(position)
-                if own.snapshot is not None:
+                own = cursor if member.cursor.seen is None else member.cursor.at(position)
+                if own.seen is not None:
                     member.give(own, self.encode_change(event, own))
                 else:
                     shared = shared or self.encode_change(event, cursor)

@@ -106,6 +106,7 @@ async def unanalysed(state: State, settings: object) -> State:
     ("statement", "arguments"),
     [
         (feed._READ, (5, 100, 1_000)),
+        (feed._ABOVE, (2**40, 0, feed.SEEN_PAGE, 5)),
         (feed._RECENT, (2**40, 1, 4_000)),
         (feed._FIRST_OLD, (YEAR, MANY)),
         (feed._LAST_OLD, (YEAR, 49_000, 0, 0, 1_000)),

@@ -14,7 +14,7 @@ from app.feed.hub import FeedEvent, Hub, Swept
 from app.metrics import FEED_HORIZON_LAG_SECONDS, HUB_POLLS
 from app.settings import Settings
 from app.state import State
-from domain.cursor import Cursor, Position, Snapshot
+from domain.cursor import Cursor, Position, Seen
 from tests.feed_rows import blocked, write_rows
 from tests.within import until
 
@@ -217,5 +217,5 @@ async def test_cursors_from_the_future_are_not_known(state: State) -> None:
     await state.hub.settle()
     assert await state.hub.knows(Cursor(state.hub.position))
     assert not await state.hub.knows(Cursor(Position(2**40, 1)))
-    snapshot = Snapshot(state.hub.position.xid, 2**40)
-    assert not await state.hub.knows(Cursor(state.hub.position, snapshot))
+    seen = Seen(2**40, ((1, 2),))
+    assert not await state.hub.knows(Cursor(state.hub.position, seen))

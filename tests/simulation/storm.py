@@ -64,8 +64,8 @@ class Storm:
     """How much of it. A subscriber stays for `stay_seconds` on average, then leaves and comes back with its cursor."""
 
     seed: int
-    changes: int = 1_500
-    changes_per_second: float = 150.0
+    changes: int = 1_200
+    changes_per_second: float = 200.0
     subscribers: int = 40
     stay_seconds: float = 1.5
     valkey_kills: int = 2
@@ -206,9 +206,9 @@ async def ask(instance: Running, body: dict[str, Any]) -> dict[str, Any]:
 
 
 async def prepare(instance: Running) -> None:
+    create = "mutation($i: WarehouseCreateInput!) { warehouseCreate(input: $i) { userErrors { code } } }"
     for code in WAREHOUSES:
-        query = 'mutation { warehouseCreate(input: {code: "%s", name: "Storm"}) { userErrors { code } } }' % code
-        await ask(instance, {"query": query})
+        await ask(instance, {"query": create, "variables": {"i": {"code": code, "name": "Storm"}}})
     upsert = "mutation($i: SkuUpsertInput!) { skuUpsert(input: $i) { userErrors { code } } }"
     await ask(instance, {"query": upsert, "variables": {"i": {"lines": [{"code": sku} for sku in SKUS]}}})
     lines = [{"sku": sku, "quantity": 1_000_000} for sku in SKUS]
