@@ -20,4 +20,8 @@ SANDBOXES = {
         "adapters.sandbox.shopify",
         "A store that speaks Shopify's Admin API 2026-07, with a page to buy from, webhooks and faults on command.",
     ),
+    "amazon": Sandbox(
+        "adapters.sandbox.amazon",
+        "A marketplace that speaks Amazon's Selling Partner API, with quotas, feeds, a notification queue and faults.",
+    ),
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
@@ -11,13 +13,17 @@ import uvicorn
 
 from adapters.sandbox.amazon.config import LIMITS, ConfigError, Limit, MarketConfig, ProductConfig
 from adapters.sandbox.amazon.create_market import create_market
+from adapters.sandbox.amazon.persist_state import lock_state
 
+PROG = "python -m adapters.sandbox.amazon"
+STOP_SECONDS_MAX = 3
 DEFAULTS = MarketConfig()
+CREDENTIALS = ("client_id", "client_secret", "refresh_token")
 
 
-def read_arguments(arguments: list[str]) -> argparse.Namespace:
+def read_arguments(arguments: list[str], prog: str = PROG) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m adapters.sandbox.amazon",
+        prog=prog,
         description="A sandbox Amazon marketplace: its own stock, its own orders, the Selling Partner API.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
@@ -25,11 +31,13 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--client-id", default=DEFAULTS.client_id, help="the LWA client it knows")
     parser.add_argument("--client-secret", default=DEFAULTS.client_secret, help="that client's secret")
     parser.add_argument("--refresh-token", default=DEFAULTS.refresh_token, help="also the X-Sandbox-Token of its doors")
+    parser.add_argument("--credentials", type=Path, help="JSON file with those three, which `ps` does not show")
     parser.add_argument("--seller", default=DEFAULTS.seller_id, help="the seller id (default %(default)s)")
     parser.add_argument("--marketplace", default=DEFAULTS.marketplace_id, help="the marketplace id")
     parser.add_argument("--state", type=Path, help="JSON file that keeps everything over a restart")
     parser.add_argument("--products", type=Path, help="JSON list of {sku,title,price,barcode,quantity,...}")
     parser.add_argument("--name", default=DEFAULTS.name, help="the marketplace's name")
+    parser.add_argument("--currency", default=DEFAULTS.currency, help="of its prices (default %(default)s)")
     parser.add_argument("--limit", action="append", default=[], help="OPERATION=RATE/BURST, given again for more")
     parser.add_argument("--token-seconds", type=float, default=DEFAULTS.token_seconds, help="life of an access token")
     parser.add_argument("--apply-seconds", type=float, default=DEFAULTS.apply_seconds, help="from ACCEPTED to applied")
@@ -43,11 +51,11 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
 
 
 def read_config(given: argparse.Namespace) -> MarketConfig:
-    """Raises ConfigError, or OSError when the product file cannot be read."""
+    """Raises ConfigError, or OSError when a file cannot be read."""
+    named = {name: getattr(given, name) for name in CREDENTIALS}
     return MarketConfig(
-        client_id=given.client_id,
-        client_secret=given.client_secret,
-        refresh_token=given.refresh_token,
+        **(read_credentials(given.credentials) if given.credentials else named),
+        currency=given.currency,
         seller_id=given.seller,
         marketplace_id=given.marketplace,
         state_path=given.state,
@@ -72,6 +80,15 @@ def read_limits(given: list[str]) -> dict[str, Limit]:
     return limits
 
 
+def read_credentials(path: Path) -> dict[str, str]:
+    """`client_id` may be left out."""
+    raw = orjson.loads(path.read_bytes())
+    known = {name: raw[name] for name in CREDENTIALS if name in raw} if isinstance(raw, dict) else {}
+    if not known.keys() >= {"client_secret", "refresh_token"} or not all(isinstance(v, str) for v in known.values()):
+        raise ConfigError(f"{path} is not a JSON object with a client_secret and a refresh_token")
+    return known
+
+
 def read_products(path: Path) -> tuple[ProductConfig, ...]:
     raw = orjson.loads(path.read_bytes())
     if not isinstance(raw, list) or not all(isinstance(entry, dict) for entry in raw):
@@ -79,15 +96,38 @@ def read_products(path: Path) -> tuple[ProductConfig, ...]:
     return tuple(ProductConfig.parse(entry) for entry in raw)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    given = read_arguments(sys.argv[1:] if arguments is None else arguments)
-    try:
-        app = create_market(read_config(given))
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"the sandbox marketplace cannot start: {error}\n")
-        return 2
-    uvicorn.run(app, host=given.host, port=given.port, log_level="warning", access_log=False)
+def main(arguments: list[str] | None = None, prog: str = PROG) -> int:
+    given = read_arguments(sys.argv[1:] if arguments is None else arguments, prog)
+    with ExitStack() as stack:
+        try:
+            if given.state:
+                stack.enter_context(lock_state(given.state))
+            app = create_market(read_config(given))
+            door = stack.enter_context(open_door(given.host, given.port))
+        except (ValueError, OSError) as error:
+            sys.stderr.write(f"The sandbox marketplace cannot start: {error}.\n")
+            return 2
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS_MAX)
+        sys.stdout.write(f"The sandbox marketplace is at http://{given.host}:{door.getsockname()[1]}/\n")
+        sys.stdout.flush()
+        uvicorn.Server(config).run([door])
     return 0
+
+
+def open_door(host: str, port: int) -> socket.socket:
+    """Raises OSError, in one sentence, when the address cannot be listened on."""
+    # The protocol is named so that asyncio sees TCP: it sends small packets at once only there.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    door = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind((host, port))
+        door.listen()
+    except (OSError, OverflowError) as error:
+        door.close()
+        reason = error.strerror if isinstance(error, OSError) else "there is no such port"
+        raise OSError(f"port {port} of {host} cannot be used ({reason}): give another --port") from None
+    return door
 
 
 if __name__ == "__main__":

@@ -7,8 +7,12 @@ unclean stop the counters start well above what was saved: an id is never used f
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import heapq
 import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,8 @@ FORMAT = 1
 SAVE_SECONDS = 0.25
 COUNTER_LEAP = 10_000
 ORDERS_SAVED_MAX = 500
+LOCK_SECONDS_MAX = 10.0
+LOCK_LOOK_SECONDS = 0.05
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +81,27 @@ def _lay_over(state: State, saved: dict[str, Any]) -> None:
     heapq.heapify(state.due)
     leap = 0 if saved["clean"] else COUNTER_LEAP
     state.counters = {kind: value + leap for kind, value in saved["counters"].items()}
+
+
+@contextmanager
+def lock_state(path: Path, patience_seconds: float = LOCK_SECONDS_MAX) -> Iterator[None]:
+    """Keep the file to one marketplace. Raises OSError when another holds it for longer than a stop takes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        deadline = time.monotonic() + patience_seconds
+        while not _is_locked(lock.fileno()):
+            if time.monotonic() > deadline:
+                raise OSError(f"another marketplace keeps its numbers in {path}")
+            time.sleep(LOCK_LOOK_SECONDS)
+        yield
+
+
+def _is_locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_file(path: Path, content: bytes) -> None:

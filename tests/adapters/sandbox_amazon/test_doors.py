@@ -21,6 +21,7 @@ import pytest
 from adapters.sandbox.amazon.__main__ import main
 from adapters.sandbox.amazon.config import ConfigError, Limit, MarketConfig, ProductConfig
 from adapters.sandbox.amazon.inject_faults import FaultError, FaultKind, Faults
+from adapters.sandbox.amazon.persist_state import lock_state
 from adapters.sandbox.amazon.queue_messages import MESSAGES_MAX, Queue
 from tests.adapters.sandbox_amazon.conftest import Client, message, open_client
 from tests.adapters.sandbox_amazon.serving import PRODUCTS, REFRESH_TOKEN, Served, until
@@ -200,6 +201,27 @@ def test_foreign_state_file_is_one_sentence_and_no_traceback(
     assert len(capsys.readouterr().err.strip().splitlines()) == 2
 
 
+def test_start_refuses_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    credentials = tmp_path / "credentials.json"
+    credentials.write_text('{"client_secret": "x"}')
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main(["--credentials", str(credentials)]) == 2
+        assert main(["--port", str(taken.getsockname()[1])]) == 2
+        assert main(["--port", "99999999"]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert "client_secret and a refresh_token" in lines[0]
+    assert all("give another --port" in line for line in lines[1:])
+    assert len(lines) == 3
+
+
+def test_one_state_file_serves_one_marketplace(tmp_path: Path) -> None:
+    path = tmp_path / "market.json"
+    with lock_state(path), pytest.raises(OSError, match="another marketplace"), lock_state(path, 0.1):
+        pytest.fail("both hold it")
+    with lock_state(path, 0.0):
+        assert path.with_name("market.json.lock").exists()
+
+
 async def test_everything_under_way_outlives_a_restart(tmp_path: Path) -> None:
     """A feed in its queue, a patch not yet applied, an unpaid order, an unread notification."""
     path = tmp_path / "market.json"
@@ -225,16 +247,18 @@ async def test_everything_under_way_outlives_a_restart(tmp_path: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def run_process(folder: Path, *more: str) -> AsyncIterator[tuple[Served, asyncio.subprocess.Process]]:
-    products = folder / "products.json"
+    credentials, products = folder / "credentials.json", folder / "products.json"
+    credentials.write_text(json.dumps({"client_secret": "hush", "refresh_token": REFRESH_TOKEN}))
     products.write_text(json.dumps([asdict(product) for product in PRODUCTS]))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "adapters.sandbox.amazon", "--port", str(port), "--refresh-token", REFRESH_TOKEN,
+        sys.executable, "-m", "adapters.sandbox.amazon", "--port", str(port), "--credentials", str(credentials),
         "--products", str(products), "--state", str(folder / "market.json"), "--pending-seconds", "0", *more,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'graphql'}"},
+        stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     headers = {"X-Sandbox-Token": REFRESH_TOKEN}
