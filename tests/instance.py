@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +31,16 @@ class Running:
 
 
 @contextmanager
-def running_instance(data_dir: Path, *, api_processes: int) -> Iterator[Running]:
-    """Start it, wait until it is ready, stop it at the end."""
+def running_instance(
+    data_dir: Path, *, api_processes: int, environment: Mapping[str, str] | None = None
+) -> Iterator[Running]:
+    """Start it, wait until it is ready, stop it at the end. `environment`: settings besides the usual ones."""
     command = [sys.executable, "-m", "app.cli", "up", "--empty", "--json", "--data-dir", str(data_dir)]
     command += ["--port", str(free_port()), "--api-processes", str(api_processes)]
     with (data_dir.parent / f"{data_dir.name}.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **(environment or {})}
+        )
     assert process.stdout is not None
     try:
         info = json.loads(process.stdout.readline())

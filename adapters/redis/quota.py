@@ -42,7 +42,7 @@ local rate, burst = tonumber(b[3] or ARGV[4]), tonumber(b[4] or ARGV[5])
 local tokens = math.min(burst, tonumber(b[1] or burst) + (now - tonumber(b[2] or now)) * rate)
 if ARGV[1] ~= '' then rate = tonumber(ARGV[1]) end
 if ARGV[2] ~= '' then burst = tonumber(ARGV[2]) end
-if ARGV[3] ~= '' then tokens = tonumber(ARGV[3]) end
+if ARGV[3] ~= '' then tokens = tonumber(ARGV[3]) elseif not b[1] then tokens = burst end
 tokens = math.min(tokens, burst)
 redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', tostring(now))
 redis.call('HSET', KEYS[1], 'rate', tostring(rate), 'burst', tostring(burst))
@@ -116,7 +116,7 @@ class RedisQuota:
     async def announce(
         self, operation: str, *, rate: float | None = None, burst: float | None = None, available: float | None = None
     ) -> None:
-        """What the vendor said. Lost when Redis is away: it will say so again."""
+        """What the vendor said; a bucket that is new is full. Lost when Redis is away: it will say so again."""
         bucket = self.defaults.get(operation, UNLIMITED)
         given = ["" if value is None else value for value in (rate, burst, available)]
         try:

@@ -21,7 +21,6 @@ from domain.exceptions import CaseKind, Problem, Severity
 EVENTS_MAX = 64
 ATTEMPTS_MAX = 12
 BACKOFF_SECONDS_MAX = 300.0
-CLAIM_SECONDS = 60.0
 _CLAIM = """
 WITH due AS (
   SELECT id FROM inbound_events
@@ -49,7 +48,10 @@ async def process_events(state: State) -> int:
     twice. No transaction is open meanwhile, which would hold the feed back. An event that cannot be read, or fails
     `ATTEMPTS_MAX` times, is set aside with a case; its raw body stays.
     """
-    events = sorted(await state.database.hot.fetch(_CLAIM, EVENTS_MAX, CLAIM_SECONDS), key=lambda event: event["id"])
+    events = sorted(
+        await state.database.hot.fetch(_CLAIM, EVENTS_MAX, state.settings.push_lease_seconds),
+        key=lambda event: event["id"],
+    )
     if not events:
         return 0
     records = await state.database.hot.fetch(_CHANNELS, sorted({event["channel_id"] for event in events}))

@@ -74,6 +74,13 @@ async def test_the_vendor_has_the_last_word(client: Any, account: str) -> None:
     assert await take_all(quota, urgent=True) >= 10
 
 
+async def test_a_bucket_that_is_new_is_full_by_what_was_announced(client: Any, account: str) -> None:
+    quota = open_quota(client, account, {})
+    await quota.announce("write", rate=0.0001, burst=5_000.0)
+    with taking_idle_quota():
+        await quota.take("write", 2_000)
+
+
 async def test_without_redis_a_process_counts_for_itself(account: str) -> None:
     lost = open_quota_client(f"redis://127.0.0.1:{free_port()}/0")
     quota = SharedQuota(RedisQuota(lost, account, {"write": Bucket(0.0001, 5.0)}))
