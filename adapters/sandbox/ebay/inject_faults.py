@@ -1,0 +1,127 @@
+"""The ways a marketplace misbehaves, each switched on by itself, all drawn from one seed.
+
+{"seed": 7, "limit_exceeded": {"rate": 1, "times": 3}, "latency": {"rate": 0.1, "seconds": 0.5}}
+means: the next three calls are over the limit, and a tenth of all calls is half a second late.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+SECONDS_MAX = 600.0
+COUNT_MAX = 10_000
+LATE_SECONDS = 2.0
+
+
+class FaultKind(StrEnum):
+    LATENCY = "latency"  # the answer is late by `seconds`
+    LIMIT_EXCEEDED = "limit_exceeded"  # 429, error 2001, although calls are left
+    SERVER_ERROR = "server_error"  # 500 with the API's system error (25001), nothing done
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - 401, error 1001, before the token's time
+    TOKEN_EXPIRED_403 = "token_expired_403"  # noqa: S105 - the same as 403
+    LOST_REPLY = "lost_reply"  # a write is done, the connection closes in the middle of the answer
+    PARTIAL = "partial"  # an item of a bulk update fails with 25001, its neighbours do not: 207
+    PARTIAL_MISSING = "partial_missing"  # an item of a bulk update is done, and left out of the answer
+    ITEM_REFUSED = "item_refused"  # an item of a bulk update is refused with 25002: 207
+    SHUFFLED = "shuffled"  # the answer to a bulk update is in another order than the request
+    NOT_APPLIED = "not_applied"  # an item of a bulk update is answered 200, and nothing is written
+    OUTSIDE_CHANGE = "outside_change"  # the seller takes one unit on the website just before it is written
+    PAGE_SHIFT = "page_shift"  # after a page of orders, one of them changes: the next page begins one record further
+    CANCEL_RACE = "cancel_race"  # the order is cancelled just before its shipment is confirmed
+    NOTIFICATION_DUPLICATE = "notification_duplicate"  # delivered twice with the same notification id
+    NOTIFICATION_LATE = "notification_late"  # delivered `seconds` late
+    NOTIFICATION_REORDERED = "notification_reordered"  # held back until the next one was sent
+    NOTIFICATION_MISSING = "notification_missing"  # never delivered
+
+
+# The names all sandboxes share, for scripts that break any of them.
+COUNTED = {
+    "lost_reply": FaultKind.LOST_REPLY,
+    "throttled": FaultKind.LIMIT_EXCEEDED,
+    "error_500": FaultKind.SERVER_ERROR,
+    "duplicate_webhook": FaultKind.NOTIFICATION_DUPLICATE,
+    "missing_webhook": FaultKind.NOTIFICATION_MISSING,
+    "late_webhook": FaultKind.NOTIFICATION_LATE,
+    **{kind.value: kind for kind in FaultKind},
+}
+
+
+class FaultError(ValueError):
+    """A fault was described wrongly; nothing was changed."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """Strikes with probability `rate`, at most `times` times (None: for ever)."""
+
+    rate: float
+    times: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Faults:
+    seed: int = 0
+    active: dict[FaultKind, Fault] = field(default_factory=dict)
+    struck: dict[FaultKind, int] = field(default_factory=dict)
+    dice: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - repeatable on purpose
+
+    def strike(self, kind: FaultKind) -> Fault | None:
+        """The fault if it happens now, and counts it. No draw is made for a fault that is off."""
+        fault = self.active.get(kind)
+        if fault is None or fault.times == 0 or self.dice.random() >= fault.rate:
+            return None
+        if fault.times is not None:
+            fault.times -= 1
+        self.struck[kind] = self.struck.get(kind, 0) + 1
+        return fault
+
+    def replace(self, raw: dict[str, Any]) -> None:
+        """Sets exactly the faults described; {} switches all off. Raises FaultError."""
+        seed = raw.get("seed", self.seed)
+        if not isinstance(seed, int):
+            raise FaultError("seed is a whole number")
+        active = {_read_kind(name): _read_fault(name, fault) for name, fault in raw.items() if name != "seed"}
+        self.seed, self.active, self.struck = seed, active, {}
+        self.dice = random.Random(seed)  # noqa: S311 - repeatable on purpose
+
+    def add_counted(self, raw: dict[str, Any]) -> None:
+        """{"kind": "lost_reply", "count": 2}: the next two, beside what is on already. Raises FaultError."""
+        kind, count = COUNTED.get(str(raw.get("kind"))), raw.get("count", 1)
+        if kind is None:
+            raise FaultError(f"kind is one of {', '.join(COUNTED)}")
+        if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= COUNT_MAX:
+            raise FaultError(f"count is a whole number from 0 to {COUNT_MAX}")
+        self.active[kind] = Fault(1.0, count, LATE_SECONDS if kind is FaultKind.NOTIFICATION_LATE else 0.0)
+
+    def render(self) -> dict[str, Any]:
+        return {
+            "seed": self.seed,
+            "active": {kind.value: asdict(fault) for kind, fault in self.active.items()},
+            "struck": {kind.value: times for kind, times in self.struck.items()},
+        }
+
+
+def _read_kind(name: str) -> FaultKind:
+    try:
+        return FaultKind(name)
+    except ValueError:
+        raise FaultError(f"no fault is called {name}; there are {', '.join(FaultKind)}") from None
+
+
+def _read_fault(name: str, raw: Any) -> Fault:
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
+        raw = {"rate": raw}
+    if not isinstance(raw, dict) or not raw.keys() <= {"rate", "times", "seconds"}:
+        raise FaultError(f"{name}: give a rate, or an object of rate, times and seconds")
+    rate, times, seconds = raw.get("rate", 1.0), raw.get("times"), raw.get("seconds", 0.0)
+    if not isinstance(rate, int | float) or not 0 <= rate <= 1:
+        raise FaultError(f"{name}: rate is from 0 to 1")
+    if times is not None and (not isinstance(times, int) or times < 0):
+        raise FaultError(f"{name}: times is a whole number, zero or more")
+    if not isinstance(seconds, int | float) or not 0 <= seconds <= SECONDS_MAX:
+        raise FaultError(f"{name}: seconds is from 0 to {SECONDS_MAX:.0f}")
+    return Fault(float(rate), times, float(seconds))
