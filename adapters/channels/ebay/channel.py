@@ -1,0 +1,116 @@
+"""eBay as a channel: one seller account. Every operation is its own module; this puts them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from adapters.channels.base import (
+    ChannelNews,
+    ChannelOrder,
+    InboundEvent,
+    ItemPage,
+    ListingRef,
+    Observation,
+    OrderPage,
+    QuantityWrite,
+    Quota,
+    Shipment,
+    WriteResult,
+)
+from adapters.channels.ebay.announce_limits import LimitReader
+from adapters.channels.ebay.answer_challenge import answer_challenge
+from adapters.channels.ebay.client import EbayClient
+from adapters.channels.ebay.confirm_shipment import confirm_shipment
+from adapters.channels.ebay.fetch_key import PublicKeys
+from adapters.channels.ebay.fetch_token import open_application_tokens, open_user_tokens
+from adapters.channels.ebay.list_items import list_items
+from adapters.channels.ebay.observe import observe
+from adapters.channels.ebay.pull_orders import pull_orders
+from adapters.channels.ebay.read_event import read_event
+from adapters.channels.ebay.read_order import read_order
+from adapters.channels.ebay.request import Requester
+from adapters.channels.ebay.set_quantities import WRITES_MAX, QuantitySetter
+from adapters.channels.ebay.settings import TOPICS, EbayCredentials, EbaySettings
+from adapters.channels.ebay.spend_revisions import RevisionBudget
+from adapters.channels.ebay.subscribe_events import Endpoint, subscribe_events
+from adapters.channels.ebay.verify_event import verify_event
+from domain.errors import CauseClass, Fault
+
+
+@dataclass(frozen=True, slots=True)
+class EbayChannel:
+    client: EbayClient
+    settings: EbaySettings
+    setter: QuantitySetter
+    keys: PublicKeys
+
+    def batch_size(self, pending: int, *, urgent: bool) -> int:
+        return max(1, min(WRITES_MAX, pending))
+
+    async def set_quantities(self, writes: Sequence[QuantityWrite], *, urgent: bool = False) -> list[WriteResult]:
+        return await self.setter.set(writes, urgent=urgent)
+
+    async def settle(self, receipt: str) -> Mapping[str, WriteResult] | None:
+        """eBay answers at once: there is nothing to settle."""
+        return {}
+
+    async def observe(self, refs: Sequence[ListingRef]) -> list[Observation]:
+        return await observe(self.client, refs)
+
+    async def list_items(self, cursor: str | None = None) -> ItemPage:
+        return await list_items(self.client, cursor)
+
+    async def pull_orders(self, since: datetime, until: datetime, cursor: str | None = None) -> OrderPage:
+        return await pull_orders(self.client, since, until, cursor)
+
+    async def read_order(self, external_id: str) -> ChannelOrder | None:
+        return await read_order(self.client, external_id)
+
+    async def confirm_shipment(self, shipment: Shipment) -> WriteResult:
+        return await confirm_shipment(self.client, shipment)
+
+    async def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
+        return await verify_event(self.keys, headers, body)
+
+    def read_event(self, topic: str, body: bytes) -> Sequence[ChannelNews]:
+        return read_event(topic, body)
+
+    def answer_challenge(self, challenge: str) -> str:
+        """Raises a permanent `Fault` when the channel has no endpoint."""
+        endpoint = self._endpoint()
+        return answer_challenge(challenge, endpoint.verification_token, endpoint.url)
+
+    async def subscribe_events(self, alert_email: str, topics: Sequence[str] = TOPICS) -> dict[str, str | None]:
+        """For each topic None, or why eBay does not send it. Raises `Fault`."""
+        return await subscribe_events(self.client, self._endpoint(), alert_email, topics)
+
+    def _endpoint(self) -> Endpoint:
+        if self.settings.endpoint is None or self.settings.verification_token is None:
+            message = "The channel has no endpoint for events: set endpoint and verification_token."
+            raise Fault(message, transient=False, cause=CauseClass.VALIDATION)
+        return Endpoint(self.settings.endpoint, self.settings.verification_token)
+
+
+def open_channel(
+    http: httpx.AsyncClient, credentials: EbayCredentials, quota: Quota, settings: EbaySettings | None = None
+) -> EbayChannel:
+    """The channel, nothing sent yet. `http` is the caller's, with its timeouts. Raises ValueError for the settings."""
+    chosen = settings or EbaySettings()
+    base_url = chosen.base_url.rstrip("/")
+    requester = Requester(
+        http,
+        base_url,
+        chosen.locale,
+        quota,
+        open_user_tokens(http, base_url, credentials),
+        open_application_tokens(http, base_url, credentials),
+    )
+    client = EbayClient(requester, LimitReader(requester, quota))
+    budget = RevisionBudget(quota, chosen.revisions_per_day, ZoneInfo(chosen.time_zone))
+    setter = QuantitySetter(client, budget, chosen.out_of_stock_control)
+    return EbayChannel(client, chosen, setter, PublicKeys(client))
