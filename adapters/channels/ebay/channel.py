@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import httpx
 
 from adapters.channels.base import (
+    ChallengedChannel,
+    Channel,
     ChannelNews,
     ChannelOrder,
     InboundEvent,
@@ -114,3 +117,8 @@ def open_channel(
     budget = RevisionBudget(quota, chosen.revisions_per_day, ZoneInfo(chosen.time_zone))
     setter = QuantitySetter(client, budget, chosen.out_of_stock_control)
     return EbayChannel(client, chosen, setter, PublicKeys(client))
+
+
+if TYPE_CHECKING:  # the port is met, says the type checker
+    _channel: type[Channel] = EbayChannel
+    _challenged: type[ChallengedChannel] = EbayChannel

@@ -11,7 +11,7 @@ LOCALE = "en_US"
 
 def render_item(item: Item, groups_name: str) -> dict[str, Any]:
     """`groups_name`: the field that lists the groups has another name in a bulk answer."""
-    product: dict[str, Any] = {"title": item.title}
+    product: dict[str, Any] = {"title": item.title, "description": item.title}
     if item.barcode:
         product["upc" if len(item.barcode) == 12 else "ean"] = [item.barcode]
     shown: dict[str, Any] = {

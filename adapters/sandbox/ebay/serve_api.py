@@ -61,6 +61,7 @@ class Door:
         """An endpoint of `api` for holders of one of these kinds of token."""
 
         async def endpoint(request: Request) -> Response:
+            await request.body()  # heard to the end, whatever is answered
             late = self.faults.strike(FaultKind.LATENCY)
             if late:
                 await asyncio.sleep(late.seconds)

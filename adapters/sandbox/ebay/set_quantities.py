@@ -40,6 +40,8 @@ class BulkUpdate:
             raise ApiError(400, 25709, f"Invalid value for requests. 1 to {REQUESTS_MAX} are allowed.")
         if not all(isinstance(wanted, dict) and isinstance(wanted.get("sku"), str) for wanted in requests):
             raise ApiError(400, 25709, "Invalid value for sku.")
+        if any(not _fits(value) for wanted in requests for value in _list_numbers(wanted)):
+            raise ApiError(400, 2004, "Invalid request. Could not serialize field [requests.quantity]")
         entries = [entry for wanted in requests for entry in self._update(wanted)]
         if self.faults.strike(FaultKind.SHUFFLED):
             self.faults.dice.shuffle(entries)
@@ -108,6 +110,17 @@ class BulkUpdate:
             for offer in self.state.offers_by_sku[sku]:
                 if min(offer.available, self.state.items[sku].quantity) == 0 and not offer.ended:
                     end_listing(self.state, offer)
+
+
+def _list_numbers(wanted: dict[str, Any]) -> list[Any]:
+    ship_to, offers = wanted.get("shipToLocationAvailability"), wanted.get("offers")
+    numbers = [ship_to.get("quantity")] if isinstance(ship_to, dict) else []
+    return numbers + [offer.get("availableQuantity") for offer in offers or [] if isinstance(offer, dict)]
+
+
+def _fits(value: Any) -> bool:
+    """What is no 32-bit number breaks the whole request before any item is looked at."""
+    return value is None or (isinstance(value, int) and abs(value) < 2**31)
 
 
 def _read_quantity(raw: Any, name: str) -> int:
