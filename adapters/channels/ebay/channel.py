@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import httpx
 
@@ -25,7 +25,7 @@ from adapters.channels.base import (
     Shipment,
     WriteResult,
 )
-from adapters.channels.ebay.announce_limits import LimitReader
+from adapters.channels.ebay.announce_limits import ANALYTICS, FULFILLMENT, INVENTORY, NOTIFICATION, LimitReader
 from adapters.channels.ebay.answer_challenge import answer_challenge
 from adapters.channels.ebay.client import EbayClient
 from adapters.channels.ebay.confirm_shipment import confirm_shipment
@@ -44,6 +44,15 @@ from adapters.channels.ebay.subscribe_events import Endpoint, subscribe_events
 from adapters.channels.ebay.verify_event import verify_event
 from domain.errors import CauseClass, Fault
 
+DAY_SECONDS = 86_400
+EBAY_BUCKETS = {
+    INVENTORY: (2_000_000 / DAY_SECONDS, 2_000_000.0),
+    FULFILLMENT: (100_000 / DAY_SECONDS, 100_000.0),
+    NOTIFICATION: (10_000 / DAY_SECONDS, 10_000.0),
+    ANALYTICS: (5_000 / DAY_SECONDS, 5_000.0),
+}
+"""Calls of a day for each API, as a new application has them, until the Analytics API says what is really left."""
+
 
 @dataclass(frozen=True, slots=True)
 class EbayChannel:
@@ -58,7 +67,7 @@ class EbayChannel:
     async def set_quantities(self, writes: Sequence[QuantityWrite], *, urgent: bool = False) -> list[WriteResult]:
         return await self.setter.set(writes, urgent=urgent)
 
-    async def settle(self, receipt: str) -> Mapping[str, WriteResult] | None:
+    async def settle(self, receipt: str, keys: Sequence[str] = ()) -> Mapping[str, WriteResult] | None:
         """eBay answers at once: there is nothing to settle."""
         return {}
 
@@ -117,6 +126,27 @@ def open_channel(
     budget = RevisionBudget(quota, chosen.revisions_per_day, ZoneInfo(chosen.time_zone))
     setter = QuantitySetter(client, budget, chosen.out_of_stock_control)
     return EbayChannel(client, chosen, setter, PublicKeys(client))
+
+
+def open_ebay(
+    http: httpx.AsyncClient, quota: Quota, config: Mapping[str, Any], secrets: Mapping[str, str]
+) -> EbayChannel:
+    """`config`: what `EbaySettings` has, all optional. `secrets`: client_id, client_secret, refresh_token, and
+    verification_token where the channel has an endpoint. Raises a permanent `Fault` when something is missing or wrong.
+    """
+    try:
+        credentials = EbayCredentials(secrets["client_id"], secrets["client_secret"], secrets["refresh_token"])
+    except KeyError as error:
+        message = f"The eBay channel needs {error.args[0]} among its credentials."
+        raise Fault(message, transient=False, cause=CauseClass.AUTH) from None
+    known = {one.name for one in fields(EbaySettings)} - {"verification_token"}
+    given = {name: value for name, value in config.items() if name in known}
+    try:
+        settings = EbaySettings(**given, verification_token=secrets.get("verification_token"))
+        return open_channel(http, credentials, quota, settings)
+    except (TypeError, ValueError, ZoneInfoNotFoundError) as error:
+        message = f"The eBay channel's settings are wrong: {error}."
+        raise Fault(message, transient=False, cause=CauseClass.VALIDATION) from None
 
 
 if TYPE_CHECKING:  # the port is met, says the type checker

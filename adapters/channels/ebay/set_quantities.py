@@ -23,11 +23,12 @@ WRITES_MAX = 25
 PATH = "/sell/inventory/v1/bulk_update_price_quantity"
 OK = WriteResult(WriteOutcome.OK)
 LEFT_OUT = WriteResult(WriteOutcome.TRANSIENT, "eBay's answer left this item out.", CauseClass.OUTAGE)
+# Of this number, not of the listing: another quantity may be sent.
 ZERO_REFUSED = WriteResult(
     WriteOutcome.REFUSED,
     "A quantity of 0 would end the listing: switch the seller's out-of-stock control on, then say so in the channel's"
     " settings (out_of_stock_control).",
-    CauseClass.POLICY,
+    CauseClass.VALIDATION,
 )
 
 
@@ -65,9 +66,7 @@ class QuantitySetter:
         return results
 
     async def _set_chunk(self, writes: Sequence[QuantityWrite], *, urgent: bool) -> list[WriteResult]:
-        done: dict[int, WriteResult] = {}
-        if not self.out_of_stock_control:
-            done = {place: ZERO_REFUSED for place, write in enumerate(writes) if write.quantity == 0}
+        done = {place: known for place, write in enumerate(writes) if (known := self._decide(write, urgent=urgent))}
         left = [place for place in range(len(writes)) if place not in done]
         if left:
             # The day's calls first: a revision spent on a call that cannot be made is lost until tomorrow.
@@ -80,6 +79,14 @@ class QuantitySetter:
             sent = await self._send_left([writes[place] for place in left], urgent=urgent, alone=not done)
             done |= dict(zip(left, sent, strict=True))
         return [done[place] for place in range(len(writes))]
+
+    def _decide(self, write: QuantityWrite, *, urgent: bool) -> WriteResult | None:
+        """What is known without asking anybody."""
+        if write.quantity == 0 and not self.out_of_stock_control:
+            return ZERO_REFUSED
+        listing_id = read_reference(write.external_id, write.reference).listing_id
+        wait_seconds = self.budget.wait(listing_id, urgent=urgent or write.quantity == 0)
+        return None if wait_seconds is None else _spent(wait_seconds)
 
     async def _spend_revision(self, write: QuantityWrite, *, urgent: bool) -> WriteResult | None:
         listing_id = read_reference(write.external_id, write.reference).listing_id

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
@@ -19,14 +21,17 @@ from adapters.sandbox.ebay.config import (
     ProductConfig,
 )
 from adapters.sandbox.ebay.create_account import create_account
+from adapters.sandbox.ebay.persist_state import lock_state
 
 PLAIN = AccountConfig()
+PROG = "python -m adapters.sandbox.ebay"
+STOP_SECONDS_MAX = 3
+SECRETS = ("token", "client_id", "client_secret", "refresh_token", "verification_token")
 
 
-def read_arguments(arguments: list[str]) -> argparse.Namespace:
+def read_arguments(arguments: list[str], prog: str = PROG) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m adapters.sandbox.ebay",
-        description="A sandbox eBay seller account: its own stock, its own orders, the Sell APIs.",
+        prog=prog, description="A sandbox eBay seller account: its own stock, its own orders, the Sell APIs."
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=8092, help="port (default %(default)s)")
@@ -34,13 +39,16 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--client-id", default=PLAIN.client_id, help="the application's id")
     parser.add_argument("--client-secret", default=PLAIN.client_secret, help="the application's secret")
     parser.add_argument("--refresh-token", default=PLAIN.refresh_token, help="the seller's refresh token")
+    parser.add_argument("--verification-token", default=PLAIN.verification_token, help="of the webhook's endpoint")
+    parser.add_argument("--credentials", type=Path, help=f"JSON file with {', '.join(SECRETS)}, hidden from `ps`")
     parser.add_argument("--token-seconds", type=float, default=TOKEN_SECONDS, help="life of an access token")
     parser.add_argument("--webhook-url", help="told of every topic from the start")
-    parser.add_argument("--verification-token", default=PLAIN.verification_token, help="of that endpoint")
     parser.add_argument("--state", type=Path, help="JSON file that keeps the numbers over a restart")
     parser.add_argument("--products", type=Path, help="JSON list of {sku,title,price,barcode,quantity,group}")
     parser.add_argument("--name", default=PLAIN.name, help="shown on the page")
     parser.add_argument("--seller", default=PLAIN.seller, help="the seller's user name")
+    parser.add_argument("--marketplace", default=PLAIN.marketplace, help="where it sells (default %(default)s)")
+    parser.add_argument("--currency", default=PLAIN.currency, help="of its prices (default %(default)s)")
     parser.add_argument("--calls-per-day", type=int, help=f"of each API (default {CALLS_PER_DAY})")
     parser.add_argument("--revisions-per-day", type=int, default=REVISIONS_PER_DAY, help="of one listing")
     parser.add_argument("--at-zero", type=AtZero, choices=list(AtZero), default=AtZero.KEEP, help="what 0 does")
@@ -50,19 +58,20 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
 
 
 def read_config(given: argparse.Namespace) -> AccountConfig:
-    """Raises ConfigError, or OSError when the product file cannot be read."""
+    """Raises ConfigError, or OSError when a file cannot be read."""
     calls = CALLS_PER_DAY if given.calls_per_day is None else dict.fromkeys(CALLS_PER_DAY, given.calls_per_day)
+    secrets = {name: getattr(given, name) for name in SECRETS}
+    if given.credentials:
+        secrets |= read_credentials(given.credentials)
     return AccountConfig(
-        token=given.token,
-        client_id=given.client_id,
-        client_secret=given.client_secret,
-        refresh_token=given.refresh_token,
+        **secrets,
         token_seconds=given.token_seconds,
         webhook_url=given.webhook_url,
-        verification_token=given.verification_token,
         state_path=given.state,
         name=given.name,
         seller=given.seller,
+        marketplace=given.marketplace,
+        currency=given.currency,
         products=read_products(given.products) if given.products else (),
         calls_per_day=dict(calls),
         revisions_per_day=given.revisions_per_day,
@@ -79,15 +88,44 @@ def read_products(path: Path) -> tuple[ProductConfig, ...]:
     return tuple(ProductConfig.parse(entry) for entry in raw)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    given = read_arguments(sys.argv[1:] if arguments is None else arguments)
-    try:
-        app = create_account(read_config(given))
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"the sandbox account cannot start: {error}\n")
-        return 2
-    uvicorn.run(app, host=given.host, port=given.port, log_level="warning", access_log=False)
+def read_credentials(path: Path) -> dict[str, str]:
+    """Some or all of `SECRETS`; what the file leaves out keeps its default."""
+    raw = orjson.loads(path.read_bytes())
+    if not isinstance(raw, dict) or not all(isinstance(raw.get(name, ""), str) for name in SECRETS):
+        raise ConfigError(f"{path} is not a JSON object with {', '.join(SECRETS)}")
+    return {name: raw[name] for name in SECRETS if name in raw}
+
+
+def main(arguments: list[str] | None = None, prog: str = PROG) -> int:
+    given = read_arguments(sys.argv[1:] if arguments is None else arguments, prog)
+    with ExitStack() as stack:
+        try:
+            if given.state:
+                stack.enter_context(lock_state(given.state))
+            app = create_account(read_config(given))
+            door = stack.enter_context(open_door(given.host, given.port))
+        except (ValueError, OSError) as error:
+            sys.stderr.write(f"The sandbox account cannot start: {error}.\n")
+            return 2
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS_MAX)
+        sys.stdout.write(f"The sandbox account is at http://{given.host}:{door.getsockname()[1]}/\n")
+        sys.stdout.flush()
+        uvicorn.Server(config).run([door])
     return 0
+
+
+def open_door(host: str, port: int) -> socket.socket:
+    """A listening socket that says it is TCP, or asyncio leaves Nagle's delay on. Raises OSError in one sentence."""
+    door = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind((host, port))
+        door.listen()
+    except (OSError, OverflowError) as error:
+        door.close()
+        reason = str(error.strerror).partition(" (")[0] if isinstance(error, OSError) else "there is no such port"
+        raise OSError(f"port {port} of {host} cannot be used ({reason}): give another --port") from None
+    return door
 
 
 if __name__ == "__main__":

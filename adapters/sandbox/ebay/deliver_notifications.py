@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
@@ -27,6 +29,12 @@ SCHEMA_VERSION = "1.0"
 HELD_SECONDS_MAX = 2.0
 
 logger = logging.getLogger(__name__)
+
+
+@cache
+def trust_system() -> ssl.SSLContext:
+    """Made once in a process: reading the certificates takes longer than starting an account."""
+    return ssl.create_default_context()
 
 
 @dataclass(slots=True)
@@ -98,7 +106,10 @@ class Postman:
 
     async def start(self) -> None:
         self.client = httpx.AsyncClient(
-            timeout=self.state.config.notification_timeout_seconds, follow_redirects=False, trust_env=False
+            timeout=self.state.config.notification_timeout_seconds,
+            follow_redirects=False,
+            trust_env=False,
+            verify=trust_system(),
         )
         for delivery in list(self.pending.values()):
             self._start(delivery, 0.0)

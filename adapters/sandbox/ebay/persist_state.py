@@ -8,7 +8,11 @@ kept too, or every receiver would have to fetch another one.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,6 +36,7 @@ FORMAT = "ebay-1"
 SAVE_SECONDS = 0.25
 COUNTER_LEAP = 10_000
 ORDERS_SAVED_MAX = 500
+LOCK_SECONDS_MAX = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +94,23 @@ def _lay_over(state: State, saved: dict[str, Any]) -> None:
     state.revisions = {name: (day, count) for name, (day, count) in saved["revisions"].items()}
     leap = 0 if saved["clean"] else COUNTER_LEAP
     state.counters = {kind: value + leap for kind, value in saved["counters"].items()}
+
+
+@contextmanager
+def lock_state(path: Path) -> Iterator[None]:
+    """Keep the file to one account. Raises OSError when another process holds it for longer than a stop takes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        deadline = time.monotonic() + LOCK_SECONDS_MAX
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise OSError(f"another account keeps its numbers in {path}") from None
+                time.sleep(0.05)
+        yield
 
 
 def write_file(path: Path, content: bytes) -> None:

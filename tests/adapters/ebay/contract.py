@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 FOLDER = Path(__file__).parents[4] / "shared" / "contracts" / "ebay"
@@ -98,7 +98,7 @@ def corrected_document(name: str) -> dict[str, Any]:
     for schema in schemas.values():
         if "properties" in schema:
             schema.setdefault("additionalProperties", False)
-    return document  # type: ignore[no-any-return]
+    return document
 
 
 @cache
@@ -119,7 +119,7 @@ def list_operations() -> tuple[Operation, ...]:
 
 @cache
 def _registry() -> Registry[Any]:
-    resources = [(f"urn:{name}", Resource(corrected_document(name), specification=DRAFT202012)) for name in DOCUMENTS]
+    resources = [(f"urn:{name}", DRAFT202012.create_resource(corrected_document(name))) for name in DOCUMENTS]
     return Registry().with_resources(resources)
 
 

@@ -96,12 +96,24 @@ async def test_revisions_last_until_midnight_where_ebay_counts() -> None:
     quota = MemoryQuota(clock=at)
     budget = RevisionBudget(quota, 10, ZoneInfo("America/Los_Angeles"), clock=lambda: at)
     taken = [await budget.take("110", urgent=False) for _ in range(10)]
-    assert taken[:9] == [None] * 9
-    assert taken[9] == pytest.approx(1800)
+    assert taken == [None] * 9 + [30.0]
     assert await budget.take("110", urgent=True) is None
-    assert await budget.take("110", urgent=True) == pytest.approx(1800)
+    assert await budget.take("110", urgent=True) == 30.0
     assert await budget.take("111", urgent=False) is None
     assert list(quota.buckets) == ["revisions:110:2026-06-30", "revisions:111:2026-06-30"]
+    assert 1 / quota.buckets["revisions:110:2026-06-30"].rate == pytest.approx(1800)
+
+
+async def test_what_is_spent_is_remembered_and_not_asked_again() -> None:
+    budget = RevisionBudget(MemoryQuota(), 10, ZoneInfo("UTC"))
+    assert budget.wait("110", urgent=False) is None
+    while await budget.take("110", urgent=False) is None:
+        pass
+    assert budget.wait("110", urgent=False) == 30.0
+    assert budget.wait("110", urgent=True) is None
+    await budget.exhaust("110")
+    assert budget.wait("110", urgent=True) == 30.0
+    assert budget.wait("111", urgent=True) is None
 
 
 async def test_a_second_process_finds_the_revisions_that_are_left() -> None:
@@ -118,6 +130,6 @@ async def test_a_new_day_is_a_new_bucket() -> None:
     quota = MemoryQuota()
     budget = RevisionBudget(quota, 1, ZoneInfo("UTC"), clock=lambda: at[0])
     assert await budget.take("110", urgent=True) is None
-    assert await budget.take("110", urgent=True) == pytest.approx(1, abs=0.5)
+    assert await budget.take("110", urgent=True) == 1.0
     at[0] += 2
     assert await budget.take("110", urgent=True) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.channels.base import ListingRef
+from adapters.channels.base import ChannelItem, ListingRef
 from adapters.channels.ebay.channel import EbayChannel
 from adapters.sandbox.ebay import ProductConfig
 from adapters.sandbox.ebay.change_stock import change_outside, change_quantity, end_listing
@@ -60,7 +60,7 @@ async def test_sixty_listings_take_three_bulk_requests() -> None:
 async def test_what_could_not_be_read_is_a_fault_and_not_unknown(market: Market, ebay: EbayChannel) -> None:
     await ebay.observe([ref(market, "TEA-1")])
     await market.faults(seed=5, server_error={"rate": 0.4})
-    outcomes = set()
+    outcomes: set[object] = set()
     for _ in range(20):
         try:
             outcomes.add((await ebay.observe([ref(market, "TEA-1")]))[0].quantity)
@@ -74,7 +74,8 @@ async def test_lists_everything_page_by_page() -> None:
         ProductConfig(f"S-{n:03}", f"Thing {n}", barcode=f"{4006381333900 + n}", quantity=n) for n in range(120)
     )
     async with open_market(products=products) as market, connect(market) as ebay:
-        items, cursor, pages = [], None, 0
+        items: list[ChannelItem] = []
+        cursor, pages = None, 0
         while pages < 10:
             page = await ebay.list_items(cursor)
             items += page.items
