@@ -18,7 +18,8 @@ from app.channels.claim_listings import Lane
 from app.channels.connect_channel import ChannelConnect, connect_channel
 from app.channels.link_listing import ListingLink, link_listings
 from app.channels.observe_listings import observe_listings
-from app.channels.open_channel import OPENERS, OpenChannel
+from app.channels.open_channel import OpenChannel
+from app.channels.openers import OPENERS, Opener
 from app.channels.push_quantities import push_quantities
 from app.channels.relay_stock import relay_stock
 from app.channels.run_channels import list_channels
@@ -86,7 +87,7 @@ async def open_channel_company(settings: Settings, monkeypatch: pytest.MonkeyPat
     """Both channels LIVE, with ten units of each SKU in each warehouse, and nothing pushed yet."""
     sealed = settings.model_copy(update={"secret_key": Fernet.generate_key().decode()})
     shops = {"shop": MemoryChannel(), "market": MemoryChannel()}
-    monkeypatch.setitem(OPENERS, "SHOPIFY", (lambda _h, _q, config, _s: shops[config["base_url"]], BUCKETS))
+    monkeypatch.setitem(OPENERS, "SHOPIFY", Opener(lambda _h, _q, config, _s: shops[config["base_url"]], BUCKETS))
     async with running_app(sealed) as (app, http):
         state: State = app._rest.state.onhand
         admin = Client(http, await make_secret(state))

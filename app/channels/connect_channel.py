@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from app.channels.open_channel import OPENERS, seal_credentials
+from app.channels.open_channel import seal_credentials
+from app.channels.openers import OPENERS
 from app.channels.relay_stock import recompute_desired
 from app.settings import Settings
 from domain.errors import Refusal, RefusalCode

@@ -11,27 +11,34 @@ import httpx
 import orjson
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from adapters.channels.amazon.receive_messages import MessageQueue
 from adapters.channels.base import Channel, Quota
-from adapters.channels.shopify.channel import SHOPIFY_BUCKETS, open_shopify
+from app.channels.openers import OPENERS, Buckets, Opener
 from app.settings import Settings
 from domain.errors import CauseClass, Fault, Refusal, RefusalCode
 
 COLUMNS = "id, code, name, kind, status, config::text AS config, credentials"
-Opener = Callable[[httpx.AsyncClient, Quota, Mapping[str, Any], Mapping[str, str]], Channel]
-Buckets = Mapping[str, tuple[float, float]]
-OPENERS: dict[str, tuple[Opener, Buckets]] = {"SHOPIFY": (open_shopify, SHOPIFY_BUCKETS)}
-"""By kind: (HTTP client, quota, configuration, credentials) to the adapter, and its vendor's (rate, burst) budgets."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenChannel:
-    """A row of `channels` with its adapter. `adapter` is None for a kind that is told nothing (B2B)."""
+    """A row of `channels` with its adapter, which is None for a kind that is told nothing (B2B).
+
+    `queue`: where its vendor leaves events, for one that does not send them.
+    """
 
     id: int
     code: str
     kind: str
     status: str
     adapter: Channel | None
+    queue: MessageQueue | None = None
+
+    def seal(self, body: bytes) -> dict[str, str]:
+        """The headers that make the body of a message of the queue pass for an event of this channel."""
+        adapter: Any = self.adapter
+        headers: dict[str, str] = adapter.seal_event(body)
+        return headers
 
 
 @dataclass(slots=True)
@@ -41,24 +48,28 @@ class ChannelBook:
     http: httpx.AsyncClient
     settings: Settings
     quota_of: Callable[[str, Buckets], Quota]
-    _known: dict[int, tuple[bytes, Channel]] = field(default_factory=dict)
+    _known: dict[int, tuple[bytes, Channel, MessageQueue | None]] = field(default_factory=dict)
 
     def open(self, record: Any) -> OpenChannel:
         """From a row with `COLUMNS`. Raises a permanent `Fault` when its credentials cannot be opened."""
         opener = OPENERS.get(record["kind"])
-        adapter = None if opener is None else self._adapter(record, *opener)
-        return OpenChannel(record["id"], record["code"], record["kind"], record["status"], adapter)
+        adapter, queue = (None, None) if opener is None else self._adapter(record, opener)
+        return OpenChannel(record["id"], record["code"], record["kind"], record["status"], adapter, queue)
 
-    def _adapter(self, record: Any, opener: Opener, buckets: Buckets) -> Channel:
+    def _adapter(self, record: Any, opener: Opener) -> tuple[Channel, MessageQueue | None]:
         mark = hashlib.blake2b(record["config"].encode() + b"\0" + (record["credentials"] or b"")).digest()
         known = self._known.get(record["id"])
         if known is not None and known[0] == mark:
-            return known[1]
-        secrets = open_credentials(self.settings, record["credentials"])
-        quota = self.quota_of(record["code"], buckets)
-        adapter = opener(self.http, quota, orjson.loads(record["config"]), secrets)
-        self._known[record["id"]] = (mark, adapter)
-        return adapter
+            return known[1:]
+        secrets, config = open_credentials(self.settings, record["credentials"]), orjson.loads(record["config"])
+        try:
+            adapter = opener.open(self.http, self.quota_of(record["code"], opener.buckets), config, secrets)
+            queue = None if opener.queue is None else opener.queue(self.http, config, secrets)
+        except KeyError as error:
+            message = f"Channel {record['code']} lacks {error} of its connection: connect it again."
+            raise Fault(message, transient=False, cause=CauseClass.AUTH) from error
+        self._known[record["id"]] = (mark, adapter, queue)
+        return adapter, queue
 
 
 def seal_credentials(settings: Settings, secrets: Mapping[str, str]) -> bytes:

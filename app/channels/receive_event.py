@@ -34,7 +34,12 @@ class Receipt(StrEnum):
 async def receive_event(state: State, kind: str, code: str, headers: Mapping[str, str], body: bytes) -> Receipt:
     """`headers` with lower-case names. An unknown channel answers like a wrong signature."""
     channel = await find_channel(state, kind, code)
-    if channel is None or channel.adapter is None:
+    return Receipt.FORGED if channel is None else await store_event(state, channel, headers, body)
+
+
+async def store_event(state: State, channel: OpenChannel, headers: Mapping[str, str], body: bytes) -> Receipt:
+    """Verify an event of this channel and keep it, once."""
+    if channel.adapter is None:
         return Receipt.FORGED
     try:
         event = await channel.adapter.verify_event(headers, body)

@@ -17,6 +17,7 @@ from app.channels.observe_listings import observe_listings
 from app.channels.open_channel import COLUMNS, OpenChannel
 from app.channels.pull_orders import pull_orders
 from app.channels.push_quantities import push_quantities
+from app.channels.receive_messages import receive_messages
 from app.channels.settle_batches import settle_batches
 from app.repeat import repeat
 from app.state import State
@@ -27,6 +28,7 @@ REFRESH_SECONDS = 1.0
 OBSERVE_SECONDS = 2.0
 SETTLE_SECONDS = 2.0
 ORDERS_SECONDS = 5.0
+QUEUE_SECONDS = 0.5
 THROTTLE_SECONDS_MAX = 5.0
 _CHANNELS = f"SELECT {COLUMNS} FROM channels ORDER BY id"  # noqa: S608
 Step = Callable[[OpenChannel], Awaitable[tuple[int, float]]]
@@ -73,6 +75,7 @@ def _start(state: State, current: dict[int, OpenChannel], channel_id: int, owner
         ("bulk", push_seconds, lambda c: push_quantities(state, c, Lane.BULK, f"{owner}:bulk"), "push", True),
         ("settle", SETTLE_SECONDS, lambda c: settle_batches(state, c), None, True),
         ("observe", OBSERVE_SECONDS, lambda c: observe_listings(state, c), None, False),
+        ("queue", QUEUE_SECONDS, lambda c: receive_messages(state, c), None, False),
         ("orders", ORDERS_SECONDS, lambda c: pull_orders(state, c), None, False),
     ]
     code = current[channel_id].code

@@ -144,10 +144,11 @@ class AmazonMarket(Market):
                 "lwa_url": self.running.url,
                 "seller_id": plain.seller_id,
                 "marketplace_id": plain.marketplace_id,
+                "client_id": plain.client_id,
                 "queue_url": f"{self.running.url}/sqs",
+                "queue_region": "eu-central-1",
             },
             {
-                "client_id": plain.client_id,
                 "client_secret": SECRET,
                 "refresh_token": "sandbox-refresh",
                 "aws_access_key_id": "sandbox",
@@ -184,7 +185,7 @@ class EbayMarket(Market):
         return [
             *("--state", str(state), "--token", "sandbox-token", "--client-secret", SECRET),
             *("--refresh-token", "sandbox-refresh", "--verification-token", "v" * 40, "--webhook-url", webhook_url),
-            *("--revisions-per-day", "100000", "--calls-per-day", "10000000"),
+            *("--revisions-per-day", "900", "--calls-per-day", "10000000"),
         ]
 
     async def connect(self, skus: Sequence[str], warehouses: Sequence[str]) -> tuple[ChannelConnect, list[ListingLink]]:
@@ -196,7 +197,7 @@ class EbayMarket(Market):
             "Simulated eBay",
             "EBAY",
             dict.fromkeys(warehouses, ""),
-            {"base_url": self.running.url, "out_of_stock_control": True, "revisions_per_day": 100_000},
+            {"base_url": self.running.url, "out_of_stock_control": True, "revisions_per_day": 900},
             {
                 "client_id": AccountConfig().client_id,
                 "client_secret": SECRET,
