@@ -14,6 +14,7 @@ from typing import Any
 
 from adapters.channels.base import ListingRef, QuantityWrite
 from adapters.postgres.database import Database
+from app.channels.relay_stock import SHOWN
 from domain.errors import CauseClass
 
 
@@ -36,13 +37,13 @@ WITH due AS (
 UPDATE listings l SET lease_owner = $3, lease_until = now() + make_interval(secs => $4)
 FROM due WHERE l.id = due.id
 RETURNING l.id, l.sku_id, l.external_id, l.location, l.reference, l.desired, l.desired_version, l.dirty_since,
-  l.attempts, l.acknowledged, l.uncertain
+  l.attempts, l.uncertain, {shown} AS shown
 """
 _RISK = "greatest(0, coalesce(acknowledged, 0) - desired) * (velocity + 0.001) DESC, dirty_since"
 """Units the channel may oversell, times how fast it sells them: not age, which only breaks ties."""
 CLAIMS = {
-    Lane.ZERO: _CLAIM.format(due=_DUE, lane="AND desired = 0", order="velocity DESC, dirty_since"),
-    Lane.BULK: _CLAIM.format(due=_DUE, lane="AND receipt IS NULL", order=_RISK),
+    Lane.ZERO: _CLAIM.format(due=_DUE, lane="AND desired = 0", order="velocity DESC, dirty_since", shown=SHOWN),
+    Lane.BULK: _CLAIM.format(due=_DUE, lane="AND receipt IS NULL", order=_RISK, shown=SHOWN),
 }
 _PENDING = f"SELECT count(*) FROM (SELECT FROM listings WHERE {_DUE} AND receipt IS NULL LIMIT $2) AS due"  # noqa: S608
 _LOCKED = """
@@ -131,7 +132,7 @@ async def claim_listings(
 
 
 def _claim(row: Any) -> Claim:
-    expected = None if row["uncertain"] or row["desired"] == 0 else row["acknowledged"]
+    expected = None if row["uncertain"] or row["desired"] == 0 else row["shown"]
     write = QuantityWrite(
         row["external_id"],
         row["desired"],

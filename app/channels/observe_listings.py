@@ -37,20 +37,27 @@ WITH given AS (
     CASE WHEN g.quantity IS NOT DISTINCT FROM l.acknowledged THEN NULL
          WHEN l.acknowledged_at IS NULL OR l.acknowledged_at > $5 THEN l.drift_since
          ELSE coalesce(l.drift_since, $5) END AS drift,
-    l.lease_owner IS NULL AND l.receipt IS NULL AND c.status = 'LIVE' AS free
+    l.lease_owner IS NULL AND l.receipt IS NULL AND c.status = 'LIVE' AS free,
+    g.quantity = l.desired AND NOT l.uncertain AND l.desired_at < $5 AS "right"
   FROM listings l JOIN given g USING (external_id, location) JOIN channels c ON c.id = l.channel_id
   WHERE l.channel_id = $1 ORDER BY l.id FOR UPDATE OF l
 ), judged AS (
-  SELECT *, coalesce(free AND clean AND drift < $5 - make_interval(secs => $6), false) AS again FROM held
+  SELECT *, coalesce(free AND clean AND drift < $5 - make_interval(secs => $6), false) AS again,
+    coalesce(free AND NOT clean AND "right", false) AS told
+  FROM held
 )
 UPDATE listings l SET observed = j.quantity, observed_at = $5,
-  drift_since = CASE WHEN j.again THEN $5 ELSE j.drift END,
+  drift_since = CASE WHEN j.told THEN NULL WHEN j.again THEN $5 ELSE j.drift END,
+  acknowledged = CASE WHEN j.told THEN j.quantity ELSE l.acknowledged END,
+  acknowledged_at = CASE WHEN j.told THEN $5 ELSE l.acknowledged_at END,
+  acknowledged_version = CASE WHEN j.told THEN l.desired_version ELSE l.acknowledged_version END,
   desired_version = l.desired_version + j.again::int,
   uncertain = l.uncertain OR j.again,
-  dirty_since = CASE WHEN j.again THEN j.drift ELSE l.dirty_since END,
+  dirty_since = CASE WHEN j.told THEN NULL WHEN j.again THEN j.drift ELSE l.dirty_since END,
   next_attempt_at = CASE WHEN j.again THEN NULL ELSE l.next_attempt_at END
 FROM judged j WHERE l.id = j.id
-RETURNING l.id, l.sku_id, l.external_id, l.observed, l.acknowledged, l.desired, j.drift, j.clean, j.again
+RETURNING l.id, l.sku_id, l.external_id, l.observed, l.acknowledged, l.desired, j.drift, j.again,
+  j.clean OR j.told AS clean
 """
 
 

@@ -32,6 +32,8 @@ from domain.errors import CauseClass, Fault
 BACKOFF_SECONDS = 0.5
 BACKOFF_SECONDS_MAX = 300.0
 PENDING_MAX = 25_000
+ROUNDS_MAX = 4
+OBSERVE_MAX = 50
 LEASE_SHARE = 0.8
 """Of the lease that a call may take: what comes later is not ours to settle any more."""
 STALE_SECONDS = 0.3
@@ -47,6 +49,8 @@ class Outcomes:
     stale: list[Claim] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     untouched: list[Claim] = field(default_factory=list)
+    seen: int = 0
+    """Stale ones that were looked at, and go on from there."""
     wait_seconds: float = 0.0
     fault: Fault | None = None
 
@@ -74,9 +78,10 @@ async def push_quantities(state: State, channel: OpenChannel, lane: Lane, owner:
     except TimeoutError:
         _blame_rest(claims, outcomes)
     lags = await _settle(state, channel, owner, outcomes)
-    failed = len(outcomes.failures) + (len(outcomes.untouched) if outcomes.fault else 0)
+    done = len(outcomes.done) + len(outcomes.accepted) + outcomes.seen
     seconds = time.monotonic() - started
-    attempt = Attempt(channel, lane.value, started_at, seconds, len(claims), len(claims) - failed, failed, lags)
+    failed = len(outcomes.failures)
+    attempt = Attempt(channel, lane.value, started_at, seconds, len(claims), done, failed, lags)
     await note_attempt(state, attempt, outcomes.fault, outcomes.failures)
     return len(claims), outcomes.wait_seconds
 
@@ -101,8 +106,12 @@ async def _look_first(
 
 
 async def _send(adapter: Channel, lane: Lane, claims: Sequence[Claim], outcomes: Outcomes) -> None:
-    """Send, and halve a batch that the channel turns away as a whole until the listing at fault stands alone."""
+    """Send, and halve a batch that the channel turns away as a whole until the listing at fault stands alone.
+
+    What was turned away only for a neighbour's sake is sent again at once without it, a few times.
+    """
     waiting: list[Sequence[Claim]] = [claims] if claims else []
+    rounds = 0
     while waiting:
         part = waiting.pop()
         try:
@@ -122,8 +131,19 @@ async def _send(adapter: Channel, lane: Lane, claims: Sequence[Claim], outcomes:
                 outcomes.untouched.extend(claim for rest in waiting for claim in rest)
                 return
         else:
-            for claim, result in zip(part, results, strict=True):
-                _sort(claim, result, outcomes)
+            pairs = list(zip(part, results, strict=True))
+            left = [claim for claim, result in pairs if _is_bystander(result)] if rounds < ROUNDS_MAX else []
+            if left:
+                rounds += 1
+                waiting.append(left)
+            again = {claim.id for claim in left}
+            for claim, result in pairs:
+                if claim.id not in again:
+                    _sort(claim, result, outcomes)
+
+
+def _is_bystander(result: WriteResult) -> bool:
+    return result.outcome is WriteOutcome.TRANSIENT and result.wait_seconds == 0.0
 
 
 def _note_fault(part: Sequence[Claim], fault: Fault, outcomes: Outcomes) -> None:
@@ -162,16 +182,19 @@ async def _settle_stale(
     if not outcomes.stale:
         return
     stale, outcomes.stale = outcomes.stale, []
-    try:
-        seen = await channel.adapter.observe([claim.ref for claim in stale])
-    except Throttled as throttled:
-        outcomes.wait_seconds = max(outcomes.wait_seconds, throttled.wait_seconds)
-        outcomes.untouched.extend(stale)
-        return
-    except Fault as fault:
-        _note_fault(stale, fault, outcomes)
-        return
-    await adopt_observations(state.database, owner, list(zip(stale, seen, strict=True)), wait_seconds)
+    for start in range(0, len(stale), OBSERVE_MAX):
+        part = stale[start : start + OBSERVE_MAX]
+        try:
+            seen = await channel.adapter.observe([claim.ref for claim in part])
+        except Throttled as throttled:
+            outcomes.wait_seconds = max(outcomes.wait_seconds, throttled.wait_seconds)
+            outcomes.untouched.extend(stale[start:])
+            return
+        except Fault as fault:
+            _note_fault(stale[start:], fault, outcomes)
+            return
+        outcomes.seen += len(part)
+        await adopt_observations(state.database, owner, list(zip(part, seen, strict=True)), wait_seconds)
 
 
 def _blame_rest(claims: Sequence[Claim], outcomes: Outcomes) -> None:

@@ -34,13 +34,16 @@ SELECT greatest(0, least(
   coalesce(l.maximum, c.maximum)))::int AS shown
 """
 """`domain.publish.compute_published` as SQL: a test holds the two together."""
+SHOWN = "CASE WHEN l.observed_at > l.acknowledged_at THEN coalesce(l.observed, l.acknowledged) ELSE l.acknowledged END"
+"""What a listing `l` shows, as far as we know: what was last seen or taken, whichever is newer."""
 _CHOSEN = "($1::int[] IS NULL OR l.sku_id = ANY($1)) AND ($2::int IS NULL OR l.channel_id = $2)"
 _LOCK = f"SELECT FROM listings l WHERE {_CHOSEN} ORDER BY l.id FOR UPDATE"
 _RECOMPUTE = f"""
 WITH changed AS (SELECT * FROM unnest($1::int[], $3::timestamptz[]) AS u (sku_id, at)),
 computed AS (
   SELECT l.id, {PUBLISHED} AS desired, coalesce(changed.at, clock_timestamp()) AS at,
-    c.kind = 'B2B' AND c.status = 'LIVE' AS ours
+    c.kind = 'B2B' AND c.status = 'LIVE' AS ours,
+    {PUBLISHED} = {SHOWN} AND NOT l.uncertain AND l.lease_owner IS NULL AND l.receipt IS NULL AS shown_already
   FROM listings l
   JOIN channels c ON c.id = l.channel_id
   JOIN skus k ON k.id = l.sku_id
@@ -53,21 +56,22 @@ UPDATE listings l SET
   desired = d.desired,
   desired_version = l.desired_version + 1,
   desired_at = d.at,
-  dirty_since = CASE WHEN d.ours THEN NULL
+  dirty_since = CASE WHEN d.ours OR d.shown_already THEN NULL
     WHEN l.desired_version > l.acknowledged_version THEN l.dirty_since ELSE d.at END,
-  acknowledged = CASE WHEN d.ours THEN d.desired ELSE l.acknowledged END,
-  acknowledged_at = CASE WHEN d.ours THEN clock_timestamp() ELSE l.acknowledged_at END,
-  acknowledged_version = CASE
-    WHEN d.ours THEN l.desired_version + 1
-    WHEN l.acknowledged = d.desired AND NOT l.uncertain AND l.lease_owner IS NULL AND l.receipt IS NULL
-    THEN l.desired_version + 1 ELSE l.acknowledged_version END,
+  acknowledged = CASE WHEN d.ours OR d.shown_already THEN d.desired ELSE l.acknowledged END,
+  acknowledged_at = CASE WHEN d.ours OR d.shown_already THEN clock_timestamp() ELSE l.acknowledged_at END,
+  acknowledged_version = CASE WHEN d.ours OR d.shown_already THEN l.desired_version + 1 ELSE l.acknowledged_version END,
+  drift_since = CASE WHEN d.shown_already THEN NULL ELSE l.drift_since END,
   rejected = l.rejected AND l.cause IN ('MAPPING', 'POLICY'),
   next_attempt_at = CASE WHEN l.attempts = 0 THEN NULL ELSE l.next_attempt_at END
 FROM computed d
 WHERE d.id = l.id AND l.desired IS DISTINCT FROM d.desired
 RETURNING l.id, l.desired
 """  # noqa: S608
-"""`ours`: direct B2B shows what our own API answers, so what it should show is what it shows."""
+"""`ours`: direct B2B shows what our own API answers, so what it should show is what it shows.
+
+`shown_already`: most often the channel sold the unit itself and said so.
+"""
 
 
 async def recompute_desired(

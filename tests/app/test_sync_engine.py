@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from adapters.channels.base import QuantityWrite, Throttled
+from adapters.channels.base import QuantityWrite, Throttled, WriteOutcome, WriteResult
 from adapters.channels.memory import MemoryChannel
 from app.channels.claim_listings import Lane, claim_listings
 from app.channels.link_listing import ListingLink, link_listings
@@ -143,6 +144,52 @@ async def test_a_channel_that_sold_is_compared_not_overwritten(setting: Setting)
     await add_stock(setting.state, "BER", {"SKU-0": -2})
     await setting.converge()
     assert setting.shows()[0] == 23
+
+
+async def test_a_sale_that_the_channel_shows_already_is_not_sent(setting: Setting) -> None:
+    """It sold one and says so, before or after its order arrives."""
+    await setting.converge()
+    sent = len(setting.shop.batches)
+    for first in (True, False):
+        setting.shop.quantities["item-0", ""] -= 1
+        if first:
+            await look(setting)
+        await add_stock(setting.state, "BER", {"SKU-0": -1})
+        await setting.relay()
+        if not first:
+            assert (await setting.rows("desired_version > acknowledged_version"))[0] == (True,)
+            await look(setting)
+        assert (await setting.rows("desired_version = acknowledged_version, drift_since"))[0] == (True, None)
+    await setting.converge()
+    assert len(setting.shop.batches) == sent
+
+
+async def test_what_was_seen_last_is_what_a_write_is_compared_with(setting: Setting) -> None:
+    await setting.converge()
+    setting.shop.quantities["item-0", ""] = 17
+    await look(setting)
+    await add_stock(setting.state, "BER", {"SKU-0": 5})
+    await setting.relay()
+    await setting.push()
+    assert setting.shop.batches[-1][0].expected == 17
+    assert setting.shows()[0] == 25
+
+
+async def test_neighbours_of_a_refused_listing_go_through_in_the_same_push(setting: Setting) -> None:
+    """Shopify writes all of a call or none of it."""
+    whole = setting.shop.set_quantities
+
+    async def all_or_none(writes: Sequence[QuantityWrite], *, urgent: bool = False) -> list[WriteResult]:
+        if any(write.external_id in ("item-1", "item-3") for write in writes):
+            bad = WriteResult(WriteOutcome.REFUSED, "unknown", CauseClass.MAPPING)
+            bystander = WriteResult(WriteOutcome.TRANSIENT, "another's fault", wait_seconds=0.0)
+            return [bad if write.external_id in ("item-1", "item-3") else bystander for write in writes]
+        return await whole(writes, urgent=urgent)
+
+    shop = SimpleNamespace(batch_size=setting.shop.batch_size, set_quantities=all_or_none)
+    channel = replace(setting.channel, adapter=shop)
+    assert (await push_quantities(setting.state, channel, Lane.BULK, "me"))[0] == SKUS
+    assert setting.shows() == [20, None, 20, None]
 
 
 async def test_zero_does_not_wait_for_the_bulk(setting: Setting) -> None:
