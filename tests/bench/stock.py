@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
+from statistics import median
 from typing import Any
 
 import orjson
@@ -50,17 +52,35 @@ def _reserve(sku: str) -> dict[str, Any]:
     return {"query": RESERVE, "variables": {"input": {"lines": [line], "expiresInSeconds": 86_400}}}
 
 
-async def run(url: str, token: str, pids: list[int], *, requests: int, skus: int) -> dict[str, Outcome]:
-    """Measure side by side in one run."""
+@dataclass(frozen=True, slots=True)
+class Medians:
+    """Of all turns of one load."""
 
-    async def load(body_of: Any, count: int = requests) -> Outcome:
-        return await run_load(url, token, pids, clients=CLIENTS, requests=count, body_of=body_of)
+    per_second: float
+    cpu_ms: float
+    p99_ms: float
 
-    await load(lambda _: TYPENAME, 500)
-    await load(lambda n: _reserve(f"BENCH-{n % skus}"), 500)
+
+async def measure(url: str, token: str, pids: list[int], *, turns: int, requests: int, skus: int) -> dict[str, Medians]:
+    """Every load in turn, `turns` times, so that a machine that drifts drifts for all of them alike."""
+    await prepare(url, token, skus)
+    bodies: dict[str, tuple[Any, int]] = {
+        "typename": (lambda _: TYPENAME, 2 * requests),
+        "hot": (lambda _: _reserve("BENCH-0"), requests),
+        "many": (lambda n: _reserve(f"BENCH-{n * 7919 % skus}"), requests),
+        "page": (lambda _: {"query": PAGE}, max(100, requests // 15)),
+    }
+    found: dict[str, list[Outcome]] = {name: [] for name in bodies}
+    for turn in range(turns + 1):
+        for name, (body_of, count) in bodies.items():
+            outcome = await run_load(url, token, pids, clients=CLIENTS, requests=count, body_of=body_of)
+            if turn:  # the first one warms up
+                found[name].append(outcome)
     return {
-        "typename": await load(lambda _: TYPENAME),
-        "hot": await load(lambda _: _reserve("BENCH-0")),
-        "many": await load(lambda n: _reserve(f"BENCH-{n * 7919 % skus}")),
-        "page": await load(lambda _: {"query": PAGE}, max(200, requests // 10)),
+        name: Medians(
+            median(outcome.per_second for outcome in outcomes),
+            median(outcome.cpu_ms for outcome in outcomes),
+            median(outcome.percentile_ms(0.99) for outcome in outcomes),
+        )
+        for name, outcomes in found.items()
     }
