@@ -6,6 +6,8 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from api.channels.change_channel import ChannelMutation
+from api.channels.change_listings import ListingMutation
 from api.channels.queries import ChannelQuery
 from api.directives import Requires, install_guard
 from api.identity.fields import IdentityMutation, IdentityQuery, Token
@@ -24,7 +26,9 @@ class Query(StockQuery, ChannelQuery, OrderQuery, IdentityQuery, NodeQuery): ...
 
 
 @strawberry.type
-class Mutation(CatalogMutation, MovementMutation, ReservationMutation, IdentityMutation): ...
+class Mutation(
+    CatalogMutation, MovementMutation, ReservationMutation, ChannelMutation, ListingMutation, IdentityMutation
+): ...
 
 
 @strawberry.type
