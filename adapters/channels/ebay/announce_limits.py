@@ -30,6 +30,8 @@ PATHS = (("/developer/analytics/v1_beta/rate_limit/", True), ("/developer/analyt
 READ_SECONDS = 900.0
 RETRY_SECONDS = 60.0
 PAUSE_SECONDS = 5.0
+FORCED_SECONDS = 30.0
+"""Between two reads because of a refusal: the Analytics API has a limit of its own."""
 AFTER_RESET_SECONDS = 1.0
 
 
@@ -50,6 +52,7 @@ class LimitReader:
     quota: Quota
     clock: Callable[[], float] = time.time
     windows: dict[str, Window] = field(default_factory=dict)
+    tried_at: float = 0.0
     read_at: float = 0.0
     due_at: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -64,9 +67,8 @@ class LimitReader:
 
     async def wait_after_refusal(self, api: str) -> float:
         """Seconds until eBay takes calls of `api` again, after it refused one with 429."""
-        refused_at = self.clock()
         async with self.lock:
-            if self.read_at <= refused_at - AFTER_RESET_SECONDS or api not in self.windows:
+            if self.clock() - self.tried_at >= FORCED_SECONDS:
                 await self._read()
         window = self.windows.get(api)
         if window is None or window.remaining > 0:
@@ -74,7 +76,8 @@ class LimitReader:
         return max(PAUSE_SECONDS, window.reset_at - self.clock())
 
     async def _read(self) -> None:
-        self.due_at = self.clock() + RETRY_SECONDS
+        self.tried_at = self.clock()
+        self.due_at = self.tried_at + RETRY_SECONDS
         found: dict[str, Window] = {}
         for path, application in PATHS:
             try:

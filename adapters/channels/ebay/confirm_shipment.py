@@ -19,7 +19,7 @@ from domain.errors import CauseClass, Fault
 
 
 async def confirm_shipment(client: EbayClient, shipment: Shipment) -> WriteResult:
-    """`TRANSIENT` when it is still not known. Raises `Fault` when the order could not be read at first."""
+    """`TRANSIENT` when it is still not known. Raises `Fault` when the order could not be read at first, or for AUTH."""
     path = f"{PATH}/{quote(shipment.order_external_id, safe='')}/shipping_fulfillment"
     known = await _find_fulfillment(client, path, shipment)
     if known is not None:
@@ -27,6 +27,8 @@ async def confirm_shipment(client: EbayClient, shipment: Shipment) -> WriteResul
     try:
         reply = await client.call(Request("POST", path, FULFILLMENT, body=_write_fulfillment(shipment)))
     except EbayFault as fault:
+        if fault.cause is CauseClass.AUTH:
+            raise
         return _result_of(fault)
     except Throttled as throttled:
         return WriteResult(

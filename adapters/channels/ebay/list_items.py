@@ -6,6 +6,7 @@ nothing changed meanwhile. Matching is run again anyway.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from adapters.channels.base import ChannelItem, ItemPage
@@ -29,7 +30,7 @@ async def list_items(client: EbayClient, cursor: str | None) -> ItemPage:
     reply = await client.call(Request("GET", PATH, INVENTORY, params=params))
     body = as_object(reply.body)
     items = [item for item in body.get("inventoryItems") or [] if isinstance(item, dict) and item.get("sku")]
-    offers = await gather_few(find_offers(client, item["sku"]) for item in items)
+    offers = await gather_few(partial(find_offers, client), [item["sku"] for item in items])
     more = bool(body.get("next")) and page + 1 < PAGES_MAX
     found = tuple(_read_item(item, own) for item, own in zip(items, offers, strict=True))
     return ItemPage(found, str(page + 1) if more else None)
@@ -47,7 +48,8 @@ def _read_item(item: dict[str, Any], offers: list[Offer]) -> ChannelItem:
     """A live fixed-price offer before any other: an auction's number is not ours to set."""
     fixed = sorted((offer for offer in offers if offer.fixed_price), key=lambda offer: not offer.live)
     product = as_object(item.get("product"))
-    codes = [code for name in BARCODES for code in product.get(name) or []]
+    # Sellers write "Does not apply" where eBay insists on a code.
+    codes = [str(code) for name in BARCODES for code in product.get(name) or [] if str(code).isdecimal()]
     total = read_quantity(item)
     return ChannelItem(
         external_id=item["sku"],

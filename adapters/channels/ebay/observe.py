@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from adapters.channels.base import ListingRef, Observation
@@ -29,7 +30,7 @@ async def observe(client: EbayClient, refs: Sequence[ListingRef]) -> list[Observ
     wanted = sorted(
         {offer_id for ref, offer_id in offer_ids.items() if offer_id and totals[ref.external_id] is not None}
     )
-    offers = dict(zip(wanted, await gather_few(read_offer(client, offer_id) for offer_id in wanted), strict=True))
+    offers = dict(zip(wanted, await gather_few(partial(read_offer, client), wanted), strict=True))
     return [_observe_one(ref, totals[ref.external_id], offer_ids[ref], offers) for ref in refs]
 
 

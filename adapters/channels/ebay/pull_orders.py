@@ -8,6 +8,7 @@ from its start again. The order that moved is in the next window, which overlaps
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from adapters.channels.base import OrderPage
+from adapters.channels.base import ChannelOrder, OrderPage
 from adapters.channels.ebay.announce_limits import FULFILLMENT
 from adapters.channels.ebay.client import EbayClient
 from adapters.channels.ebay.read_order import PATH, parse_order, write_time
@@ -28,6 +29,8 @@ RESTARTS_MAX = 3
 PAGES_MAX = 1_000
 # eBay refuses a date in its future, and its clock is not ours.
 OPEN_END_SECONDS = 60.0
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +69,27 @@ async def pull_orders(client: EbayClient, since: datetime, until: datetime, text
     raw = body.get("orders")
     if not isinstance(raw, list):
         raise Fault("eBay's answer has no orders.", transient=True, cause=CauseClass.OUTAGE)
-    orders = tuple(parse_order(order) for order in raw)
-    places = [f"{order.external_id}@{order.version}" for order in orders]
+    orders = tuple(order for entry in raw if (order := _read_one(entry)) is not None)
+    places = [_place_of(entry) for entry in raw]
     if cursor.anchors and not set(cursor.anchors) & set(places):
         return OrderPage(orders, _restart(cursor).write())
-    following = _follow(cursor, places, more=_has_more(body, cursor.offset + len(orders)))
+    following = _follow(cursor, places, more=_has_more(body, cursor.offset + len(raw)))
     return OrderPage(orders, following.write() if following else None)
+
+
+def _read_one(raw: Any) -> ChannelOrder | None:
+    """None for what cannot be read: one broken order must not hide all that come after it. Its event names it too."""
+    try:
+        return parse_order(raw)
+    except Fault:
+        logger.warning("an order of eBay's cannot be read: %s", _place_of(raw))
+        return None
+
+
+def _place_of(raw: Any) -> str:
+    """An order and its version."""
+    order = as_object(raw)
+    return f"{order.get('orderId')}@{order.get('lastModifiedDate')}"
 
 
 def _write_filter(since: datetime, until: datetime) -> str:

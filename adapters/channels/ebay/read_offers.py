@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from adapters.channels.base import Throttled
 from adapters.channels.ebay.announce_limits import INVENTORY
 from adapters.channels.ebay.client import EbayClient
 from adapters.channels.ebay.read_errors import EbayFault
 from adapters.channels.ebay.request import Request, as_object
+from domain.errors import Fault
 
 OFFER_PATH = "/sell/inventory/v1/offer"
 OFFER_UNKNOWN = 25713
 TOGETHER_MAX = 6
+TRIES_MAX = 3
 
 T = TypeVar("T")
 
@@ -80,17 +83,26 @@ def parse_offer(raw: Any) -> Offer | None:
     )
 
 
-async def gather_few(works: Iterable[Awaitable[T]]) -> list[T]:
-    """All results in order, a few at a time. The first failure ends the others."""
+async def gather_few(work: Callable[[str], Awaitable[T]], items: Iterable[str]) -> list[T]:
+    """What is read of each item, in order, a few at a time. The first lasting failure ends the others.
+
+    A read that failed in passing is tried again at once: of many reads one always fails, and would waste all.
+    """
     gate = asyncio.Semaphore(TOGETHER_MAX)
 
-    async def wait_turn(work: Awaitable[T]) -> T:
+    async def wait_turn(item: str) -> T:
         async with gate:
-            return await work
+            for _ in range(TRIES_MAX - 1):
+                try:
+                    return await work(item)
+                except Fault as fault:
+                    if not fault.transient or isinstance(fault, Throttled):
+                        raise
+            return await work(item)
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(wait_turn(work)) for work in works]
+            tasks = [group.create_task(wait_turn(item)) for item in items]
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]

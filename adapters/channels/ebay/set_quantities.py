@@ -166,6 +166,8 @@ def _spent(wait_seconds: float) -> WriteResult:
 
 
 def _result_of_fault(fault: Fault) -> WriteResult:
-    outcome = WriteOutcome.TRANSIENT if fault.transient else WriteOutcome.REFUSED
+    """A token that was rejected says nothing against the item."""
+    passing = fault.transient or fault.cause is CauseClass.AUTH
+    outcome = WriteOutcome.TRANSIENT if passing else WriteOutcome.REFUSED
     wait_seconds = fault.wait_seconds if isinstance(fault, Throttled) else None
     return WriteResult(outcome, str(fault), fault.cause, wait_seconds=wait_seconds)

@@ -44,7 +44,7 @@ class BulkUpdate:
             raise ApiError(400, 2004, "Invalid request. Could not serialize field [requests.quantity]")
         entries = [entry for wanted in requests for entry in self._update(wanted)]
         if self.faults.strike(FaultKind.SHUFFLED):
-            self.faults.dice.shuffle(entries)
+            self.faults.dice_of(FaultKind.SHUFFLED).shuffle(entries)
         failed = any(entry["statusCode"] != 200 for entry in entries)
         return Answer({"responses": entries}, 207 if failed else 200)
 

@@ -62,7 +62,7 @@ async def test_refused_by_ebay_waits_for_the_reset() -> None:
         await ebay.observe([TEA])
         while count_call(market.account, "inventory"):
             pass
-        ebay.client.limits.read_at -= 60  # what was read is not of this second
+        ebay.client.limits.tried_at -= 60  # what was read is a minute old
         with pytest.raises(Throttled) as caught:
             await ebay.observe([TEA])
         left = 86_400 - time.time() % 86_400

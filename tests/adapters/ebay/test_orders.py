@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
+import httpx
 import pytest
 
 from adapters.channels.base import ChannelOrder
-from adapters.channels.ebay.channel import EbayChannel
+from adapters.channels.ebay.channel import EbayChannel, open_channel
 from adapters.channels.ebay.pull_orders import OVERLAP_ORDERS, PAGE_ORDERS
 from adapters.channels.ebay.read_order import parse_order
 from adapters.sandbox.ebay.change_order import touch_order
 from adapters.sandbox.ebay.place_order import Cart, place_order, read_cart
 from adapters.sandbox.ebay.render_order import render_order
 from domain.errors import Fault
-from tests.adapters.ebay.market import Market
+from tests.adapters.ebay.market import CREDENTIALS, Market
+from tests.adapters.ebay.quota import MemoryQuota
 
 ADDRESS = {
     "name": "Ada L.", "address1": "1 Analytical St", "address2": "Floor 2", "city": "Berlin", "province": "BE",
@@ -170,6 +172,21 @@ async def test_a_foreign_cursor_is_refused(ebay: EbayChannel) -> None:
     with pytest.raises(Fault) as caught:
         await ebay.pull_orders(now() - HOUR, now(), "somewhere")
     assert not caught.value.transient
+
+
+async def test_one_broken_order_hides_no_other(market: Market, caplog: pytest.LogCaptureFixture) -> None:
+    raw = [render_order(market.account, market.account.orders[one], with_requests=False) for one in fill(market, 3)]
+    del raw[1]["creationDate"]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/token"):
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 7200})
+        return httpx.Response(200, json={"orders": raw, "total": 3} if request.url.path.endswith("/order") else {})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        page = await open_channel(http, CREDENTIALS, MemoryQuota()).pull_orders(now() - HOUR, now())
+    assert [order.external_id for order in page.orders] == [raw[0]["orderId"], raw[2]["orderId"]]
+    assert raw[1]["orderId"] in caplog.text
 
 
 def test_an_old_order_without_its_address_is_still_read(market: Market) -> None:
