@@ -25,7 +25,7 @@ from adapters.channels.base import (
     Shipment,
     WriteResult,
 )
-from adapters.channels.ebay.announce_limits import ANALYTICS, FULFILLMENT, INVENTORY, NOTIFICATION, LimitReader
+from adapters.channels.ebay.announce_limits import LimitReader
 from adapters.channels.ebay.answer_challenge import answer_challenge
 from adapters.channels.ebay.client import EbayClient
 from adapters.channels.ebay.confirm_shipment import confirm_shipment
@@ -43,15 +43,6 @@ from adapters.channels.ebay.spend_revisions import RevisionBudget
 from adapters.channels.ebay.subscribe_events import Endpoint, subscribe_events
 from adapters.channels.ebay.verify_event import verify_event
 from domain.errors import CauseClass, Fault
-
-DAY_SECONDS = 86_400
-EBAY_BUCKETS = {
-    INVENTORY: (2_000_000 / DAY_SECONDS, 2_000_000.0),
-    FULFILLMENT: (100_000 / DAY_SECONDS, 100_000.0),
-    NOTIFICATION: (10_000 / DAY_SECONDS, 10_000.0),
-    ANALYTICS: (5_000 / DAY_SECONDS, 5_000.0),
-}
-"""Calls of a day for each API, as a new application has them, until the Analytics API says what is really left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from adapters.channels.base import Throttled, WriteOutcome
-from adapters.channels.ebay.channel import EBAY_BUCKETS, EbayChannel, open_ebay
+from adapters.channels.ebay.channel import EbayChannel, open_ebay
 from adapters.redis.quota import open_quota_client
 from adapters.sandbox.ebay.config import CALLS_PER_DAY
+from app.channels.openers import EBAY_BUCKETS
 from app.channels.share_quota import open_quota
 from app.embedded import Servers
 from domain.errors import CauseClass, Fault
