@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The actor, token and request behind a command, and the key that makes it happen once."""
+    """The actor, token and request behind a command, and the key that makes it happen once.
+
+    `token_id` is that of one of our tokens, or `jwt:<subject>` for a person.
+    """
 
     actor: str
     token_id: str | None = None

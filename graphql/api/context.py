@@ -28,7 +28,9 @@ class Context:
         return self._loaders
 
     def provenance(self, idempotency_key: str | None) -> Provenance:
-        return Provenance(self.principal.name, self.principal.token_id, self.request_id, idempotency_key)
+        """A person's name is not unique and may be their own to choose: who they are is kept beside it."""
+        principal = self.principal
+        return Provenance(principal.name, principal.token_id or principal.id, self.request_id, idempotency_key)
 
 
 Info = strawberry.Info[Context, None]

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from api.context import Context
 from app.identity.verify_jwt import JwtVerifier, read_roles
 from app.settings import SettingError, Settings, load_settings
 from domain.identity import Role
@@ -132,3 +133,11 @@ def test_a_provider_without_issuer_or_audience_is_no_setting() -> None:
     for given in ({}, {"jwt_issuer": ISSUER}, {"jwt_audience": AUDIENCE}):
         with pytest.raises(SettingError, match="needs ONHAND_JWT_ISSUER and ONHAND_JWT_AUDIENCE"):
             load_settings(**urls, jwt_jwks_url="https://id.example/keys", **given)
+
+
+async def test_what_a_person_changes_is_kept_under_their_subject() -> None:
+    found = await make_verifier().verify(sign(name="Anna"))
+    assert found is not None
+    state: Any = None
+    kept = Context(state, found, "request").provenance("key")
+    assert (kept.actor, kept.token_id, kept.request_id) == ("Anna", "jwt:anna", "request")
