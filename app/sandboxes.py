@@ -24,4 +24,8 @@ SANDBOXES = {
         "adapters.sandbox.amazon",
         "A marketplace that speaks Amazon's Selling Partner API, with quotas, feeds, a notification queue and faults.",
     ),
+    "ebay": Sandbox(
+        "adapters.sandbox.ebay",
+        "A seller account that speaks eBay's Sell APIs, with a page to buy from, limits, signed events and faults.",
+    ),
 }
