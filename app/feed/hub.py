@@ -69,6 +69,7 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self._stop_listening: Callable[[], None] = lambda: None
         self._readers = asyncio.Semaphore(READERS_MAX)
+        self._settling = asyncio.Lock()
         self._held = Held()
         self._next_xid = 0
         self._recent: list[FeedEvent] = []
@@ -102,16 +103,19 @@ class Hub:
         return detach
 
     async def settle(self) -> None:
-        """Go to the present, unless somebody listens already: while nobody does, nothing is read."""
-        if self._has_listeners():
-            return
-        async with self._reading() as connection:
-            start, next_xid = await read_start(connection)
-            recent = await read_recent(connection, start.position, RECENT_MAX)
-        if self._has_listeners() or start.position <= self.position:
-            return
-        self._next_xid = next_xid
-        self._move(start.position, recent)
+        """Go to the present, unless somebody listens already: while nobody does, nothing is read.
+
+        Who attaches before anything else is awaited spares all others the same.
+        """
+        async with self._settling:
+            if self._has_listeners():
+                return
+            async with self._reading() as connection:
+                start, next_xid = await read_start(connection)
+                recent = await read_recent(connection, start.position, RECENT_MAX)
+            if start.position > self.position:
+                self._next_xid = next_xid
+                self._move(start.position, recent)
 
     @asynccontextmanager
     async def take_snapshot(self) -> AsyncIterator[tuple[Any, Cursor]]:

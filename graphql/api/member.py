@@ -123,7 +123,8 @@ class Member:
             wanted = sorted(latest.values(), key=lambda event: event.position)
         if not all(map(source.knows, wanted)):
             await _persist(lambda: source.load(wanted))
-        await self._send_changes(wanted)
+        with self.group.replaying():
+            await self._send_changes(wanted)
         return upto
 
     async def _send_changes(self, events: list[FeedEvent]) -> None:

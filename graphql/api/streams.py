@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -25,6 +26,8 @@ from domain.cursor import Cursor
 LOAD_RETRY_SECONDS = 0.25
 UNKNOWN_MAX = 10_000
 """Events that wait for their SKUs to be read."""
+REPLAYED_MAX = 2_000
+"""Encoded changes kept while members replay."""
 Encode = Callable[[Any], bytes]
 """The `payload` that shows an object."""
 log = structlog.get_logger()
@@ -41,6 +44,8 @@ class Group:
         self.hub = hub
         self.members: set[Member] = set()
         self.snapshots = Snapshots(self)
+        self._replays = 0
+        self._replayed: dict[int, bytes] = {}
         self._unknown: list[FeedEvent] = []
         self._loading: asyncio.Task[None] | None = None
         self._detach = hub.attach(source.topic, self._deliver, self.expire)
@@ -52,7 +57,25 @@ class Group:
         return self.source.accepts(self.watch, event)
 
     def encode_change(self, event: FeedEvent, cursor: Cursor) -> bytes:
-        return self.encode(self.source.change(event, str(cursor)))
+        if cursor.seen is not None or not self._replays:
+            return self.encode(self.source.change(event, str(cursor)))
+        payload = self._replayed.get(event.id)
+        if payload is None:
+            payload = self.encode(self.source.change(event, str(cursor)))
+            if len(self._replayed) < REPLAYED_MAX:
+                self._replayed[event.id] = payload
+        return payload
+
+    @contextmanager
+    def replaying(self) -> Iterator[None]:
+        """While members replay, what one needs is kept for the others: after a restart all come back at once."""
+        self._replays += 1
+        try:
+            yield
+        finally:
+            self._replays -= 1
+            if not self._replays:
+                self._replayed.clear()
 
     def expire(self) -> None:
         """Events went undelivered: every member needs a fresh snapshot."""

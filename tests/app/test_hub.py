@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.postgres.feed import FeedPage, delete_old, read_page
+from adapters.postgres.feed import FeedPage, delete_old, read_page, read_recent
 from app.feed import hub as hub_module
 from app.feed.hub import FeedEvent, Hub, Swept
 from app.metrics import FEED_HORIZON_LAG_SECONDS, HUB_POLLS
@@ -166,6 +167,24 @@ async def test_nothing_is_read_while_nobody_listens(state: State) -> None:
     state.doorbell.ring("feed")
     await until(lambda: first.keys == ["now"])
     detach()
+
+
+async def test_listeners_that_come_together_read_once(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = 0
+
+    async def count(connection: Any, upto: Position, limit: int) -> list[FeedEvent]:
+        nonlocal reads
+        reads += 1
+        return await read_recent(connection, upto, limit)
+
+    async def come() -> Callable[[], None]:
+        await state.hub.settle()
+        return state.hub.attach("stock", lambda _: None, lambda: None)
+
+    monkeypatch.setattr(hub_module, "read_recent", count)
+    for detach in await asyncio.gather(*(come() for _ in range(20))):
+        detach()
+    assert reads == 1
 
 
 async def test_what_was_delivered_can_be_read_again_from_memory_or_feed(
