@@ -7,7 +7,7 @@ what the channel really shows is known from `observe` alone.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -79,16 +79,20 @@ class ListingRef:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the channel says it sells. `quantity` is None when it does not know the item."""
+    """What the channel says it sells. `quantity` is None when it does not know the item.
+
+    `tracked` False: the channel sells the item without counting it, whatever it is told (and `quantity` is None).
+    """
 
     external_id: str
     quantity: int | None
     location: str = ""
+    tracked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelItem:
-    """Something the channel lists: what automatic matching has to go by."""
+    """Something the channel lists: what automatic matching has to go by. `tracked`: as in `Observation`."""
 
     external_id: str
     sku: str | None
@@ -97,6 +101,7 @@ class ChannelItem:
     quantity: int | None
     location: str = ""
     reference: str | None = None
+    tracked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +199,7 @@ class OrderSeen:
 
 @dataclass(frozen=True, slots=True)
 class OrderToPull:
-    """The event only names an order that changed: it must be read."""
+    """The event only names an order that changed, or a part of one: `read_order` takes either."""
 
     external_id: str
 
@@ -213,7 +218,14 @@ class BatchFinished:
     receipt: str
 
 
-ChannelNews = OrderSeen | OrderToPull | QuantitySeen | BatchFinished
+@dataclass(frozen=True, slots=True)
+class AccessRevoked:
+    """The seller took our access away: nothing works until the channel is connected again."""
+
+    message: str
+
+
+ChannelNews = OrderSeen | OrderToPull | QuantitySeen | BatchFinished | AccessRevoked
 
 
 class Quota(Protocol):
@@ -230,6 +242,22 @@ class Quota(Protocol):
         self, operation: str, *, rate: float | None = None, burst: float | None = None, available: float | None = None
     ) -> None:
         """What the vendor said of the bucket: tokens per second, the most it holds, what it holds now."""
+        ...
+
+
+Secrets = Mapping[str, str]
+RenewSecrets = Callable[[Secrets], Awaitable[Secrets]]
+
+
+class KeepSecrets(Protocol):
+    """Where a channel's credentials are kept, for vendors that give new ones at every renewal."""
+
+    async def __call__(self, known: Secrets, renew: RenewSecrets) -> Secrets:
+        """What is kept, when that is no longer `known`; else what `renew` makes of it, kept before it is returned.
+
+        One renewal at a time in all processes: a vendor takes back what it gave before. Raises what `renew` raises,
+        and a transient `Fault` when the new ones cannot be kept; they are not used then.
+        """
         ...
 
 
@@ -287,4 +315,13 @@ class ChallengedChannel(Protocol):
 
     def answer_challenge(self, challenge: str) -> str:
         """The JSON body that proves that the endpoint is ours."""
+        ...
+
+
+@runtime_checkable
+class SubscribedChannel(Protocol):
+    """A channel whose vendor drops a subscription that was not answered for a while: look again on a schedule."""
+
+    async def renew_subscriptions(self, address: str) -> Sequence[str]:
+        """Have every topic that `read_event` needs sent to `address`; the topics that were not. Raises `Fault`."""
         ...

@@ -1,4 +1,10 @@
-"""One call of Shopify's Admin GraphQL API 2026-07, with its failures sorted into transient and permanent."""
+"""One call of Shopify's Admin GraphQL API 2026-07, with its failures sorted into transient and permanent.
+
+Fault
+├── Throttled   the points are used up
+├── TooCostly   one call may not ask for so much: ask for less
+└── Fault       transient or permanent, with its cause
+"""
 
 from __future__ import annotations
 
@@ -8,12 +14,22 @@ from typing import Any
 import httpx
 
 from adapters.channels.base import Quota, Throttled
+from adapters.channels.shopify.access_token import AccessToken
 from domain.errors import CauseClass, Fault
 
 API_VERSION = "2026-07"
 BUCKET = "graphql"
 WAIT_SECONDS_DEFAULT = 1.0
-PERMANENT_CODES = frozenset({"ACCESS_DENIED", "BAD_REQUEST", "MAX_COST_EXCEEDED", "INVALID_FIELD_ARGUMENTS"})
+TRANSIENT_CODES = frozenset({None, "INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "TIMEOUT"})
+"""An error without a code is the vendor's own time-out; every other code blames the request."""
+AUTH_CODES = frozenset({"ACCESS_DENIED", "SHOP_INACTIVE"})
+
+
+class TooCostly(Fault):
+    """The call asked for more than a single one may: nothing was done."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, transient=False, cause=CauseClass.VALIDATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +37,30 @@ class ShopifyClient:
     http: httpx.AsyncClient
     quota: Quota
     base_url: str
-    access_token: str
+    token: AccessToken
 
     async def call(self, query: str, variables: dict[str, Any], *, cost: float, urgent: bool = False) -> dict[str, Any]:
         """The answer's `data`. `cost`: points it will take at most. Raises `Fault`; `Throttled` when it must wait."""
+        token = await self.token.read()
         await self.quota.take(BUCKET, cost, urgent=urgent)
-        try:
-            response = await self.http.post(
-                f"{self.base_url.rstrip('/')}/admin/api/{API_VERSION}/graphql.json",
-                json={"query": query, "variables": variables},
-                headers={"X-Shopify-Access-Token": self.access_token},
-            )
-        except httpx.HTTPError as error:
-            raise Fault(
-                f"Shopify did not answer ({type(error).__name__}).", transient=True, cause=CauseClass.OUTAGE
-            ) from error
+        response = await self._post(query, variables, token)
+        if response.status_code == httpx.codes.UNAUTHORIZED:  # nothing was done: once more with another token
+            response = await self._post(query, variables, await self.token.renew(token))
         _check_status(response)
         body = _read_body(response)
         await self._announce((body.get("extensions") or {}).get("cost") or {})
         return _read_data(body)
+
+    async def _post(self, query: str, variables: dict[str, Any], token: str) -> httpx.Response:
+        try:
+            return await self.http.post(
+                f"{self.base_url.rstrip('/')}/admin/api/{API_VERSION}/graphql.json",
+                json={"query": query, "variables": variables},
+                headers={"X-Shopify-Access-Token": token},
+            )
+        except httpx.HTTPError as error:
+            message = f"Shopify did not answer ({type(error).__name__})."
+            raise Fault(message, transient=True, cause=CauseClass.OUTAGE) from error
 
     async def _announce(self, cost: dict[str, Any]) -> None:
         status = cost.get("throttleStatus") or {}
@@ -91,15 +112,15 @@ def _fault_of(errors: Any, extensions: dict[str, Any]) -> Fault:
     known = isinstance(errors, list) and isinstance(errors[0], dict)
     first: dict[str, Any] = errors[0] if known else {"message": str(errors)}
     code = (first.get("extensions") or {}).get("code")
+    message = f"Shopify: {code or 'error'}: {first.get('message')}"
     if code == "THROTTLED":
         return Throttled("Shopify is throttling.", _wait_seconds(extensions.get("cost") or {}))
-    cause = CauseClass.AUTH if code == "ACCESS_DENIED" else CauseClass.VALIDATION
-    permanent = code in PERMANENT_CODES
-    return Fault(
-        f"Shopify: {code or 'error'}: {first.get('message')}",
-        transient=not permanent,
-        cause=cause if permanent else CauseClass.OUTAGE,
-    )
+    if code == "MAX_COST_EXCEEDED":
+        return TooCostly(message)
+    if code in TRANSIENT_CODES:
+        return Fault(message, transient=True, cause=CauseClass.OUTAGE)
+    cause = CauseClass.AUTH if code in AUTH_CODES else CauseClass.VALIDATION
+    return Fault(message, transient=False, cause=cause)
 
 
 def _wait_seconds(cost: dict[str, Any]) -> float:

@@ -1,50 +1,107 @@
-"""An `orders/create` payload as a plain order. Numeric ids lost precision in examples: the global ids are used."""
+"""An order as Onhand knows it, from a webhook's payload or from the API.
+
+Numeric ids lost precision in the vendor's examples: the global ids are used. A unit that was refunded or removed is
+no longer in the current quantity of its line.
+"""
 
 from __future__ import annotations
 
 import datetime
 from typing import Any
 
-import orjson
+from adapters.channels.base import Address, ChannelOrder, ChannelOrderLine
 
-from adapters.channels.base import ChannelOrder, ChannelOrderLine
-from domain.errors import Fault
-
-
-def read_order(body: bytes) -> ChannelOrder:
-    """Raises a permanent `Fault` when the payload is not an order."""
-    try:
-        return _order(orjson.loads(body))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Fault(f"The orders/create payload cannot be read: {error!r}.", transient=False) from error
+UNPAID = frozenset({"PENDING", "EXPIRED", "VOIDED"})
+"""Payments that did not come, or not yet. AUTHORIZED is captured when it ships."""
+ENDED = frozenset({"CLOSED", "CANCELLED"})
+"""Fulfilment orders that nothing is left to do of."""
 
 
-def _order(raw: dict[str, Any]) -> ChannelOrder:
-    address = raw.get("shipping_address") or {}
+def read_payload(raw: dict[str, Any]) -> ChannelOrder:
+    """From a webhook's payload. Raises KeyError, TypeError, ValueError or AttributeError when it is not an order.
+
+    A subscription can leave fields out: without its times an order was placed now, and has no version.
+    """
+    created_at, updated_at = raw.get("created_at"), raw.get("updated_at")
+    address = raw.get("shipping_address")
     return ChannelOrder(
         external_id=str(raw["admin_graphql_api_id"]),
         name=raw.get("name"),
-        placed_at=_time(raw.get("created_at")),
-        lines=tuple(_line(line) for line in raw.get("line_items") or [] if line["quantity"] > 0),
-        country_code=address.get("country_code"),
+        placed_at=datetime.datetime.now(datetime.UTC) if created_at is None else read_time(created_at),
+        lines=_drop_empty([_read_payload_line(line) for line in raw["line_items"]]),
+        address=None if address is None else _read_address(address, "province_code", "country_code"),
+        email=raw.get("email") or raw.get("contact_email") or None,
+        pending=str(raw.get("financial_status")).upper() in UNPAID,
         cancelled=raw.get("cancelled_at") is not None,
-        latitude=_degrees(address.get("latitude")),
-        longitude=_degrees(address.get("longitude")),
+        version=None if updated_at is None else _read_version(updated_at),
+        **_read_place(address or {}, "country_code"),
     )
 
 
-def _line(raw: dict[str, Any]) -> ChannelOrderLine:
-    return ChannelOrderLine(
-        str(raw["admin_graphql_api_id"]), raw.get("sku") or None, raw.get("title"), int(raw["quantity"])
+def read_node(node: dict[str, Any], lines: list[dict[str, Any]]) -> ChannelOrder:
+    """From the API's `OrderFields`; `lines`: all of them."""
+    address = node["shippingAddress"]
+    parts = node["fulfillmentOrders"]["nodes"]
+    ends = [read_time(part["fulfillBy"]) for part in parts if part["fulfillBy"] and part["status"] not in ENDED]
+    return ChannelOrder(
+        external_id=node["id"],
+        name=node["name"],
+        placed_at=read_time(node["createdAt"]),
+        lines=_drop_empty([_read_node_line(line) for line in lines]),
+        address=None if address is None else _read_address(address, "provinceCode", "countryCodeV2"),
+        email=node["email"] or None,
+        pending=node["displayFinancialStatus"] in UNPAID,
+        cancelled=node["cancelledAt"] is not None,
+        cancel_requested=any(part["requestStatus"] == "CANCELLATION_REQUESTED" for part in parts),
+        ship_by=min(ends, default=None),
+        version=_read_version(node["updatedAt"]),
+        **_read_place(address or {}, "countryCodeV2"),
     )
+
+
+def read_time(text: str) -> datetime.datetime:
+    """A time without zone is UTC."""
+    found = datetime.datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+
+
+def _read_version(updated_at: str) -> int:
+    """Seconds since the epoch: as fine as the vendor tells them."""
+    return int(read_time(updated_at).timestamp())
+
+
+def _drop_empty(lines: list[ChannelOrderLine]) -> tuple[ChannelOrderLine, ...]:
+    return tuple(line for line in lines if line.quantity > 0)
+
+
+def _read_payload_line(raw: dict[str, Any]) -> ChannelOrderLine:
+    quantity = raw.get("current_quantity", raw["quantity"])
+    return ChannelOrderLine(str(raw["admin_graphql_api_id"]), raw.get("sku") or None, raw.get("title"), int(quantity))
+
+
+def _read_node_line(node: dict[str, Any]) -> ChannelOrderLine:
+    return ChannelOrderLine(node["id"], node["sku"] or None, node["title"], node["currentQuantity"])
+
+
+def _read_address(raw: dict[str, Any], region: str, country: str) -> Address:
+    lines = tuple(line for name in ("company", "address1", "address2") if (line := raw.get(name)))
+    return Address(
+        name=raw.get("name") or None,
+        lines=lines,
+        city=raw.get("city") or None,
+        region=raw.get(region) or raw.get("province") or None,
+        postal_code=raw.get("zip") or None,
+        country_code=raw.get(country) or None,
+    )
+
+
+def _read_place(address: dict[str, Any], country: str) -> dict[str, Any]:
+    return {
+        "country_code": address.get(country) or None,
+        "latitude": _degrees(address.get("latitude")),
+        "longitude": _degrees(address.get("longitude")),
+    }
 
 
 def _degrees(value: Any) -> float | None:
     return None if value is None else float(value)
-
-
-def _time(value: str | None) -> datetime.datetime:
-    if value is None:
-        return datetime.datetime.now(datetime.UTC)
-    found = datetime.datetime.fromisoformat(value)
-    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)

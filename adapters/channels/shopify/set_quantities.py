@@ -1,4 +1,7 @@
-"""Set absolute quantities, at most 250 in a call; Shopify writes all of a call or none of it."""
+"""Set absolute quantities, at most 250 in a call. Shopify writes all of a call or none of it, and mostly says which.
+
+`changeFromQuantity` is always sent: null says that whatever the store shows may be overwritten.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,17 @@ from domain.errors import CauseClass, Fault
 
 WRITES_MAX = 250
 COST = 10
-RETRY_CODES = frozenset({"IDEMPOTENCY_CONCURRENT_REQUEST", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"})
+RETRY_CODES = frozenset(
+    {"IDEMPOTENCY_CONCURRENT_REQUEST", "IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"}
+)
+"""What was sent with this key before may have been written: read back, then try with another key."""
 STALE = "CHANGE_FROM_QUANTITY_STALE"
 CAUSES = {
     "INVALID_INVENTORY_ITEM": CauseClass.MAPPING,
     "INVALID_LOCATION": CauseClass.MAPPING,
+    "ITEM_NOT_STOCKED_AT_LOCATION": CauseClass.MAPPING,
     "NON_MUTABLE_INVENTORY_ITEM": CauseClass.POLICY,
-    "IDEMPOTENCY_CONCURRENT_REQUEST": CauseClass.OUTAGE,
-    "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED": CauseClass.OUTAGE,
-}
+} | dict.fromkeys(RETRY_CODES, CauseClass.OUTAGE)
 _SET = """
 mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
   inventorySetQuantities(input: $input) @idempotent(key: $key) {
@@ -52,14 +57,14 @@ async def set_quantities(
         "quantities": quantities,
     }
     data = await client.call(_SET, {"input": given, "key": key}, cost=COST, urgent=urgent)
-    return _read_results(len(writes), (data.get("inventorySetQuantities") or {}).get("userErrors") or [])
+    return _read_results(len(writes), data.get("inventorySetQuantities") or {})
 
 
-def _read_results(count: int, errors: Sequence[dict[str, Any]]) -> list[WriteResult]:
+def _read_results(count: int, answer: dict[str, Any]) -> list[WriteResult]:
+    errors = answer.get("userErrors") or []
     if not errors:
         return [WriteResult(WriteOutcome.OK)] * count
-    neighbour = WriteResult(WriteOutcome.TRANSIENT, "Another quantity of the same call was refused.", wait_seconds=0.0)
-    results = [neighbour] * count
+    results = [_neighbour(written=answer.get("inventoryAdjustmentGroup") is not None)] * count
     for error in errors:
         code = str(error.get("code"))
         outcome, cause = _outcome(code), CAUSES.get(code, CauseClass.VALIDATION)
@@ -72,6 +77,13 @@ def _read_results(count: int, errors: Sequence[dict[str, Any]]) -> list[WriteRes
         else:
             results = [WriteResult(outcome, message, cause)] * count
     return results
+
+
+def _neighbour(*, written: bool) -> WriteResult:
+    """Of a refused quantity. When something was written all the same, nobody knows what: OUTAGE has it read back."""
+    message = "Another quantity of the same call was refused."
+    cause = CauseClass.OUTAGE if written else None
+    return WriteResult(WriteOutcome.TRANSIENT, message, cause, wait_seconds=0.0)
 
 
 def _outcome(code: str) -> WriteOutcome:

@@ -29,9 +29,13 @@ def read_arguments(arguments: list[str], prog: str = PROG) -> argparse.Namespace
     parser.add_argument("--token", default="sandbox-token", help="the X-Shopify-Access-Token it accepts")
     parser.add_argument("--secret", default="sandbox-secret", help="signs the webhooks")
     parser.add_argument("--credentials", type=Path, help="JSON file with token and secret, which `ps` does not show")
+    parser.add_argument("--refresh-token", help="the token then ends after --token-seconds, and this renews it once")
+    parser.add_argument("--token-seconds", type=float, default=3600.0, help="(default %(default)s)")
     parser.add_argument("--webhook-url", help="subscribed to every topic from the start")
     parser.add_argument("--state", type=Path, help="JSON file that keeps the numbers over a restart")
-    parser.add_argument("--products", type=Path, help="JSON list of {sku,title,price,barcode,quantity}")
+    parser.add_argument(
+        "--products", type=Path, help="JSON list of {sku,title,price,barcode,quantity,quantities,tracked}"
+    )
     parser.add_argument("--name", default="Sandbox Store", help="the shop's name")
     parser.add_argument("--domain", default="sandbox.myshopify.com", help="sent as X-Shopify-Shop-Domain")
     parser.add_argument("--currency", default="USD", help="of its prices (default %(default)s)")
@@ -49,6 +53,8 @@ def read_config(given: argparse.Namespace) -> StoreConfig:
     return StoreConfig(
         token=token,
         webhook_secret=secret,
+        refresh_token=given.refresh_token,
+        token_seconds=given.token_seconds,
         webhook_url=given.webhook_url,
         state_path=given.state,
         name=given.name,

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.sandbox.shopify.ids import number_of, write_level_gid
-from adapters.sandbox.shopify.state import INVENTORY_LEVELS_UPDATE, Level, State, now, write_time
+from adapters.sandbox.shopify.state import (
+    INVENTORY_LEVELS_DISCONNECT,
+    INVENTORY_LEVELS_UPDATE,
+    Level,
+    State,
+    now,
+    write_time,
+)
 
 
 def change_level(
@@ -13,7 +20,8 @@ def change_level(
 ) -> None:
     """Gives a level its new numbers. An unchanged available quantity is remembered but not announced.
 
-    `cause` is "api" (a client's write), "order" (the store sold) or "outside" (a person in the admin).
+    `cause` is "api" (a client's write), "order" (the store sold), "shipped", "restock" (units that an order gave back)
+    or "outside" (a person in the admin).
     """
     at = now()
     delta = available - level.available
@@ -46,11 +54,26 @@ def render_level(level: Level) -> dict[str, Any]:
 
 
 def change_outside(state: State, sku: str, delta: int) -> bool:
-    """Somebody else, in the vendor's own admin, changes the first location's stock. False: no such sku."""
+    """Somebody else, in the vendor's own admin, changes the first location's stock. False: no such sku, or no stock."""
     item = state.item_by_sku.get(sku)
-    if item is None:
+    level = next((level for level in state.levels.values() if level.item == item), None)
+    if level is None:
         return False
-    level = next(level for level in state.levels.values() if level.item == item)
     available = max(0, level.available + delta)
     change_level(state, level, available=available, committed=level.committed, cause="outside")
+    return True
+
+
+def unstock(state: State, sku: str) -> bool:
+    """The first location that stocks it does so no longer. False: no such sku, or no stock."""
+    item = state.item_by_sku.get(sku)
+    level = next((level for level in state.levels.values() if level.item == item), None)
+    if level is None:
+        return False
+    del state.levels[(level.location, level.item)]
+    state.touch()
+    payload = render_level(level)
+    state.emit(
+        INVENTORY_LEVELS_DISCONNECT, lambda: {name: payload[name] for name in ("inventory_item_id", "location_id")}
+    )
     return True

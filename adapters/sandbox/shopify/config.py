@@ -9,13 +9,24 @@ from typing import Any
 
 API_VERSION = "2026-07"
 
-ALL_SCOPES = frozenset({"read_inventory", "write_inventory", "read_locations", "read_orders", "read_products"})
+ALL_SCOPES = frozenset(
+    {
+        "read_inventory",
+        "write_inventory",
+        "read_locations",
+        "read_orders",
+        "read_products",
+        "read_merchant_managed_fulfillment_orders",
+        "write_merchant_managed_fulfillment_orders",
+    }
+)
 
 # The vendor retries 8 times over about 4 hours, further and further apart, then drops the subscription.
 WEBHOOK_RETRY_SECONDS = (10.0, 30.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0)
 
 QUANTITY_MAX = 1_000_000_000
 PRODUCTS_MAX = 50_000
+LOCATIONS_MAX = 100
 
 
 class ConfigError(ValueError):
@@ -24,13 +35,19 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ProductConfig:
-    """One product with one variant. `quantity` is what the first location starts with."""
+    """One product with one variant.
+
+    `quantity` is what the first location starts with; `quantities` what each of them does, in their order. One that
+    is not `tracked` is stocked nowhere and sells without being counted.
+    """
 
     sku: str
     title: str
     price: str = "10.00"
     barcode: str | None = None
     quantity: int = 0
+    quantities: tuple[int, ...] = ()
+    tracked: bool = True
 
     @classmethod
     def parse(cls, raw: dict[str, Any]) -> ProductConfig:
@@ -38,17 +55,25 @@ class ProductConfig:
         sku = str(raw.get("sku") or "").strip()
         if not sku:
             raise ConfigError(f"a product needs a sku: {raw!r}")
-        quantity = raw.get("quantity", 0)
-        if not isinstance(quantity, int) or isinstance(quantity, bool) or not 0 <= quantity <= QUANTITY_MAX:
-            raise ConfigError(f"product {sku}: quantity must be a whole number from 0 to {QUANTITY_MAX}")
+        quantities, tracked = raw.get("quantities", []), raw.get("tracked", True)
+        if not isinstance(quantities, list) or not isinstance(tracked, bool):
+            raise ConfigError(f"product {sku}: quantities is a list, tracked is true or false")
         barcode = raw.get("barcode")
         return cls(
             sku=sku,
             title=str(raw.get("title") or sku),
             price=_parse_price(sku, raw.get("price", "10.00")),
             barcode=None if barcode is None else str(barcode),
-            quantity=quantity,
+            quantity=_parse_quantity(sku, raw.get("quantity", 0)),
+            quantities=tuple(_parse_quantity(sku, entry) for entry in quantities),
+            tracked=tracked,
         )
+
+
+def _parse_quantity(sku: str, raw: object) -> int:
+    if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= QUANTITY_MAX:
+        raise ConfigError(f"product {sku}: quantity must be a whole number from 0 to {QUANTITY_MAX}")
+    return raw
 
 
 def _parse_price(sku: str, raw: object) -> str:
@@ -79,6 +104,11 @@ class StoreConfig:
 
     token: str = "sandbox-token"  # noqa: S105 - a sandbox has no secret worth hiding
     webhook_secret: str = "sandbox-secret"  # noqa: S105
+    # Given: the access token ends after `token_seconds` and is renewed with this one, which changes every time.
+    refresh_token: str | None = None
+    client_id: str = "sandbox-client"
+    client_secret: str = "sandbox-client-secret"  # noqa: S105
+    token_seconds: float = 3600.0
     # Subscribed to every topic at start; more come through webhookSubscriptionCreate.
     webhook_url: str | None = None
     state_path: Path | None = None
@@ -92,6 +122,8 @@ class StoreConfig:
     # None: ten times the restore rate.
     points_max: int | None = None
     query_points_max: int = 1000
+    # Between an order and its fulfilment orders.
+    routing_seconds: float = 0.2
     # True: the store sells whatever is asked, as a shop does whose cached number is stale.
     oversell: bool = False
     webhook_retry_seconds: tuple[float, ...] = WEBHOOK_RETRY_SECONDS
@@ -102,7 +134,9 @@ class StoreConfig:
     def __post_init__(self) -> None:
         if not self.token or not self.webhook_secret:
             raise ConfigError("the sandbox store needs an access token and a webhook secret")
-        if not self.locations:
-            raise ConfigError("the sandbox store needs at least one location")
+        if not 1 <= len(self.locations) <= LOCATIONS_MAX:
+            raise ConfigError(f"the sandbox store needs 1 to {LOCATIONS_MAX} locations")
+        if self.token_seconds <= 0 or self.routing_seconds < 0:
+            raise ConfigError("token_seconds must be more than 0, routing_seconds 0 or more")
         if self.restore_rate < 1:
             raise ConfigError("restore_rate must be 1 point per second or more")

@@ -16,6 +16,7 @@ from adapters.sandbox.shopify.measure_cost import Bucket
 from adapters.sandbox.shopify.persist_state import dump_state, load_state, save_forever, write_file
 from adapters.sandbox.shopify.schema import build_store_schema
 from adapters.sandbox.shopify.serve_graphql import AdminApi
+from adapters.sandbox.shopify.serve_orders import OrderDoors
 from adapters.sandbox.shopify.serve_store import StoreDoors
 from adapters.sandbox.shopify.state import State, load_config, open_state
 
@@ -35,22 +36,27 @@ def create_store(config: StoreConfig) -> Starlette:
     points_max = config.points_max or 10 * config.restore_rate
     api = AdminApi(state, faults, build_store_schema(), Bucket(points_max, config.restore_rate))
     app = Starlette(
-        routes=list_routes(api, StoreDoors(state, faults, postman)),
+        routes=list_routes(api, StoreDoors(state, faults, postman), OrderDoors(state, faults)),
         lifespan=lambda _: run_store(state, postman),
     )
     app.state.store = state
     return app
 
 
-def list_routes(api: AdminApi, doors: StoreDoors) -> list[Route]:
+def list_routes(api: AdminApi, doors: StoreDoors, orders: OrderDoors) -> list[Route]:
     return [
         Route("/admin/api/{version}/graphql.json", api.answer, methods=["POST"]),
+        Route("/admin/oauth/access_token", orders.grant, methods=["POST"]),
         Route("/", doors.show_page, methods=["GET"]),
         Route("/buy", doors.buy, methods=["POST"]),
         Route("/state", doors.show_state, methods=["GET"]),
         Route("/faults", doors.set_faults, methods=["POST"]),
         Route("/products", doors.load_products, methods=["POST"]),
         Route("/admin-sandbox/products", doors.load_products, methods=["POST"]),
+        Route("/orders/{verb}", orders.change_order, methods=["POST"]),
+        Route("/unstock", doors.unstock, methods=["POST"]),
+        Route("/uninstall", orders.uninstall, methods=["POST"]),
+        Route("/install", orders.install, methods=["POST"]),
         Route("/healthz", doors.show_health, methods=["GET"]),
     ]
 

@@ -21,6 +21,11 @@ class FaultKind(StrEnum):
     THROTTLED = "throttled"  # THROTTLED although points are left
     SERVER_ERROR = "server_error"  # HTTP 500, nothing done
     LOST_REPLY = "lost_reply"  # the work is done, the connection closes in the middle of the answer
+    LOST_WRITE = "lost_write"  # the same, of mutations only
+    LOST_TOKEN = "lost_token"  # noqa: S105 - the same, of a token's renewal
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the access token ends before this call
+    ERROR_AFTER_WRITE = "error_after_write"  # everything is written, and a user error is answered all the same
+    CANCEL_RACE = "cancel_race"  # the buyer cancels just before a parcel is told
     SLOW_WRITE = "slow_write"  # a write takes `seconds` before it commits, so that others can overlap it
     OUTSIDE_CHANGE = "outside_change"  # somebody takes one unit of a level just before it is written
     IDEMPOTENCY_RECHECK = "idempotency_recheck"  # a repeated key is compared again instead of replayed
@@ -31,7 +36,10 @@ class FaultKind(StrEnum):
 
 COUNTED = {
     "lost_reply": FaultKind.LOST_REPLY,
+    "lost_write": FaultKind.LOST_WRITE,
     "throttled": FaultKind.THROTTLED,
+    "token_expired": FaultKind.TOKEN_EXPIRED,
+    "cancel_race": FaultKind.CANCEL_RACE,
     "error_500": FaultKind.SERVER_ERROR,
     "duplicate_webhook": FaultKind.WEBHOOK_DUPLICATE,
     "missing_webhook": FaultKind.WEBHOOK_MISSING,

@@ -1,6 +1,7 @@
 """Query cost and the bucket it is paid from.
 
-Documented by the vendor: a scalar costs 0, an object 1, a mutation 10, a connection 2 plus its entries. The
+Documented by the vendor: a scalar costs 0, an object 1, a mutation 10, a connection 2 plus its entries. A list with
+a `first` is priced by it too; that is a guess. The
 requested cost is priced from the page sizes before execution, the actual one from what came back; the
 difference is given back. What a plan's bucket holds is configured.
 """
@@ -107,7 +108,7 @@ class Meter:
             return 1 if node.name.value == "pageInfo" else count
         if parent is self.schema.query_type and node.name.value == "nodes":
             return self._count_ids(node)
-        return 1
+        return self._page_size(node) or 1
 
     def _page_size(self, node: FieldNode) -> int:
         for argument in node.arguments or ():

@@ -19,13 +19,19 @@ from typing import Any
 import orjson
 
 from adapters.sandbox.shopify.deliver_webhooks import Postman
+from adapters.sandbox.shopify.route_order import route_whole
 from adapters.sandbox.shopify.state import (
     Level,
     Line,
     Order,
+    Parcel,
+    ParcelLine,
+    Part,
     Product,
+    Share,
     State,
     Subscription,
+    Tokens,
 )
 
 FORMAT = 1
@@ -43,6 +49,8 @@ def dump_state(state: State, postman: Postman, *, clean: bool) -> bytes:
         {
             "format": FORMAT,
             "clean": clean,
+            "tokens": asdict(state.tokens),
+            "installed": state.installed,
             "counters": state.counters,
             "products": [asdict(product) for product in state.products.values()],
             "levels": [asdict(level) for level in state.levels.values()],
@@ -78,13 +86,31 @@ def _lay_over(state: State, saved: dict[str, Any]) -> None:
         if raw["location"] in state.locations:
             state.levels[(raw["location"], raw["item"])] = Level(**raw)
     for raw in saved["orders"]:
-        lines = [Line(**line) for line in raw.pop("lines")]
-        state.orders[raw["index"]] = Order(lines=lines, **raw)
+        order = state.orders[raw["index"]] = _read_order(raw)
+        if "parts" not in raw:  # saved by a store that did not route its orders
+            route_whole(state, order)
+    if "tokens" in saved and state.config.refresh_token:
+        state.tokens = Tokens(**saved["tokens"])
+    state.installed = saved.get("installed", True)
     state.subscriptions = {raw["index"]: Subscription(**raw) for raw in saved["subscriptions"]}
     leap = 0 if saved["clean"] else COUNTER_LEAP
     for kind, value in saved["counters"].items():
         if kind != "Location":  # locations are counted from the configuration
             state.counters[kind] = value + leap
+
+
+def _read_order(raw: dict[str, Any]) -> Order:
+    inner = {
+        "lines": [Line(**line) for line in raw["lines"]],
+        "parts": [
+            Part(**{**part, "shares": [Share(**share) for share in part["shares"]]}) for part in raw.get("parts", [])
+        ],
+        "parcels": [
+            Parcel(**{**parcel, "lines": [ParcelLine(**line) for line in parcel["lines"]]})
+            for parcel in raw.get("parcels", [])
+        ],
+    }
+    return Order(**{**raw, **inner})
 
 
 @contextmanager

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from adapters.sandbox.shopify.change_stock import change_level
 from adapters.sandbox.shopify.render_order import render_order
+from adapters.sandbox.shopify.route_order import Taken, route_order
 from adapters.sandbox.shopify.state import (
     ORDERS_CREATE,
     ORDERS_MAX,
@@ -46,6 +48,10 @@ class Cart:
     email: str | None
     # Sold although the store's own number is too low, as when two shops share one cached number.
     force: bool = False
+    # Not paid yet: it must not be shipped.
+    pending: bool = False
+    # Seconds since the epoch.
+    fulfill_by: float | None = None
 
 
 def read_cart(raw: Any) -> Cart:
@@ -58,11 +64,22 @@ def read_cart(raw: Any) -> Cart:
     for line in raw["lines"]:
         sku, quantity = _read_line(line)
         lines[sku] = lines.get(sku, 0) + quantity
-    email, force = raw.get("email"), raw.get("force", False)
-    if not isinstance(force, bool):
-        raise OrderError(400, "BAD_CART", "force is true or false")
+    email, force, pending = raw.get("email"), raw.get("force", False), raw.get("pending", False)
+    if not isinstance(force, bool) or not isinstance(pending, bool):
+        raise OrderError(400, "BAD_CART", "force and pending are true or false")
     address = _read_address(raw.get("shipping_address"))
-    return Cart(lines, address, email if isinstance(email, str) else None, force)
+    email = email if isinstance(email, str) else None
+    return Cart(lines, address, email, force, pending, _read_end(raw.get("fulfill_by")))
+
+
+def _read_end(raw: Any) -> float | None:
+    if raw is None:
+        return None
+    try:
+        at = datetime.fromisoformat(raw)
+    except (TypeError, ValueError):
+        raise OrderError(400, "BAD_CART", "fulfill_by is a time in ISO 8601") from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def _read_line(line: Any) -> tuple[str, int]:
@@ -100,11 +117,11 @@ def place_order(state: State, cart: Cart) -> Order:
         if item is None:
             raise OrderError(404, "UNKNOWN_SKU", f"the store does not sell {sku}")
         shown = shown_quantity(state, item)
-        if shown < quantity and not (state.oversell or cart.force):
+        if shown < quantity and state.products[item].tracked and not (state.oversell or cart.force):
             raise OrderError(409, "SOLD_OUT", f"{sku}: {quantity} asked, {shown} in stock")
     order = _record_order(state, cart)
-    for line in order.lines:
-        _take_stock(state, line)
+    taken = [part for line in order.lines for part in _take_stock(state, line)]
+    route_order(state, order, taken, cart.fulfill_by)
     state.emit(ORDERS_CREATE, lambda: render_order(state, order))
     return order
 
@@ -114,6 +131,7 @@ def _record_order(state: State, cart: Cart) -> Order:
     lines = [_write_line(state, sku, quantity) for sku, quantity in cart.lines.items()]
     total = sum((Decimal(line.price) * line.quantity for line in lines), Decimal(0))
     order = Order(index, FIRST_NUMBER + index, lines, cart.address, cart.email, f"{total:.2f}", now())
+    order.financial_status = "PENDING" if cart.pending else "PAID"
     state.orders[index] = order
     trim(state.orders, ORDERS_MAX)
     state.touch()
@@ -125,17 +143,21 @@ def _write_line(state: State, sku: str, quantity: int) -> Line:
     return Line(state.next_index("LineItem"), product.index, sku, product.title, product.price, quantity)
 
 
-def _take_stock(state: State, line: Line) -> None:
+def _take_stock(state: State, line: Line) -> list[Taken]:
     """From the locations in their order; what none of them has is oversold at the first."""
-    levels = [level for level in _levels_of(state, line.item) if level.available > 0]
+    levels = _levels_of(state, line.item)
+    if not levels:  # not tracked: sold without being counted
+        return [Taken(next(iter(state.locations)), line, line.quantity)]
+    units = {level.location: max(0, level.available) for level in levels}
     missing = line.quantity
     for level in levels:
-        taken = min(level.available, missing)
-        if taken:
-            _commit(state, level, taken)
-            missing -= taken
-    if missing:
-        _commit(state, next(iter(_levels_of(state, line.item))), missing)
+        units[level.location] = min(units[level.location], missing)
+        missing -= units[level.location]
+    units[levels[0].location] += missing
+    for level in levels:
+        if units[level.location]:
+            _commit(state, level, units[level.location])
+    return [Taken(location, line, taken) for location, taken in units.items() if taken]
 
 
 def _levels_of(state: State, item: int) -> list[Level]:

@@ -9,25 +9,32 @@ from adapters.sandbox.shopify.context import Info, resolve_by_id, state_of
 from adapters.sandbox.shopify.ids import number_of, read_gid, write_gid
 from adapters.sandbox.shopify.paginate import build_connection
 from adapters.sandbox.shopify.resolve_stock import Variant
+from adapters.sandbox.shopify.route_order import list_parts
 from adapters.sandbox.shopify.search import Getter, compile_search
-from adapters.sandbox.shopify.state import Line, Order, State, write_time
+from adapters.sandbox.shopify.state import Line, Order, Parcel, State, now, write_time
+
+SEARCHED = {
+    "ON_HOLD": "on_hold",
+    "UNFULFILLED": "unfulfilled",
+    "PARTIALLY_FULFILLED": "partial",
+    "FULFILLED": "fulfilled",
+}
 
 ORDER_FIELDS: dict[str, Getter] = {
     "id": lambda order: float(number_of("Order", order.index)),
     "name": lambda order: order.name,
-    "status": lambda order: "open",
-    "financial_status": lambda order: "paid",
-    "fulfillment_status": lambda order: "unfulfilled",
+    "status": lambda order: "cancelled" if order.cancelled_at else "open",
+    "financial_status": lambda order: order.financial_status.lower(),
+    "fulfillment_status": lambda order: SEARCHED[order.fulfillment_status],
     "created_at": lambda order: order.created_at,
     "processed_at": lambda order: order.created_at,
-    "updated_at": lambda order: order.created_at,
+    "updated_at": lambda order: order.updated_at,
 }
 
-# An order of this store is never edited, so every time of it is the time it was placed.
 ORDER_KEYS = {
     "CREATED_AT": lambda order: [order.created_at, order.index],
     "PROCESSED_AT": lambda order: [order.created_at, order.index],
-    "UPDATED_AT": lambda order: [order.created_at, order.index],
+    "UPDATED_AT": lambda order: [order.updated_at, order.index],
     "ORDER_NUMBER": lambda order: [order.number],
     "ID": lambda order: [order.index],
 }
@@ -62,6 +69,14 @@ def _quantity_of(order: Order) -> int:
     return sum(line.quantity for line in order.lines)
 
 
+def _list_parts(order: Order, info: Info, **args: Any) -> dict[str, Any]:
+    return build_connection(list_parts(order, now()), lambda part: [part.index], args)
+
+
+def _list_parcels(order: Order, info: Info, *, first: int | None = None) -> list[Parcel]:
+    return order.parcels[:first]
+
+
 def _variant_of(line: Line, info: Info) -> Variant | None:
     product = state_of(info).products.get(line.item)
     return Variant(product) if product else None
@@ -83,13 +98,16 @@ def _read(name: str) -> Any:
 ORDER_RESOLVERS: dict[str, Any] = {
     "id": lambda order, info: write_gid("Order", order.index),
     "legacyResourceId": lambda order, info: str(number_of("Order", order.index)),
-    "cancelledAt": lambda order, info: None,
+    "cancelReason": lambda order, info: order.cancel_reason,
+    "cancelledAt": lambda order, info: write_time(order.cancelled_at) if order.cancelled_at else None,
     "closedAt": lambda order, info: None,
     "confirmed": lambda order, info: True,
     "currencyCode": lambda order, info: state_of(info).config.currency,
-    "currentSubtotalLineItemsQuantity": lambda order, info: _quantity_of(order),
-    "displayFinancialStatus": lambda order, info: "PAID",
-    "displayFulfillmentStatus": lambda order, info: "UNFULFILLED",
+    "currentSubtotalLineItemsQuantity": lambda order, info: sum(line.current for line in order.lines),
+    "displayFinancialStatus": lambda order, info: order.financial_status,
+    "displayFulfillmentStatus": lambda order, info: order.fulfillment_status,
+    "fulfillmentOrders": _list_parts,
+    "fulfillments": _list_parcels,
     "lineItems": _list_lines,
     "note": lambda order, info: None,
     "phone": lambda order, info: None,
@@ -101,14 +119,14 @@ ORDER_RESOLVERS: dict[str, Any] = {
     "totalPriceSet": lambda order, info: _money(order.total, info),
     "createdAt": lambda order, info: write_time(order.created_at),
     "processedAt": lambda order, info: write_time(order.created_at),
-    "updatedAt": lambda order, info: write_time(order.created_at),
+    "updatedAt": lambda order, info: write_time(order.updated_at),
 }
 
 LINE_RESOLVERS: dict[str, Any] = {
     "id": lambda line, info: write_gid("LineItem", line.index),
-    "currentQuantity": lambda line, info: line.quantity,
-    "fulfillableQuantity": lambda line, info: line.quantity,
-    "unfulfilledQuantity": lambda line, info: line.quantity,
+    "currentQuantity": lambda line, info: line.current,
+    "fulfillableQuantity": lambda line, info: line.unshipped,
+    "unfulfilledQuantity": lambda line, info: line.unshipped,
     "isGiftCard": lambda line, info: False,
     "name": lambda line, info: line.title,
     "originalUnitPriceSet": lambda line, info: _money(line.price, info),

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from adapters.sandbox.shopify.change_stock import change_level
+from adapters.sandbox.shopify.change_stock import change_level, render_level
 from adapters.sandbox.shopify.context import Info, resolve_by_id, state_of
 from adapters.sandbox.shopify.ids import (
     number_of,
@@ -22,6 +22,7 @@ from adapters.sandbox.shopify.require_key import read_key
 from adapters.sandbox.shopify.search import Getter, compile_search
 from adapters.sandbox.shopify.set_quantities import set_quantities
 from adapters.sandbox.shopify.state import (
+    INVENTORY_LEVELS_CONNECT,
     Change,
     Level,
     Location,
@@ -189,6 +190,7 @@ def activate_inventory(
         at = now()
         state.levels[key] = Level(*key, 0, 0, at, at)
         change_level(state, state.levels[key], available=max(0, quantity or 0), committed=0, cause="api")
+        state.emit(INVENTORY_LEVELS_CONNECT, lambda: render_level(state.levels[key]))
     return {"inventoryLevel": state.levels[key], "userErrors": []}
 
 
@@ -234,12 +236,16 @@ PRODUCT_RESOLVERS: dict[str, Any] = {
 VARIANT_RESOLVERS: dict[str, Any] = {
     "id": lambda variant, info: write_gid("ProductVariant", variant.product.index),
     "legacyResourceId": lambda variant, info: str(number_of("ProductVariant", variant.product.index)),
-    "availableForSale": lambda variant, info: shown_quantity(state_of(info), variant.product.index) > 0,
+    "availableForSale": lambda variant, info: (
+        not variant.product.tracked or shown_quantity(state_of(info), variant.product.index) > 0
+    ),
     "barcode": lambda variant, info: variant.product.barcode,
     "displayName": lambda variant, info: f"{variant.product.title} - Default Title",
     "inventoryItem": lambda variant, info: Item(variant.product),
     "inventoryPolicy": lambda variant, info: "CONTINUE" if state_of(info).oversell else "DENY",
-    "inventoryQuantity": lambda variant, info: shown_quantity(state_of(info), variant.product.index),
+    "inventoryQuantity": lambda variant, info: (
+        shown_quantity(state_of(info), variant.product.index) if variant.product.tracked else None
+    ),
     "position": lambda variant, info: 1,
     "price": lambda variant, info: variant.product.price,
     "sku": lambda variant, info: variant.product.sku,
@@ -257,7 +263,7 @@ ITEM_RESOLVERS: dict[str, Any] = {
     "inventoryLevels": list_levels,
     "requiresShipping": lambda item, info: True,
     "sku": lambda item, info: item.product.sku,
-    "tracked": lambda item, info: True,
+    "tracked": lambda item, info: item.product.tracked,
     "variant": lambda item, info: Variant(item.product),
     "createdAt": lambda item, info: write_time(item.product.created_at),
     "updatedAt": lambda item, info: write_time(item.product.updated_at),

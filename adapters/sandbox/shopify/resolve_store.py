@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 
 from adapters.sandbox.shopify.config import API_VERSION
 from adapters.sandbox.shopify.context import Info, resolve_by_id, state_of
+from adapters.sandbox.shopify.create_fulfillment import find_parcel
 from adapters.sandbox.shopify.ids import kind_of, number_of, read_gid, write_gid
 from adapters.sandbox.shopify.paginate import build_connection
+from adapters.sandbox.shopify.resolve_fulfillment import find_shown_part
 from adapters.sandbox.shopify.resolve_orders import find_order
 from adapters.sandbox.shopify.resolve_stock import (
     Item,
@@ -20,11 +22,12 @@ from adapters.sandbox.shopify.resolve_stock import (
     find_variant,
 )
 from adapters.sandbox.shopify.state import (
-    INVENTORY_LEVELS_UPDATE,
-    ORDERS_CREATE,
+    TOPICS,
     Level,
     Location,
     Order,
+    Parcel,
+    Part,
     Product,
     State,
     Subscription,
@@ -35,7 +38,7 @@ from adapters.sandbox.shopify.state import (
 SHOP_CREATED_AT = "2026-01-01T00:00:00Z"
 URI_MAX = 2_000
 
-TOPIC_NAMES = {ORDERS_CREATE: "ORDERS_CREATE", INVENTORY_LEVELS_UPDATE: "INVENTORY_LEVELS_UPDATE"}
+TOPIC_NAMES = {topic: topic.replace("/", "_").upper() for topic in TOPICS}
 TOPICS_BY_NAME = {name: topic for topic, name in TOPIC_NAMES.items()}
 
 
@@ -63,6 +66,8 @@ def find_subscription(state: State, gid: str) -> Subscription | None:
 
 
 FINDERS: dict[str, Any] = {
+    "Fulfillment": find_parcel,
+    "FulfillmentOrder": find_shown_part,
     "InventoryItem": find_item,
     "InventoryLevel": find_level,
     "Location": find_location,
@@ -77,6 +82,8 @@ NODE_TYPES: dict[type, str] = {
     Level: "InventoryLevel",
     Location: "Location",
     Order: "Order",
+    Parcel: "Fulfillment",
+    Part: "FulfillmentOrder",
     Product: "Product",
     Subscription: "WebhookSubscription",
     Variant: "ProductVariant",

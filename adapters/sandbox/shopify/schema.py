@@ -14,12 +14,16 @@ from graphql import (
     build_schema,
 )
 
-from adapters.sandbox.shopify import resolve_orders, resolve_stock, resolve_store
+from adapters.sandbox.shopify import resolve_fulfillment, resolve_orders, resolve_stock, resolve_store
 from adapters.sandbox.shopify.context import Info
 
 CONTRACT = Path(__file__).with_name("contract")
 
 SCOPES = {
+    "fulfillment": "read_orders",
+    "fulfillmentCreate": "write_merchant_managed_fulfillment_orders",
+    "fulfillmentOrder": "read_merchant_managed_fulfillment_orders",
+    "fulfillmentOrders": "read_merchant_managed_fulfillment_orders",
     "inventoryItem": "read_inventory",
     "inventoryItems": "read_inventory",
     "inventoryLevel": "read_inventory",
@@ -42,7 +46,7 @@ def read_sdl() -> str:
 
 def build_store_schema() -> GraphQLSchema:
     schema = build_schema(read_sdl())
-    for module in (resolve_stock, resolve_orders, resolve_store):
+    for module in (resolve_stock, resolve_orders, resolve_fulfillment, resolve_store):
         for type_name, resolvers in module.RESOLVERS.items():
             _hang_resolvers(schema.type_map[type_name], resolvers)
     node = schema.type_map["Node"]
@@ -54,7 +58,7 @@ def build_store_schema() -> GraphQLSchema:
 def _hang_resolvers(type_: Any, resolvers: dict[str, Callable[..., Any]]) -> None:
     assert isinstance(type_, GraphQLObjectType)
     for name, resolver in resolvers.items():
-        scope = SCOPES.get(name) if type_.name in ("QueryRoot", "Mutation") else None
+        scope = SCOPES.get(name) if type_.name in ("QueryRoot", "Mutation", "Order") else None
         type_.fields[name].resolve = _guard(resolver, scope) if scope else resolver
 
 

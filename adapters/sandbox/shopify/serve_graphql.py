@@ -30,6 +30,7 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.sandbox.shopify.config import API_VERSION
 from adapters.sandbox.shopify.context import Context
+from adapters.sandbox.shopify.grant_tokens import end_token, opens_api
 from adapters.sandbox.shopify.inject_faults import FaultKind, Faults
 from adapters.sandbox.shopify.measure_cost import Bucket, Meter
 from adapters.sandbox.shopify.state import State
@@ -69,7 +70,9 @@ class AdminApi:
     async def answer(self, request: Request) -> Response:
         if request.path_params["version"] != API_VERSION:
             return JsonResponse({"errors": "Not Found"}, 404)
-        if not is_authorized(request, self.state.config.token):
+        if self.faults.strike(FaultKind.TOKEN_EXPIRED):
+            end_token(self.state)
+        if not opens_api(self.state, request.headers.get("x-shopify-access-token", "")):
             message = "[API] Invalid API key or access token (unrecognized login or wrong password)"
             return JsonResponse({"errors": message}, 401)
         late = self.faults.strike(FaultKind.LATENCY)
@@ -81,11 +84,16 @@ class AdminApi:
         if payload is None:
             return JsonResponse({"errors": {"query": "Required parameter missing or invalid"}}, 400)
         body = await self._run(payload)
-        lost = "data" in body and self.faults.strike(FaultKind.LOST_REPLY)
+        lost = "data" in body and self._lose(payload["query"])
         response = CutResponse(body) if lost else JsonResponse(body)
         response.headers["X-Shopify-API-Version"] = API_VERSION
         response.headers["X-Request-Id"] = str(uuid.uuid4())
         return response
+
+    def _lose(self, query: str) -> bool:
+        write = query.lstrip().startswith("mutation")
+        struck = self.faults.strike(FaultKind.LOST_REPLY) or (write and self.faults.strike(FaultKind.LOST_WRITE))
+        return bool(struck)
 
     async def _run(self, payload: dict[str, Any]) -> dict[str, Any]:
         document = self._read_document(payload["query"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from html import escape
 from urllib.parse import urlencode
 
-from adapters.sandbox.shopify.state import Product, State, shown_quantity
+from adapters.sandbox.shopify.state import Order, Product, State, shown_quantity
 
 PAGE_PRODUCTS = 60
+PAGE_ORDERS = 10
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --accent: #0b6e4f; }
@@ -51,6 +52,7 @@ def render_page(state: State, *, query: str = "", page: int = 1, note: str = "",
 <th class="number">In stock</th><th>Buy</th></tr></thead>
 <tbody>{rows or '<tr><td colspan="5">Nothing here.</td></tr>'}</tbody></table>
 {_render_pager(query, page, pages)}
+{_render_orders(state)}
 <p><small>A sandbox: nothing is paid or shipped. {len(state.orders)} orders placed.</small></p>
 </body></html>"""
 
@@ -67,14 +69,42 @@ def _find_products(state: State, query: str) -> list[Product]:
 def _render_row(state: State, product: Product) -> str:
     shown = shown_quantity(state, product.index)
     sku, title = escape(product.sku), escape(product.title)
-    can_buy = shown > 0 or state.oversell
-    most = "" if state.oversell else f' max="{max(1, shown)}"'
+    tracked = product.tracked
+    can_buy = shown > 0 or state.oversell or not tracked
+    most = "" if state.oversell or not tracked else f' max="{max(1, shown)}"'
     return f"""<tr><td>{title}</td><td class="sku"><small>{sku}</small></td>
 <td class="number">{escape(product.price)} {escape(state.config.currency)}</td>
-<td class="number{"" if shown > 0 else " none"}">{shown if shown > 0 else "sold out"}</td>
+<td class="number{"" if shown > 0 or not tracked else " none"}">{_write_stock(shown, tracked=tracked)}</td>
 <td><form method="post" action="/buy"><input type="hidden" name="sku" value="{sku}">
 <input type="number" name="quantity" value="1" min="1"{most} aria-label="Quantity of {title}">
 <button{"" if can_buy else " disabled"}>Buy</button></form></td></tr>
+"""
+
+
+def _write_stock(shown: int, *, tracked: bool) -> str:
+    if not tracked:
+        return "not counted"
+    return str(shown) if shown > 0 else "sold out"
+
+
+def _render_orders(state: State) -> str:
+    """The latest orders, newest first, with what a buyer may still do."""
+    latest = list(state.orders.values())[: -PAGE_ORDERS - 1 : -1]
+    if not latest:
+        return ""
+    rows = "".join(_render_order(order) for order in latest)
+    return f"""<table><thead><tr><th>Order</th><th>Holds</th><th>State</th><th>Cancel</th></tr></thead>
+<tbody>{rows}</tbody></table>"""
+
+
+def _render_order(order: Order) -> str:
+    held = ", ".join(f"{line.current} x {line.sku}" for line in order.lines if line.current) or "nothing"
+    words = "cancelled" if order.cancelled_at else order.fulfillment_status.lower().replace("_", " ")
+    unpaid = ", not paid" if order.financial_status == "PENDING" else ""
+    can_cancel = order.cancelled_at is None and not order.parcels
+    return f"""<tr><td>{escape(order.name)}</td><td>{escape(held)}</td><td>{words}{unpaid}</td>
+<td><form method="post" action="/orders/cancel"><input type="hidden" name="order" value="{escape(order.name)}">
+<button aria-label="Cancel {escape(order.name)}"{"" if can_cancel else " disabled"}>Cancel</button></form></td></tr>
 """
 
 

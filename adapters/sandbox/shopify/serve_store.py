@@ -10,7 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from adapters.sandbox.shopify.change_stock import change_outside
+from adapters.sandbox.shopify.change_stock import change_outside, unstock
 from adapters.sandbox.shopify.config import PRODUCTS_MAX, ConfigError, ProductConfig
 from adapters.sandbox.shopify.deliver_webhooks import Postman
 from adapters.sandbox.shopify.ids import write_gid
@@ -21,7 +21,7 @@ from adapters.sandbox.shopify.serve_page import render_page
 from adapters.sandbox.shopify.state import Order, State, load_product, shown_quantity
 
 
-def _refuse(status: int, code: str, message: str) -> JsonResponse:
+def refuse(status: int, code: str, message: str) -> JsonResponse:
     return JsonResponse({"error": {"code": code, "message": message}}, status)
 
 
@@ -53,10 +53,10 @@ class StoreDoors:
         try:
             order = place_order(self.state, read_cart(_read_form(body) if is_form else _read_json(body)))
         except OrderError as error:
-            return _go_back(str(error), bad=True) if is_form else _refuse(error.status, error.code, str(error))
+            return go_back(str(error), bad=True) if is_form else refuse(error.status, error.code, str(error))
         if is_form:
-            return _go_back(f"Thank you: order {order.name} is placed.")
-        return JsonResponse(_render_receipt(order), 201)
+            return go_back(f"Thank you: order {order.name} is placed.")
+        return JsonResponse(render_receipt(order), 201)
 
     async def show_state(self, request: Request) -> Response:
         """`?since=<seconds>` leaves out older orders and writes; times are of the store's own clock."""
@@ -64,12 +64,12 @@ class StoreDoors:
         try:
             oldest = float(since)
         except ValueError:
-            return _refuse(400, "BAD_SINCE", "since is a time in seconds")
+            return refuse(400, "BAD_SINCE", "since is a time in seconds")
         state = self.state
         return JsonResponse(
             {
                 "quantities": {product.sku: shown_quantity(state, i) for i, product in state.products.items()},
-                "orders": [_render_receipt(o) for o in state.orders.values() if o.created_at >= oldest],
+                "orders": [render_receipt(o) for o in state.orders.values() if o.created_at >= oldest],
                 "order_count": state.counters.get("Order", 0),
                 "acknowledgements": [
                     {"sku": write["sku"], "quantity": write["available"], "at": write["at"]}
@@ -85,6 +85,7 @@ class StoreDoors:
                 },
                 "faults": self.faults.render(),
                 "oversell": state.oversell,
+                "installed": state.installed,
             }
         )
 
@@ -97,18 +98,18 @@ class StoreDoors:
             return _refuse_token()
         raw = _read_object(await request.body())
         if raw is None:
-            return _refuse(400, "BAD_FAULTS", "send an object of faults")
+            return refuse(400, "BAD_FAULTS", "send an object of faults")
         oversell = raw.pop("oversell", self.state.oversell)
         changes = raw.pop("outside_changes", [])
         if not isinstance(oversell, bool) or not _are_changes(self.state, changes):
-            return _refuse(400, "BAD_FAULTS", "oversell is a boolean; outside_changes are [{sku, delta}]")
+            return refuse(400, "BAD_FAULTS", "oversell is a boolean; outside_changes are [{sku, delta}]")
         try:
             if "kind" in raw:
                 self.faults.add_counted(raw)
             else:
                 self.faults.replace(raw)
         except FaultError as error:
-            return _refuse(400, "BAD_FAULTS", str(error))
+            return refuse(400, "BAD_FAULTS", str(error))
         self.state.oversell = oversell
         for change in changes:
             change_outside(self.state, change["sku"], change["delta"])
@@ -124,17 +125,26 @@ class StoreDoors:
                 raise ConfigError(f"send a list of at most {PRODUCTS_MAX} products")
             products = [ProductConfig.parse(entry) for entry in raw if _require_object(entry)]
         except (ConfigError, OrderError) as error:
-            return _refuse(400, "BAD_PRODUCTS", str(error))
+            return refuse(400, "BAD_PRODUCTS", str(error))
         loaded = [load_product(self.state, product) for product in products]
         items = {product.sku: write_gid("InventoryItem", product.index) for product in loaded}
         return JsonResponse({"loaded": len(loaded), "inventory_items": items}, 201)
+
+    async def unstock(self, request: Request) -> Response:
+        """{"sku"}: the first location no longer stocks it; needs the token."""
+        if not is_authorized(request, self.state.config.token):
+            return _refuse_token()
+        raw = _read_object(await request.body()) or {}
+        if not unstock(self.state, str(raw.get("sku"))):
+            return refuse(404, "UNKNOWN_SKU", "give the sku of something in stock")
+        return JsonResponse({"unstocked": raw["sku"]})
 
     async def show_health(self, request: Request) -> Response:
         return JsonResponse({"status": "ok"})
 
 
 def _refuse_token() -> JsonResponse:
-    return _refuse(401, "UNAUTHORIZED", "send the store's token as X-Shopify-Access-Token")
+    return refuse(401, "UNAUTHORIZED", "send the store's token as X-Shopify-Access-Token")
 
 
 def _require_object(entry: Any) -> bool:
@@ -174,11 +184,11 @@ def _read_form(body: bytes) -> dict[str, Any]:
         raise OrderError(400, "BAD_CART", "choose a product and a whole quantity") from None
 
 
-def _go_back(note: str, *, bad: bool = False) -> RedirectResponse:
+def go_back(note: str, *, bad: bool = False) -> RedirectResponse:
     return RedirectResponse(f"/?{urlencode({'note': note, 'bad': int(bad)})}", status_code=303)
 
 
-def _render_receipt(order: Order) -> dict[str, Any]:
+def render_receipt(order: Order) -> dict[str, Any]:
     return {
         "id": write_gid("Order", order.index),
         "name": order.name,
@@ -186,4 +196,12 @@ def _render_receipt(order: Order) -> dict[str, Any]:
         "at": order.created_at,
         "total": order.total,
         "lines": [{"sku": line.sku, "quantity": line.quantity} for line in order.lines],
+        "current": [{"sku": line.sku, "quantity": line.current, "shipped": line.shipped} for line in order.lines],
+        "financial_status": order.financial_status,
+        "fulfillment_status": order.fulfillment_status,
+        "cancelled": order.cancelled_at is not None,
+        "parcels": [
+            {"number": parcel.number, "company": parcel.company, "quantity": sum(e.quantity for e in parcel.lines)}
+            for parcel in order.parcels
+        ],
     }

@@ -138,6 +138,8 @@ def _apply(context: Context, key: str, attempt: Attempt, wanted: dict[str, Any])
     state.adjustments[adjustment.index] = adjustment
     trim(state.adjustments, ADJUSTMENTS_MAX)
     attempt.status, attempt.adjustment = "succeeded", adjustment
+    if context.faults.strike(FaultKind.ERROR_AFTER_WRITE):
+        return _payload(adjustment, [refuse("INVALID_INVENTORY_ITEM", "Something went wrong.", "quantities", "0")])
     return _payload(adjustment, [])
 
 

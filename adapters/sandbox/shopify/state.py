@@ -21,8 +21,35 @@ ADJUSTMENTS_MAX = 2_000
 IDEMPOTENCY_KEYS_MAX = 20_000
 
 ORDERS_CREATE = "orders/create"
+ORDERS_UPDATED = "orders/updated"
+ORDERS_PAID = "orders/paid"
+ORDERS_EDITED = "orders/edited"
+ORDERS_CANCELLED = "orders/cancelled"
+ORDERS_FULFILLED = "orders/fulfilled"
+ORDERS_PARTIALLY_FULFILLED = "orders/partially_fulfilled"
+REFUNDS_CREATE = "refunds/create"
+FULFILLMENTS_CREATE = "fulfillments/create"
+CANCELLATION_REQUESTED = "fulfillment_orders/cancellation_request_submitted"
 INVENTORY_LEVELS_UPDATE = "inventory_levels/update"
-TOPICS = (ORDERS_CREATE, INVENTORY_LEVELS_UPDATE)
+INVENTORY_LEVELS_CONNECT = "inventory_levels/connect"
+INVENTORY_LEVELS_DISCONNECT = "inventory_levels/disconnect"
+APP_UNINSTALLED = "app/uninstalled"
+TOPICS = (
+    ORDERS_CREATE,
+    ORDERS_UPDATED,
+    ORDERS_PAID,
+    ORDERS_EDITED,
+    ORDERS_CANCELLED,
+    ORDERS_FULFILLED,
+    ORDERS_PARTIALLY_FULFILLED,
+    REFUNDS_CREATE,
+    FULFILLMENTS_CREATE,
+    CANCELLATION_REQUESTED,
+    INVENTORY_LEVELS_UPDATE,
+    INVENTORY_LEVELS_CONNECT,
+    INVENTORY_LEVELS_DISCONNECT,
+    APP_UNINSTALLED,
+)
 
 # (topic, what builds its payload): built only if somebody subscribed.
 Emit = Callable[[str, Callable[[], dict[str, Any]]], None]
@@ -40,7 +67,10 @@ def write_time(at: float) -> str:
 
 @dataclass(slots=True)
 class Product:
-    """A product, its only variant and its inventory item: all three share one index."""
+    """A product, its only variant and its inventory item: all three share one index.
+
+    One that is not `tracked` has no levels and sells without being counted.
+    """
 
     index: int
     sku: str
@@ -49,6 +79,7 @@ class Product:
     barcode: str | None
     created_at: float
     updated_at: float
+    tracked: bool = True
 
 
 @dataclass(slots=True)
@@ -72,12 +103,70 @@ class Level:
 
 @dataclass(slots=True)
 class Line:
+    """`removed`: units edited out, cancelled or refunded; `shipped`: units told in fulfilments."""
+
     index: int
     item: int
     sku: str
     title: str
     price: str
     quantity: int
+    removed: int = 0
+    shipped: int = 0
+
+    @property
+    def current(self) -> int:
+        return self.quantity - self.removed
+
+    @property
+    def unshipped(self) -> int:
+        return max(0, self.current - self.shipped)
+
+
+@dataclass(slots=True)
+class Share:
+    """Units of an order line in a fulfilment order."""
+
+    index: int
+    line: int
+    total: int
+    remaining: int
+
+
+@dataclass(slots=True)
+class Part:
+    """A fulfilment order: what one location is to ship. Nobody sees it before `created_at`."""
+
+    index: int
+    order: int
+    location: int
+    shares: list[Share]
+    created_at: float
+    updated_at: float
+    status: str = "OPEN"
+    request_status: str = "UNSUBMITTED"
+    fulfill_by: float | None = None
+
+
+@dataclass(slots=True)
+class ParcelLine:
+    index: int
+    line: int
+    quantity: int
+
+
+@dataclass(slots=True)
+class Parcel:
+    """A fulfilment: what was shipped from one location under one number."""
+
+    index: int
+    order: int
+    place: int
+    location: int
+    company: str | None
+    number: str | None
+    lines: list[ParcelLine]
+    created_at: float
 
 
 @dataclass(slots=True)
@@ -89,10 +178,31 @@ class Order:
     email: str | None
     total: str
     created_at: float
+    updated_at: float = 0.0
+    cancelled_at: float | None = None
+    cancel_reason: str | None = None
+    financial_status: str = "PAID"
+    parts: list[Part] = field(default_factory=list)
+    parcels: list[Parcel] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.updated_at = self.updated_at or self.created_at
 
     @property
     def name(self) -> str:
         return f"#{self.number}"
+
+    @property
+    def fulfillment_status(self) -> str:
+        """The vendor's displayFulfillmentStatus, as far as the store knows it."""
+        if any(part.status == "ON_HOLD" for part in self.parts):
+            return "ON_HOLD"
+        if not self.parcels:
+            return "UNFULFILLED"
+        return "PARTIALLY_FULFILLED" if any(line.unshipped for line in self.lines) else "FULFILLED"
+
+    def find_line(self, index: int) -> Line:
+        return next(line for line in self.lines if line.index == index)
 
 
 @dataclass(slots=True)
@@ -134,10 +244,24 @@ class Attempt:
 
 
 @dataclass(slots=True)
+class Tokens:
+    """What opens the Admin API. Without `refresh` the access token is good for ever.
+
+    `previous`: the refresh token that `refresh` came of; it is taken again until `refresh` was used.
+    """
+
+    access: str
+    expires_at: float | None = None
+    refresh: str | None = None
+    previous: str | None = None
+
+
+@dataclass(slots=True)
 class State:
     """The whole store. `emit` is set by the postman; until then events are nobody's."""
 
     config: StoreConfig
+    tokens: Tokens
     products: dict[int, Product] = field(default_factory=dict)
     item_by_sku: dict[str, int] = field(default_factory=dict)
     locations: dict[int, Location] = field(default_factory=dict)
@@ -149,6 +273,8 @@ class State:
     history: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=HISTORY_MAX))
     counters: dict[str, int] = field(default_factory=dict)
     oversell: bool = False
+    # False: the app was uninstalled, and nothing it knows opens the API.
+    installed: bool = True
     # Grows with every change; the saver writes when it moved.
     version: int = 0
     emit: Emit = lambda topic, build: None
@@ -163,8 +289,10 @@ class State:
 
 def open_state(config: StoreConfig) -> State:
     """A store with its locations and nothing else: what was saved comes next, then the configuration."""
-    state = State(config=config, oversell=config.oversell)
     started_at = now()
+    expires_at = started_at + config.token_seconds if config.refresh_token else None
+    tokens = Tokens(config.token, expires_at, config.refresh_token)
+    state = State(config=config, tokens=tokens, oversell=config.oversell)
     for location in config.locations:
         index = state.next_index("Location")
         state.locations[index] = Location(index, location, started_at)
@@ -192,7 +320,7 @@ def _configure_subscription(state: State, topic: str, uri: str) -> None:
 
 
 def load_product(state: State, product: ProductConfig) -> Product:
-    """Adds a product, stocked at the first location, or changes title, price and barcode of a known sku.
+    """Adds a product, stocked at its locations, or changes title, price and barcode of a known sku.
 
     A known sku keeps the quantity the store already has: loading twice does not undo what was sold.
     """
@@ -205,11 +333,12 @@ def load_product(state: State, product: ProductConfig) -> Product:
         known.updated_at = at
         return known
     index = state.next_index("Product")
-    added = Product(index, product.sku, product.title, product.price, product.barcode, at, at)
+    added = Product(index, product.sku, product.title, product.price, product.barcode, at, at, product.tracked)
     state.products[index] = added
     state.item_by_sku[product.sku] = index
-    first = next(iter(state.locations))
-    state.levels[(first, index)] = Level(first, index, product.quantity, 0, at, at)
+    if product.tracked:
+        for location, quantity in zip(state.locations, product.quantities or (product.quantity,), strict=False):
+            state.levels[(location, index)] = Level(location, index, quantity, 0, at, at)
     return added
 
 
@@ -224,7 +353,10 @@ def subscribe(state: State, topic: str, uri: str) -> Subscription | None:
 
 
 def shown_quantity(state: State, item: int) -> int:
-    """What the store's page shows and the store sells from: available over all its locations."""
+    """What the store's page shows and the store sells from: available over all its locations.
+
+    Nothing of what is not tracked, which sells all the same.
+    """
     return sum(
         level.available for location in state.locations if (level := state.levels.get((location, item))) is not None
     )

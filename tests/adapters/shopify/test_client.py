@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from adapters.channels.base import QuantityWrite, Throttled, WriteOutcome
+from adapters.channels.shopify.access_token import AccessToken
 from adapters.channels.shopify.client import ShopifyClient
 from adapters.channels.shopify.set_quantities import set_quantities
 from adapters.channels.shopify.verify_webhook import verify_webhook
@@ -35,7 +36,8 @@ class Unlimited:
 
 def answering(status: int, body: Any) -> ShopifyClient:
     transport = httpx.MockTransport(lambda _: httpx.Response(status, json=body))
-    return ShopifyClient(httpx.AsyncClient(transport=transport), Unlimited(), "http://shop", "token")
+    http = httpx.AsyncClient(transport=transport)
+    return ShopifyClient(http, Unlimited(), "http://shop", AccessToken(http, "http://shop", {"access_token": "token"}))
 
 
 @pytest.mark.parametrize(
