@@ -130,7 +130,7 @@ def remove_units(state: State, order: Order, line: Line, units: int, *, restock:
 
 def _give_back(state: State, location: int, line: Line, units: int, *, committed: int, restock: bool) -> None:
     level = state.levels.get((location, line.item))
-    if level is not None:
+    if level is not None and state.products[line.item].tracked:
         available = level.available + (units if restock else 0)
         change_level(state, level, available=available, committed=level.committed - committed, cause="restock")
 

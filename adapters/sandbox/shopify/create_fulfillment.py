@@ -110,7 +110,7 @@ def _ship(state: State, order: Order, picked: Picked, tracking: dict[str, Any]) 
         line.shipped += units
         lines.append(ParcelLine(state.next_index("FulfillmentLineItem"), line.index, units))
         level = state.levels.get((owner.location, line.item))
-        if level is not None:
+        if level is not None and state.products[line.item].tracked:
             committed = level.committed - units
             change_level(state, level, available=level.available, committed=committed, cause="shipped")
         owner.status = "IN_PROGRESS" if any(one.remaining for one in owner.shares) else "CLOSED"

@@ -146,7 +146,7 @@ def _write_line(state: State, sku: str, quantity: int) -> Line:
 def _take_stock(state: State, line: Line) -> list[Taken]:
     """From the locations in their order; what none of them has is oversold at the first."""
     levels = _levels_of(state, line.item)
-    if not levels:  # not tracked: sold without being counted
+    if not levels or not state.products[line.item].tracked:  # sold without being counted
         return [Taken(next(iter(state.locations)), line, line.quantity)]
     units = {level.location: max(0, level.available) for level in levels}
     missing = line.quantity

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,9 @@ def read_sdl() -> str:
     return "\n".join(path.read_text("utf-8") for path in sorted(CONTRACT.glob("*.graphql")))
 
 
+@cache
 def build_store_schema() -> GraphQLSchema:
+    """The same for every store of the process: a store's state comes with the request."""
     schema = build_schema(read_sdl())
     for module in (resolve_stock, resolve_orders, resolve_fulfillment, resolve_store):
         for type_name, resolvers in module.RESOLVERS.items():

@@ -1,7 +1,8 @@
 """inventorySetQuantities: absolute quantities, compared with what the client saw, all of them or none.
 
+An item that is not stocked at the location is stocked there by it, with nothing before.
 Refusals, in this order: the idempotency key, the name, the reason, the reference, duplicates, then each
-quantity (item, location, stocked there, range, staleness). Two rules are not in the schema, and break the
+quantity (item, location, range, staleness). Two rules are not in the schema, and break the
 whole field instead of being a user error: the @idempotent directive, and an explicit changeFromQuantity.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLError
 
-from adapters.sandbox.shopify.change_stock import change_level
+from adapters.sandbox.shopify.change_stock import change_level, render_level
 from adapters.sandbox.shopify.config import QUANTITY_MAX
 from adapters.sandbox.shopify.context import Context, Info
 from adapters.sandbox.shopify.ids import read_gid
@@ -26,6 +27,7 @@ from adapters.sandbox.shopify.require_key import read_key
 from adapters.sandbox.shopify.state import (
     ADJUSTMENTS_MAX,
     IDEMPOTENCY_KEYS_MAX,
+    INVENTORY_LEVELS_CONNECT,
     Adjustment,
     Attempt,
     Change,
@@ -145,6 +147,9 @@ def _apply(context: Context, key: str, attempt: Attempt, wanted: dict[str, Any])
 
 def _write(state: State, write: Write, key: str) -> list[Change]:
     level, delta = write.level, write.available - write.level.available
+    if (level.location, level.item) not in state.levels:
+        state.levels[level.location, level.item] = level
+        state.emit(INVENTORY_LEVELS_CONNECT, lambda: render_level(level))
     change_level(state, level, available=write.available, committed=level.committed, cause="api", key=key)
     on_hand = level.available + level.committed
     return [
@@ -206,23 +211,23 @@ def _check_header(wanted: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _find_level(state: State, quantity: dict[str, Any]) -> Level | None:
+    """One that is not stocked yet is new, and not yet the store's."""
     item, location = (
         read_gid("InventoryItem", quantity["inventoryItemId"]),
         read_gid("Location", quantity["locationId"]),
     )
-    return None if item is None or location is None else state.levels.get((location, item))
+    if item not in state.products or location not in state.locations:
+        return None
+    return state.levels.get((location, item)) or Level(location, item, 0, 0, now(), now())
 
 
 def _check_quantity(state: State, name: str, quantity: dict[str, Any], place: str) -> Write | dict[str, Any]:
     at = ("quantities", place)
     if read_gid("InventoryItem", quantity["inventoryItemId"]) not in state.products:
         return refuse("INVALID_INVENTORY_ITEM", "The inventory item couldn't be found.", *at, "inventoryItemId")
-    if read_gid("Location", quantity["locationId"]) not in state.locations:
-        return refuse("INVALID_LOCATION", "The location couldn't be found.", *at, "locationId")
     level = _find_level(state, quantity)
     if level is None:
-        message = "The inventory item is not stocked at the location."
-        return refuse("ITEM_NOT_STOCKED_AT_LOCATION", message, *at, "locationId")
+        return refuse("INVALID_LOCATION", "The location couldn't be found.", *at, "locationId")
     if quantity["quantity"] < 0:
         return refuse("INVALID_QUANTITY_NEGATIVE", "The quantity can't be negative.", *at, "quantity")
     if quantity["quantity"] > QUANTITY_MAX:

@@ -1,9 +1,7 @@
-"""The store's SDL says nothing the vendor's published introspection does not say."""
+"""The store's SDL says nothing the vendor's published introspections do not say, of this version and the next."""
 
 from __future__ import annotations
 
-import gzip
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,14 +21,11 @@ from graphql import (
 )
 
 import adapters.sandbox.shopify as sandbox
-
-ROOT = Path(__file__).parents[3]
-CONTRACTS = ROOT.parent / "shared" / "contracts"
-INTROSPECTION = CONTRACTS / "shopify" / "admin_2026-07.json.gz"
+from tests.adapters.shopify.contract import CONTRACTS, VERSIONS, read_introspection
 
 pytestmark = [
     pytest.mark.contract,
-    pytest.mark.skipif(not INTROSPECTION.exists(), reason="needs ../shared/contracts beside the repository"),
+    pytest.mark.skipif(not CONTRACTS.is_dir(), reason="needs ../shared/contracts beside the repository"),
 ]
 
 KINDS = {
@@ -43,9 +38,9 @@ KINDS = {
 
 
 @cache
-def read_real() -> tuple[dict[str, Any], dict[str, Any]]:
+def read_real(version: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The vendor's types and directives by name."""
-    schema = json.loads(gzip.decompress(INTROSPECTION.read_bytes()))["data"]["__schema"]
+    schema = read_introspection(version)["__schema"]
     return {entry["name"]: entry for entry in schema["types"]}, {entry["name"]: entry for entry in schema["directives"]}
 
 
@@ -122,8 +117,9 @@ def compare_inputs(path: str, ours: dict[str, Any], real: list[dict[str, Any]], 
     return differences + ([f"{path} lacks {sorted(missing)}"] if whole and missing else [])
 
 
-def test_every_type_field_argument_and_value_is_the_vendors() -> None:
-    real, _ = read_real()
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_type_field_argument_and_value_is_the_vendors(version: str) -> None:
+    real, _ = read_real(version)
     differences: list[str] = []
     for ours in list_ours():
         if ours.name not in real:
@@ -133,16 +129,18 @@ def test_every_type_field_argument_and_value_is_the_vendors() -> None:
     assert differences == []
 
 
-def test_interfaces_are_the_vendors() -> None:
-    real, _ = read_real()
+@pytest.mark.parametrize("version", VERSIONS)
+def test_interfaces_are_the_vendors(version: str) -> None:
+    real, _ = read_real(version)
     for ours in list_ours():
         if isinstance(ours, GraphQLObjectType):
             known = {entry["name"] for entry in real[ours.name]["interfaces"]}
             assert {entry.name for entry in ours.interfaces} <= known, ours.name
 
 
-def test_idempotent_directive_is_the_vendors() -> None:
-    _, directives = read_real()
+@pytest.mark.parametrize("version", VERSIONS)
+def test_idempotent_directive_is_the_vendors(version: str) -> None:
+    _, directives = read_real(version)
     ours = read_ours().get_directive("idempotent")
     assert compare_inputs("@idempotent", ours.args, directives["idempotent"]["args"], whole=True) == []
     assert {place.name for place in ours.locations} <= set(directives["idempotent"]["locations"])
@@ -159,7 +157,7 @@ def test_idempotent_directive_is_the_vendors() -> None:
     ],
 )
 def test_the_comparison_sees_a_difference(broken: str) -> None:
-    real, _ = read_real()
+    real, _ = read_real(VERSIONS[0])
     schema = build_schema(broken)
     types = [schema.type_map[name] for name in schema.type_map if name in real and name[0].isupper()]
     assert any(list_differences(entry, real[entry.name]) for entry in types if type(entry) in KINDS)

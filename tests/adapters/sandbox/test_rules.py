@@ -88,22 +88,29 @@ async def test_bad_header_is_refused(store: Store, change: dict[str, str], code:
     assert codes(await store.query(document, input={**wanted, **change})) == [code]
 
 
-async def test_item_must_be_stocked_at_the_location_first() -> None:
+async def test_an_item_is_stocked_where_its_quantity_is_set() -> None:
     async with open_store(locations=(LocationConfig("One"), LocationConfig("Two"))) as store:
         item, _ = await store.ids("TEA-1")
         second = "gid://shopify/Location/65000000002"
-        line = {"inventoryItemId": item, "locationId": second, "quantity": 5, "changeFromQuantity": None}
-        assert codes(await write(store, [line])) == ["ITEM_NOT_STOCKED_AT_LOCATION"]
+        line = {"inventoryItemId": item, "locationId": second, "quantity": 5, "changeFromQuantity": 1}
+        assert codes(await write(store, [line])) == ["CHANGE_FROM_QUANTITY_STALE"]
+        assert codes(await write(store, [{**line, "changeFromQuantity": 0}], key="k2")) == []
+        assert (await store.state())["quantities"]["TEA-1"] == 15
+        assert (await store.buy("TEA-1", 12)).status_code == 201
+        assert (await store.state())["quantities"]["TEA-1"] == 3
+
+
+async def test_activation_stocks_an_item_and_needs_a_key() -> None:
+    async with open_store(locations=(LocationConfig("One"), LocationConfig("Two"))) as store:
+        item, _ = await store.ids("TEA-1")
+        second = "gid://shopify/Location/65000000002"
         activate = "mutation($i: ID!, $l: ID!) { inventoryActivate(inventoryItemId: $i, locationId: $l) %s {"
         activate += " inventoryLevel { id } userErrors { message } } }"
         bare = await store.query(activate % "", i=item, l=second)
         assert "idempotent" in bare["errors"][0]["message"]
         body = await store.query(activate % '@idempotent(key: "a")', i=item, l=second)
         assert body["data"]["inventoryActivate"]["userErrors"] == []
-        assert codes(await write(store, [line], key="k2")) == []
-        assert (await store.state())["quantities"]["TEA-1"] == 15
-        assert (await store.buy("TEA-1", 12)).status_code == 201
-        assert (await store.state())["quantities"]["TEA-1"] == 3
+        assert body["data"]["inventoryActivate"]["inventoryLevel"]["id"]
 
 
 async def test_missing_scope_is_200_with_access_denied() -> None:
