@@ -57,12 +57,15 @@ class Contract:
     schemas: list[GraphQLSchema]
     known: dict[str, list[str]] = field(default_factory=dict)
 
-    def judge(self, document: str, variables: dict[str, Any], data: Any) -> list[str]:
-        """What is wrong with a document, its variables, or the data that answers it (None: not judged)."""
+    def judge_document(self, document: str) -> list[str]:
         if document not in self.known:
             parsed = parse(document)
             self.known[document] = [error.message for schema in self.schemas for error in validate(schema, parsed)]
-        problems = list(self.known[document])
+        return self.known[document]
+
+    def judge(self, document: str, variables: dict[str, Any], data: Any) -> list[str]:
+        """What is wrong with a document, its variables, or the data that answers it (None: not judged)."""
+        problems = list(self.judge_document(document))
         for schema in self.schemas:
             problems += judge_variables(schema, document, variables)
             problems += [] if data is None else judge_data(schema, document, variables, data)
