@@ -14,13 +14,14 @@ from domain.provenance import Provenance, Remarks
 TESTER = Principal("test", "test", frozenset({Role.ADMIN}))
 
 
-async def make_catalog(state: State, warehouses: Sequence[str], skus: int) -> None:
-    """Warehouses by code, and `SKU-0`… without stock."""
+async def make_catalog(state: State, warehouses: Sequence[str], skus: int | Sequence[str]) -> None:
+    """Warehouses by code, and SKUs by code (a number of them: `SKU-0`…), without stock."""
+    codes = [f"SKU-{n}" for n in range(skus)] if isinstance(skus, int) else list(skus)
     async with state.database.hot.acquire() as connection, connection.transaction():
         for code in warehouses:
             await connection.execute("INSERT INTO warehouses (code, name) VALUES ($1, $1)", code)
-        for start in range(0, skus, 1_000):
-            await upsert_skus(connection, [SkuLine(f"SKU-{n}") for n in range(start, min(start + 1_000, skus))])
+        for start in range(0, len(codes), 1_000):
+            await upsert_skus(connection, [SkuLine(code) for code in codes[start : start + 1_000]])
     await state.lookup.reload_warehouses()
 
 

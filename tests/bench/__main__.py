@@ -23,9 +23,10 @@ from rich.table import Table
 from tests.bench import stock
 from tests.bench.live import measure_live
 from tests.bench.orders import measure_orders
+from tests.bench.sync import measure_convergence, measure_lag, measure_zeros
 from tests.instance import running_instance
 
-PARTS = ("stock", "live", "orders")
+PARTS = ("stock", "live", "orders", "sync")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,30 @@ def measure_webhooks(folder: Path) -> list[Row]:
     ]
 
 
+def measure_sync(folder: Path) -> list[Row]:
+    """Three marketplaces of 1,700 listings each unthrottled; then Amazon by patches alone, under quota."""
+    rows: list[Row] = []
+    for kind in ("shopify", "amazon", "ebay"):
+        with running_instance(folder / kind, api_processes=1) as instance:
+            lag = asyncio.run(measure_lag(instance, folder, kind, listings=1_700, per_second=50, seconds=15))
+        rows += [
+            Row(f"{kind}: 50 changes/s to acknowledged, p50", 1_000 * lag.percentile(0.5), "ms"),
+            Row(f"{kind}: 50 changes/s to acknowledged, p99", 1_000 * lag.percentile(0.99), "ms", most=1_000),
+            Row(f"{kind}: changes never acknowledged", float(lag.missing), most=0.5),
+        ]
+    with running_instance(folder / "quota", api_processes=1) as instance:
+        ratio = asyncio.run(measure_convergence(instance, folder, listings=400, rate=10, burst=10))
+    rows.append(Row("converging under quota / its lower bound", ratio, most=1.15))
+    with running_instance(folder / "zero", api_processes=1) as instance:
+        zero = asyncio.run(measure_zeros(instance, folder, listings=20_000, zeros=100, seconds=60))
+    return [
+        *rows,
+        Row("100 zeros among 20,000 dirty listings at 5/s, p50", zero.percentile(0.5), "s"),
+        Row("100 zeros among 20,000 dirty listings at 5/s, slowest", zero.percentile(1.0), "s", most=3),
+        Row("zeros never acknowledged", float(zero.missing), most=0.5),
+    ]
+
+
 def print_rows(rows: Iterable[Row], load: float) -> None:
     table = Table("what", "measured", "bar", "met", title=f"load average before: {load:.2f}")
     for row in rows:
@@ -118,6 +143,8 @@ def main() -> None:
             rows += measure_subscriptions(folder)
         if "orders" in asked.parts:
             rows += measure_webhooks(folder)
+        if "sync" in asked.parts:
+            rows += measure_sync(folder)
     print_rows(rows, load)
     report: dict[str, Any] = {
         "load_average": load,
