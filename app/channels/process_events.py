@@ -13,6 +13,7 @@ from adapters.channels.base import BatchFinished, ChannelNews, OrderSeen, OrderT
 from app.channels.observe_listings import note_observations
 from app.channels.open_channel import COLUMNS, OpenChannel
 from app.exceptions.open_cases import open_cases
+from app.exceptions.resolve_cases import resolve_cases
 from app.orders.take_order import take_order
 from app.state import State
 from domain.errors import CauseClass, Fault
@@ -29,7 +30,7 @@ WITH due AS (
 )
 UPDATE inbound_events e SET next_attempt_at = now() + make_interval(secs => $2), attempts = e.attempts + 1
 FROM due WHERE e.id = due.id
-RETURNING e.id, e.channel_id, e.topic, e.body, e.attempts, e.received_at
+RETURNING e.id, e.channel_id, e.topic, e.body, e.attempts, e.received_at, e.error
 """
 _CHANNELS = f"SELECT {COLUMNS} FROM channels WHERE id = ANY($1::int[])"  # noqa: S608
 _NOTE = """
@@ -64,6 +65,10 @@ async def process_events(state: State) -> int:
         ids, waits = [event["id"] for event in events], [_backoff(event["attempts"]) for event in events]
         await connection.execute(_NOTE, ids, done, errors, waits)
         await open_cases(connection, [_problem(channels[event["channel_id"]], event, error) for event, error in failed])
+        healed = [event for event, error in zip(events, errors, strict=True) if event["error"] and error is None]
+        resolved = await resolve_cases(connection, [CaseKind.EVENT_FAILED.value], dict(map(_proof, healed)))
+    if failed or resolved:
+        state.doorbell.ring("feed")
     return len(events)
 
 
@@ -97,6 +102,11 @@ async def _act(state: State, channel: OpenChannel, news: ChannelNews, received_a
             await note_observations(state, channel, [observation], received_at)
         case BatchFinished():
             state.doorbell.ring("push")
+
+
+def _proof(event: Any) -> tuple[str, dict[str, Any]]:
+    """What failed before and is through now."""
+    return f"event:{event['id']}", {"processedAt": datetime.datetime.now(datetime.UTC), "attempts": event["attempts"]}
 
 
 def _problem(record: Any, event: Any, error: str) -> Problem:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
 from app.channels.measure_lag import Lag, read_lags
 from app.channels.read_channels import count_listings_by_state, read_sources
+from app.exceptions.read_cases import read_timelines
 from app.state import State
 from app.stock.read_stock import read_levels_of_skus
 from domain.identity import Principal
@@ -46,6 +48,15 @@ class Loaders:
     @cached_property
     def lag_of_channel(self) -> DataLoader[int, Lag | None]:
         return DataLoader(load_fn=self._lags_of_channels, max_batch_size=BATCH_MAX)
+
+    @cached_property
+    def timeline_of_case(self) -> DataLoader[UUID, list[Any]]:
+        """Rows of `exception_events` by case."""
+        return DataLoader(load_fn=self._timelines_of_cases, max_batch_size=BATCH_MAX)
+
+    async def _timelines_of_cases(self, case_ids: list[UUID]) -> list[list[Any]]:
+        found = await read_timelines(self._state.database.hot, case_ids)
+        return [found[case_id] for case_id in case_ids]
 
     async def _sources_of_channels(self, channel_ids: list[int]) -> list[list[Any]]:
         return _group(await read_sources(self._state.database, channel_ids), channel_ids)

@@ -10,6 +10,7 @@ import strawberry
 from api.channels.types import attempt_from_row, channel_from_row, listing_from_row
 from api.context import Context, Info
 from api.directives import EVERYONE, Requires, check_requirement, requires
+from api.exceptions.types import case_from_row, inbound_event_from_row
 from api.identity.fields import KEEPERS, token_from_answer
 from api.ids import BIGINT_MAX, decode_id, decode_numbers, decode_uuid
 from api.orders.fields import order_from_row
@@ -25,7 +26,9 @@ from app.catalog.read_catalog import read_skus_by_ids, read_warehouses_by_ids
 from app.channels.read_attempts import read_attempt
 from app.channels.read_channels import read_channels_by_ids
 from app.channels.read_listings import read_listing
+from app.channels.reprocess_event import read_event
 from app.channels.see_channels import see_channels
+from app.exceptions.read_cases import read_case
 from app.identity.use_tokens import show_token
 from app.orders.read_orders import read_order
 from app.stock.read_reservation import read_reservation
@@ -94,6 +97,17 @@ async def _attempt(context: Context, id: str) -> Any:
     return None if row is None else attempt_from_row(row)
 
 
+async def _case(context: Context, id: str) -> Any:
+    row = await read_case(context.state.database, context.principal, decode_uuid(id, "ExceptionCase"))
+    return None if row is None else case_from_row(row)
+
+
+async def _event(context: Context, id: str) -> Any:
+    (key,) = decode_numbers(id, "InboundEvent", limit=BIGINT_MAX)
+    row = await read_event(context.state.database.hot, context.principal, key)
+    return None if row is None else inbound_event_from_row(row)
+
+
 _STOCK = Requires(roles=EVERYONE, scope="stock:read")
 _CHANNELS = Requires(roles=EVERYONE, scope="channels:read")
 KINDS: dict[str, tuple[Requires, Find]] = {
@@ -105,6 +119,8 @@ KINDS: dict[str, tuple[Requires, Find]] = {
     "Channel": (_CHANNELS, _channel),
     "Listing": (_CHANNELS, _listing),
     "SyncAttempt": (_CHANNELS, _attempt),
+    "ExceptionCase": (_CHANNELS, _case),
+    "InboundEvent": (_CHANNELS, _event),
     "Order": (Requires(roles=EVERYONE, scope="orders:read"), _order),
     "Token": (Requires(roles=KEEPERS, scope="tokens:write"), _token),
 }

@@ -10,6 +10,8 @@ from api.channels.change_channel import ChannelMutation
 from api.channels.change_listings import ListingMutation
 from api.channels.queries import ChannelQuery
 from api.directives import Requires, install_guard
+from api.exceptions.act import ExceptionMutation
+from api.exceptions.queries import ExceptionQuery
 from api.identity.fields import IdentityMutation, IdentityQuery, Token
 from api.node import NodeQuery
 from api.orders.fields import OrderQuery
@@ -22,12 +24,18 @@ from api.stock.subscriptions import StockSubscription
 
 
 @strawberry.type
-class Query(StockQuery, ChannelQuery, OrderQuery, IdentityQuery, NodeQuery): ...
+class Query(StockQuery, ChannelQuery, ExceptionQuery, OrderQuery, IdentityQuery, NodeQuery): ...
 
 
 @strawberry.type
 class Mutation(
-    CatalogMutation, MovementMutation, ReservationMutation, ChannelMutation, ListingMutation, IdentityMutation
+    CatalogMutation,
+    MovementMutation,
+    ReservationMutation,
+    ChannelMutation,
+    ListingMutation,
+    ExceptionMutation,
+    IdentityMutation,
 ): ...
 
 

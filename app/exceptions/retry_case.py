@@ -1,0 +1,67 @@
+"""Do what may put an exception case right: what that is depends on its kind."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from adapters.postgres.idempotency import IdempotentCall
+from app.channels.reprocess_event import reset_event
+from app.channels.resync_listings import resync_listings
+from app.exceptions.act_on_case import CaseAction, answer_case, change_case, lock_case
+from app.exceptions.resolve_cases import resolve_cases
+from app.run_once import Answer, run_once
+from app.state import State
+from domain.errors import Refusal, RefusalCode
+from domain.exceptions import CaseKind
+from domain.identity import Principal
+from domain.provenance import Provenance
+
+_PROBE = """
+WITH closer AS (UPDATE channel_health SET open_until = NULL WHERE channel_id = $1)
+UPDATE listings SET observed_at = NULL WHERE id = (
+  SELECT id FROM listings WHERE channel_id = $1 AND lease_owner IS NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+"""
+"""The circuit lets one small call through at once, and one listing is the next to be looked at: its answer decides."""
+BELLS = {
+    CaseKind.SYNC_REJECTED: "push",
+    CaseKind.DRIFT: "push",
+    CaseKind.CHANNEL_DOWN: "push",
+    CaseKind.EVENT_FAILED: "events",
+}
+
+
+async def retry_case(
+    state: State, principal: Principal, case_id: UUID, provenance: Provenance, call: IdempotentCall | None
+) -> Answer:
+    """Tell a listing again, process an event again, or try a channel again; `exception` of the answer is the case.
+
+    It ends by itself when that worked. Raises `Refusal` EXCEPTION_NOT_FOUND, WRONG_STATE for a case that has ended,
+    NOT_ALLOWED for a kind that only people can settle.
+    """
+
+    async def decide(connection: Any) -> Answer:
+        found = await lock_case(connection, principal, case_id)
+        if found["kind"] not in BELLS:
+            message = "There is nothing to try again: settle the order, then resolve the case with a note."
+            raise Refusal(RefusalCode.NOT_ALLOWED, message, ("id",))
+        await change_case(connection, case_id, CaseAction("RETRIED"), provenance)
+        await _recover(connection, CaseKind(found["kind"]), found["subject"])
+        return await answer_case(connection, case_id)
+
+    answer = await run_once(state.database, call, decide)
+    for bell in {"feed", BELLS[CaseKind(answer["exception"]["kind"])]}:
+        state.doorbell.ring(bell)
+    return answer
+
+
+async def _recover(connection: Any, kind: CaseKind, subject: str) -> None:
+    key = int(subject.partition(":")[2])
+    if kind is CaseKind.CHANNEL_DOWN:
+        await connection.execute(_PROBE, key)
+    elif kind is CaseKind.EVENT_FAILED:
+        await reset_event(connection, key)
+    elif await connection.fetchval("SELECT EXISTS (SELECT FROM listings WHERE id = $1)", key):
+        await resync_listings(connection, [key])
+    else:
+        await resolve_cases(connection, [kind.value], {subject: {"unlinked": True}})
