@@ -104,8 +104,7 @@ async def test_a_client_that_never_reads_is_cut_off_and_delays_nobody(
         await flood(site, 1)
         await until(lambda: len(quick.messages) > before, 5)
         assert buffered_bytes(site) < 300_000
-        assert len(site.sockets) == 2
-        await until(lambda: len(site.sockets) == 1, 5)
+        await until(lambda: len(site.sockets) == 1, 10)
         before = len(quick.messages)
         await flood(site, 1)
         await until(lambda: len(quick.messages) > before, 5)
@@ -187,12 +186,12 @@ async def test_a_token_that_cannot_be_checked_ends_nothing() -> None:
 
 
 async def test_a_client_that_says_nothing_is_closed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket, "INIT_SECONDS_MAX", 0.1)
+    monkeypatch.setattr(websocket, "INIT_SECONDS_MAX", 3.0)
     async with running_app(settings) as (app, _):
         async with open_socket(app, None) as silent:
             assert (await silent.read())["code"] == 4408
         async with open_socket(app, await make_secret(app._rest.state.onhand)) as client:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(3.2)
             await client.send(type="ping")
             assert await client.read() == {"type": "pong"}
 
