@@ -16,9 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.ids import encode_id
+from app.exceptions.open_cases import open_cases
 from app.settings import Settings
 from app.state import State
 from app.stock.verify_ledger import verify_ledger
+from domain.errors import CauseClass
+from domain.exceptions import CaseKind, Problem, Severity
 from tests.company import Client, make_company, make_secret, running_app
 from tests.documents import field_of, root_fields
 
@@ -27,7 +30,10 @@ UNANSWERED = {"INTERNAL", "UNAVAILABLE"}
 NOISE = ("feed", "feed_horizon", "idempotency_keys", "relay_positions", "alembic_version")
 """Tables that say nothing about whether a command changed anything."""
 UUID_KEY = "0197a000-0000-7000-8000-000000000001"
-KINDS = ("Sku", "Warehouse", "StockLevel", "StockMovement", "Reservation", "Order", "Token", "Channel", "Listing")
+KINDS = (
+    *("Sku", "Warehouse", "StockLevel", "StockMovement", "Reservation", "Order", "Token", "Channel", "Listing"),
+    *("SyncAttempt", "ExceptionCase", "InboundEvent"),
+)
 
 TEXTS = st.one_of(
     st.sampled_from(
@@ -92,6 +98,14 @@ NAMED: dict[str, st.SearchStrategy[Any]] = {
     "idempotencyKey": st.one_of(st.none(), st.uuids().map(str)),
     "scopes": st.just(["stock:read"]),
     "channels": st.none(),
+    "channel": st.sampled_from(["DIRECT", "SHADOW"]),
+    "externalId": st.sampled_from(["A-0", "A-1"]),
+    "location": st.none(),
+    "shopify": st.none(),
+    "amazon": st.none(),
+    "ebay": st.none(),
+    "owner": st.just("OPERATIONS"),
+    "note": st.just("a note"),
     "after": st.none(),
 }
 """What makes sense under a name, so that most of an input gets past the first checks."""
@@ -181,7 +195,7 @@ async def target(module_settings: Settings) -> AsyncIterator[Target]:
         )
         tables = [record[0] for record in records if record[0] not in NOISE]
         tables[tables.index("stock_levels")] = "(SELECT * FROM stock_levels WHERE version > 0)"
-        KNOWN[:] = await make_ids(client)
+        KNOWN[:] = await make_ids(client) + await make_cases(state)
         yield Target(client, state, tables)
         assert (await verify_ledger(state.database)).problems == []
 
@@ -190,10 +204,31 @@ async def make_ids(client: Client) -> list[str]:
     line = {"sku": "SKU-0", "quantity": 1, "warehouse": "BER"}
     made = [await client.mutate("reservationCreate", "reservation { id }", lines=[line]) for _ in range(4)]
     tokens = [await client.mutate("tokenCreate", "token { id }", name="t", roles=["VIEWER"]) for _ in range(4)]
-    found = await client.data("{ skus { nodes { id } } stockMovements(first: 2) { nodes { id } } warehouses { id } }")
+    for code in ("DIRECT", "SHADOW"):
+        houses = [{"warehouse": "BER"}]
+        await client.mutate("channelConnect", "channel { id }", code=code, name=code, warehouses=houses, b2b={})
+        lines = [{"sku": f"SKU-{n}", "externalId": f"A-{n}"} for n in range(2)]
+        await client.mutate("listingLink", "listings { id }", channel=code, lines=lines)
+    await client.mutate("channelGoLive", "channel { id }", channel="DIRECT")
+    found = await client.data(
+        "{ skus { nodes { id } } stockMovements(first: 2) { nodes { id } } warehouses { id } channels { id } listings { nodes { id } } }"
+    )
     ids = [one["reservation"]["id"] for one in made] * 3 + [one["token"]["id"] for one in tokens] * 3
     ids += [node["id"] for node in (*found["skus"]["nodes"], *found["stockMovements"]["nodes"], *found["warehouses"])]
+    ids += [node["id"] for node in (*found["channels"], *found["listings"]["nodes"])]
     return ids
+
+
+async def make_cases(state: State) -> list[str]:
+    """A few of every kind, about things that are there and things that are not."""
+    problems = [
+        Problem(kind, Severity.LOW, CauseClass.UNKNOWN, f"{word}:{number}", "A title")
+        for kind in CaseKind
+        for word in {"CHANNEL_DOWN": ["channel"], "EVENT_FAILED": ["event"]}.get(kind, ["listing"])
+        for number in (1, 2, 99)
+    ]
+    async with state.database.hot.acquire() as connection, connection.transaction():
+        return [encode_id("ExceptionCase", str(one)) for one in await open_cases(connection, problems)]
 
 
 MUTATIONS = [name for root, name in root_fields() if root == "Mutation"]
