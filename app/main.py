@@ -18,7 +18,7 @@ from strawberry.http.ides import get_graphql_ide_html
 from api.documents import Documents
 from api.http import Api, GraphQLEndpoint
 from api.schema import core
-from api.stock.subscriptions import StockSource
+from api.sources import open_sources
 from api.streams import Streams
 from api.websocket import WebSocketEndpoint
 from app.logs import configure_logs
@@ -70,7 +70,7 @@ class Application:
     async def _serving(self, app: Starlette) -> AsyncIterator[None]:
         async with open_state(self._settings, "onhand api") as state:
             app.state.onhand = state
-            streams = Streams(core, state.hub, {"stockChanged": StockSource(state)})
+            streams = Streams(core, state.hub, open_sources(state))
             api = Api(state, Documents(core, self._settings), streams)
             self._http = GraphQLEndpoint(api)
             self._websocket = WebSocketEndpoint(api)

@@ -22,7 +22,7 @@ PLACE = "greatest(pg_current_xact_id(), (pg_snapshot_xmax(pg_current_snapshot())
 SEEN_PAGE, SEEN_PAGES_MAX = 1_000, 200
 """Rows above the line that a snapshot looks for. It takes a transaction that runs for very long to have more: what is
 beyond is delivered although the snapshot held it."""
-_COLUMNS = "f.xid, f.id, f.topic, f.key, f.sku_id, f.warehouse_id, f.payload::text, f.created_at"
+_COLUMNS = "f.xid, f.id, f.topic, f.key, f.sku_id, f.warehouse_id, f.channel_id, f.payload::text, f.created_at"
 _READ = f"""
 WITH snapshot AS MATERIALIZED (
   SELECT pg_snapshot_xmin(s) AS line, pg_snapshot_xmax(s) AS next_xid FROM pg_current_snapshot() s
@@ -85,6 +85,7 @@ class FeedEvent:
     key: str
     sku_id: int | None
     warehouse_id: int | None
+    channel_id: int | None
     payload: str
     created_at: datetime.datetime
 

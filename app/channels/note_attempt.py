@@ -76,8 +76,7 @@ async def note_attempt(
         await open_cases(connection, [_rejected(channel, one) for one in failures if one.refused])
     for seconds in attempt.lags:
         PUSH_LAG_SECONDS.labels(channel.code).observe(seconds)
-    if fault is not None or failures:
-        state.doorbell.ring("feed")
+    state.doorbell.ring("feed" if fault is not None or failures else "listings")
 
 
 async def _note_outage(connection: Any, channel: OpenChannel, fault: Fault) -> None:

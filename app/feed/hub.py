@@ -46,6 +46,8 @@ BREATH_SECONDS = 0.005
 """Between two reads: under load many commits are read together."""
 RETRY_SECONDS = 0.25
 RETRY_SECONDS_MAX = 5.0
+BELLS = ("feed", "listings", "push")
+"""After each of them there may be new rows; what is to be pushed was published first."""
 Deliver = Callable[[list[FeedEvent]], None]
 Lost = Callable[[], None]
 log = structlog.get_logger()
@@ -67,7 +69,7 @@ class Hub:
         self._wake = asyncio.Event()
         self._listeners: dict[str, list[tuple[Deliver, Lost]]] = defaultdict(list)
         self._task: asyncio.Task[None] | None = None
-        self._stop_listening: Callable[[], None] = lambda: None
+        self._stop_listening: list[Callable[[], None]] = []
         self._readers = asyncio.Semaphore(READERS_MAX)
         self._settling = asyncio.Lock()
         self._held = Held()
@@ -78,12 +80,13 @@ class Hub:
         """Everything up to here has been delivered."""
 
     async def __aenter__(self) -> Hub:
-        self._stop_listening = self._doorbell.listen("feed", lambda _: self._wake.set())
+        self._stop_listening = [self._doorbell.listen(bell, lambda _: self._wake.set()) for bell in BELLS]
         self._task = asyncio.create_task(self._tail(), name="feed hub")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._stop_listening()
+        for stop in self._stop_listening:
+            stop()
         if self._task is not None:
             await end_tasks(self._task)
 

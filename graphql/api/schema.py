@@ -9,9 +9,11 @@ from strawberry.schema.config import StrawberryConfig
 from api.channels.change_channel import ChannelMutation
 from api.channels.change_listings import ListingMutation
 from api.channels.queries import ChannelQuery
+from api.channels.subscriptions import ChannelSubscription
 from api.directives import Requires, install_guard
 from api.exceptions.act import ExceptionMutation
 from api.exceptions.queries import ExceptionQuery
+from api.exceptions.subscriptions import ExceptionSubscription
 from api.identity.fields import IdentityMutation, IdentityQuery, Token
 from api.node import NodeQuery
 from api.orders.fields import OrderQuery
@@ -40,7 +42,7 @@ class Mutation(
 
 
 @strawberry.type
-class Subscription(StockSubscription): ...
+class Subscription(StockSubscription, ChannelSubscription, ExceptionSubscription): ...
 
 
 schema = strawberry.Schema(

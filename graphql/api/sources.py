@@ -1,0 +1,19 @@
+"""The sources of every subscription field."""
+
+from __future__ import annotations
+
+from api.channels.subscriptions import FailureSource, ListingSource
+from api.exceptions.subscriptions import CaseSource
+from api.source import Source
+from api.stock.subscriptions import StockSource
+from app.state import State
+
+
+def open_sources(state: State) -> dict[str, Source]:
+    """By the name of the field."""
+    return {
+        "stockChanged": StockSource(state),
+        "listingChanged": ListingSource(state),
+        "syncFailures": FailureSource(state),
+        "exceptionChanged": CaseSource(state),
+    }
