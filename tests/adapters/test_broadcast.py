@@ -159,9 +159,12 @@ async def test_every_bell_reaches_the_other_process_and_no_echo_comes_back(valke
     here, there = (Doorbell(Broadcast(backend=ReconnectingRedisBackend(valkey.redis_url))) for _ in range(2))
     async with asyncio.timeout(LIMIT_SECONDS), here, there:
         heard: asyncio.Queue[str] = asyncio.Queue()
+        own: asyncio.Queue[str] = asyncio.Queue()
         for bell in BELLS:
             there.listen(bell, heard.put_nowait)
-        assert {await heard.get() for _ in BELLS} == set(BELLS)  # connected: anything may have been missed
+            here.listen(bell, own.put_nowait)
+        for queue in (heard, own):  # both connected: anything may have been missed, so each hears every bell once
+            assert {await queue.get() for _ in BELLS} == set(BELLS)
         echoes: list[str] = []
         here.listen("tokens", echoes.append)
         for bell in ("tokens", "feed", "tokens", "tokens"):
