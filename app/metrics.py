@@ -45,6 +45,12 @@ PUSH_LAG_SECONDS = Histogram(
     ["channel"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
 )
+ALERTS = Counter("onhand_alerts_total", "Alerts by what came of them", ["target", "outcome"])
+ALERT_DELAY_SECONDS = Histogram(
+    "onhand_alert_delay_seconds",
+    "From opening the newest case of an alert to its delivery at the first attempt",
+    buckets=(0.5, 1, 2, 3, 5, 10, 30, 60, 600, 3600),
+)
 
 
 @contextmanager

@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     orders_overlap_seconds: float = Field(default=600.0, ge=0)
     """Orders are polled again from so long before the last poll: vendors' lists shift while they are paged."""
     attempts_retention_seconds: int = Field(default=604_800, ge=60)
+    alerts_retention_seconds: int = Field(default=2_592_000, ge=3_600)
 
     @field_validator("database_url", "migration_database_url")
     @classmethod

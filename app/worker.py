@@ -6,6 +6,9 @@ import asyncio
 import signal
 import uuid
 
+from app.alerts.forget_alerts import forget_alerts
+from app.alerts.plan_alerts import plan_alerts
+from app.alerts.send_alerts import send_alert
 from app.channels.measure_lag import forget_lags
 from app.channels.process_events import process_events
 from app.channels.relay_stock import relay_stock
@@ -24,6 +27,8 @@ PENDING_SECONDS = 0.015
 RELAY_BREATH_SECONDS = 0.03
 """Between two relays: under load many changes of a SKU become one new quantity."""
 CLEANING_SECONDS = 10.0
+ALERTS_SECONDS = 1.0
+ALERT_SENDERS = 4
 KEYS_MAX = 5_000
 _FORGET = """
 DELETE FROM idempotency_keys WHERE (principal, key) IN (
@@ -69,6 +74,9 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
         ("feed", CLEANING_SECONDS, lambda: sweep_feed(state.database, settings), None),
         ("keys", CLEANING_SECONDS, lambda: _forget_keys(state), None),
         ("attempts", CLEANING_SECONDS, lambda: _forget_attempts(state), None),
+        ("plan alerts", ALERTS_SECONDS, lambda: plan_alerts(state), None),
+        *((f"alerts {n}", ALERTS_SECONDS, lambda: send_alert(state), None) for n in range(ALERT_SENDERS)),
+        ("old alerts", CLEANING_SECONDS, lambda: forget_alerts(state), None),
         ("lags", CLEANING_SECONDS, lambda: forget_lags(state.database), None),
     ]
     tasks = [

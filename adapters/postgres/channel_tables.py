@@ -287,4 +287,5 @@ alert_notices = Table(
     Column("noticed_at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("rule_id", "case_id"),
     Index("ix_alert_notices_case_id", "case_id"),
+    Index("ix_alert_notices_open", "rule_id", postgresql_where=text("state <> 'RESOLVED'")),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import strawberry
 
+from api.alerts.fields import READERS, delivery_from_row, rule_from_row
 from api.channels.types import attempt_from_row, channel_from_row, listing_from_row
 from api.context import Context, Info
 from api.directives import EVERYONE, Requires, check_requirement, requires
@@ -22,6 +23,7 @@ from api.stock.types import (
     sku_from_row,
     warehouse_from_row,
 )
+from app.alerts.read_rules import read_delivery, read_rule
 from app.catalog.read_catalog import read_skus_by_ids, read_warehouses_by_ids
 from app.channels.read_attempts import read_attempt
 from app.channels.read_channels import read_channels_by_ids
@@ -108,8 +110,20 @@ async def _event(context: Context, id: str) -> Any:
     return None if row is None else inbound_event_from_row(row)
 
 
+async def _rule(context: Context, id: str) -> Any:
+    (key,) = decode_numbers(id, "AlertRule")
+    row = await read_rule(context.state, context.principal, key)
+    return None if row is None else rule_from_row(row)
+
+
+async def _delivery(context: Context, id: str) -> Any:
+    row = await read_delivery(context.state.database, context.principal, decode_uuid(id, "AlertDelivery"))
+    return None if row is None else delivery_from_row(row)
+
+
 _STOCK = Requires(roles=EVERYONE, scope="stock:read")
 _CHANNELS = Requires(roles=EVERYONE, scope="channels:read")
+_ALERTS = Requires(roles=READERS, scope="channels:read")
 KINDS: dict[str, tuple[Requires, Find]] = {
     "Sku": (_STOCK, _sku),
     "Warehouse": (_STOCK, _warehouse),
@@ -121,6 +135,8 @@ KINDS: dict[str, tuple[Requires, Find]] = {
     "SyncAttempt": (_CHANNELS, _attempt),
     "ExceptionCase": (_CHANNELS, _case),
     "InboundEvent": (_CHANNELS, _event),
+    "AlertRule": (_ALERTS, _rule),
+    "AlertDelivery": (_ALERTS, _delivery),
     "Order": (Requires(roles=EVERYONE, scope="orders:read"), _order),
     "Token": (Requires(roles=KEEPERS, scope="tokens:write"), _token),
 }

@@ -6,6 +6,7 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from api.alerts.fields import AlertMutation, AlertQuery
 from api.channels.change_channel import ChannelMutation
 from api.channels.change_listings import ListingMutation
 from api.channels.queries import ChannelQuery
@@ -26,7 +27,7 @@ from api.stock.subscriptions import StockSubscription
 
 
 @strawberry.type
-class Query(StockQuery, ChannelQuery, ExceptionQuery, OrderQuery, IdentityQuery, NodeQuery): ...
+class Query(StockQuery, ChannelQuery, ExceptionQuery, AlertQuery, OrderQuery, IdentityQuery, NodeQuery): ...
 
 
 @strawberry.type
@@ -37,6 +38,7 @@ class Mutation(
     ChannelMutation,
     ListingMutation,
     ExceptionMutation,
+    AlertMutation,
     IdentityMutation,
 ): ...
 
