@@ -95,20 +95,23 @@ def buffered_bytes(site: Serving) -> int:
 async def test_a_client_that_never_reads_is_cut_off_and_delays_nobody(
     site: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outlet, "STALL_SECONDS_MAX", 6.0)
+    monkeypatch.setattr(outlet, "STALL_SECONDS_MAX", 1.5)
     secret = await make_secret(site.state)
     async with listening(site, secret) as stuck, listening(site, secret) as quick:
         stuck.socket.pause()
-        await flood(site, 20_000)
+        for _ in range(10):  # how much the kernel holds for a socket is its own affair
+            await flood(site, 20_000)
+            if buffered_bytes(site) > 50_000 or len(site.sockets) == 1:
+                break
         before = len(quick.messages)
         await flood(site, 1)
         await until(lambda: len(quick.messages) > before, 5)
         assert buffered_bytes(site) < 300_000
-        await until(lambda: len(site.sockets) == 1, 20)
+        await until(lambda: len(site.sockets) == 1, 10)
         before = len(quick.messages)
         await flood(site, 1)
         await until(lambda: len(quick.messages) > before, 5)
-    assert len(stuck.messages) < 20_000
+    assert len(stuck.messages) < len(quick.messages)
 
 
 async def test_pings_of_a_client_that_never_reads_pile_up_nothing(site: Serving) -> None:
