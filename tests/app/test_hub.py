@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from adapters.postgres.feed import FeedPage, delete_old, read_page, read_recent
@@ -83,6 +84,7 @@ async def test_a_blocker_that_ends_right_after_the_read_costs_no_poll(
 
 async def test_what_holds_the_feed_back_is_shown(state: State, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "WARN_SECONDS", 0.05)
+    monkeypatch.setattr(hub_module, "log", structlog.get_logger())  # one that no earlier test's settings are kept in
     with capture_logs() as logs:
         async with blocked(state) as blocker:
             pid = blocker.connection.get_server_pid()
