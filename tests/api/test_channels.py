@@ -238,6 +238,38 @@ async def test_a_limited_token_sees_its_channels_and_nothing_of_the_others(compa
     assert await neither.data("{ channels { code } }") == {"channels": []}
 
 
+async def test_a_shadow_channel_says_what_would_change(company: ChannelCompany) -> None:
+    query = """{ channel(code: "shop") { shadow { compared equal different raised lowered unknown unseen unitsRaised
+      unitsLowered seenFrom listings(first: 2) { externalId observed published } } } }"""
+    assert (await company.admin.data(query))["channel"]["shadow"] is None
+    await company.execute("UPDATE channels SET status = 'SHADOW' WHERE code = 'shop'")
+    company.shops["shop"].quantities = {("item-0", ""): 20, ("item-1", ""): 27}
+    unseen = (await company.admin.data(query))["channel"]["shadow"]
+    assert (unseen["compared"], unseen["unseen"], unseen["seenFrom"]) == (0, 3, None)
+    await company.observe("shop")
+    report = (await company.admin.data(query))["channel"]["shadow"]
+    assert report.pop("seenFrom") is not None
+    assert report == {
+        "compared": 3,
+        "equal": 1,
+        "different": 2,
+        "raised": 0,
+        "lowered": 1,
+        "unknown": 1,
+        "unseen": 0,
+        "unitsRaised": 0,
+        "unitsLowered": 7,
+        "listings": [
+            {"externalId": "item-2", "observed": None, "published": 20},
+            {"externalId": "item-1", "observed": 27, "published": 20},
+        ],
+    }
+    await company.execute("UPDATE listings SET observed_at = observed_at - interval '16 minutes'")
+    assert (await company.admin.data(query))["channel"]["shadow"]["unseen"] == 3
+    wrong = await company.admin.send('{ channel(code: "shop") { shadow { listings(first: 0) { id } } } }')
+    assert wrong["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
 def test_the_states_in_memory_are_those_of_the_schema() -> None:
     from api.channels.types import ListingState
 

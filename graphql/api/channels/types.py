@@ -10,12 +10,13 @@ import strawberry
 
 from api.context import Info
 from api.directives import Cost
-from api.scalars import Counted, Edge, PageInfo
+from api.scalars import Counted, Edge, PageInfo, page_size
 from api.stock.types import Node, Sku, Warehouse, sku_from_row, warehouse_from_row
 from app.channels.health import FAILURES_OPEN
 from app.channels.listing_state import STATES
 from app.channels.measure_exposure import WORST_MAX, read_worst_exposed
 from app.channels.read_quota import read_quota
+from app.channels.report_shadow import read_shadow_differences, report_shadow
 from domain.errors import CauseClass
 
 SECONDS_PER_HOUR = 3_600
@@ -146,6 +147,31 @@ class ListingCount:
     count: int
 
 
+@strawberry.type(
+    description="What would change if the channel went live now: what it was seen to show in the last quarter of an "
+    "hour, against what it should."
+)
+class ShadowReport:
+    compared: int
+    equal: int
+    different: int
+    raised: int = strawberry.field(description="Of the different: would show more.")
+    lowered: int = strawberry.field(description="Would show less.")
+    unknown: int = strawberry.field(description="Are not known to the channel.")
+    unseen: int = strawberry.field(description="Not looked at lately, and so not compared.")
+    units_raised: int
+    units_lowered: int
+    seen_from: datetime.datetime | None = strawberry.field(description="The oldest look that counts.")
+    channel_key: strawberry.Private[int]
+
+    @strawberry.field(
+        directives=[Cost(weight=20)], description="Unknown to the channel first, then those that differ most."
+    )
+    async def listings(self, info: Info, first: int = 50) -> list[Listing]:
+        rows = await read_shadow_differences(info.context.state.database, self.channel_key, page_size(first))
+        return listings_from_rows(rows)
+
+
 @strawberry.type(description="A place where we sell.")
 class Channel(Node):
     code: str
@@ -193,6 +219,13 @@ class Channel(Node):
     async def listing_counts(self, info: Info) -> list[ListingCount]:
         rows = await info.context.loaders.counts_of_channel.load(int(self.key))
         return [ListingCount(state=ListingState(row["state"]), count=row["count"]) for row in rows]
+
+    @strawberry.field(directives=[Cost(weight=20)], description="Null unless the channel is SHADOW.")
+    async def shadow(self, info: Info) -> ShadowReport | None:
+        if self.status != ChannelStatus.SHADOW:
+            return None
+        row = await report_shadow(info.context.state.database, int(self.key))
+        return ShadowReport(channel_key=int(self.key), **dict(row))
 
 
 @strawberry.type(description="One SKU at one location of a channel: what it should show, what it took, what it showed.")
