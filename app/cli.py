@@ -33,9 +33,14 @@ app = typer.Typer(
 )
 token_app = typer.Typer(help="Make, list and revoke access tokens.", no_args_is_help=True)
 import_app = typer.Typer(help="Bring in data that other systems exported.", no_args_is_help=True)
+match_app = typer.Typer(help="Find out what belongs together.", no_args_is_help=True)
 sandbox_app = typer.Typer(help="Run a marketplace to develop and test against.", no_args_is_help=True)
 schema_app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
-for name, part in (("import", import_app), ("token", token_app), ("sandbox", sandbox_app), ("schema", schema_app)):
+PARTS = (
+    *(("import", import_app), ("match", match_app), ("token", token_app), ("sandbox", sandbox_app)),
+    ("schema", schema_app),
+)
+for name, part in PARTS:
     app.add_typer(part, name=name)
 notes = Console(stderr=True, highlight=False)
 out = Console(highlight=False, soft_wrap=True, markup=False)
@@ -181,6 +186,60 @@ def import_shopify_products(
         out.print(f"\n{len(report.problems)} bad rows: nothing was imported.")
         raise typer.Exit(1)
     _show_import(report)
+
+
+@import_app.command("listings")
+def import_listings_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV: sku, external_id, location, reference.")],
+    channel: Annotated[str, typer.Option(metavar="CODE", help="The channel that lists them.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count, and write nothing.")] = False,
+    data_dir: DataDir = DATA_DIR,
+) -> None:
+    """Link SKUs to what a channel calls them: the whole file, or nothing.
+
+    `location` may be left out where the channel has one; `reference` is eBay's offer id or Amazon's product type.
+    Bad rows are reported with number and reason, and end it with exit code 1. A second run changes nothing.
+    """
+    from app.channels.import_listings import import_listings
+
+    report = _with_state(
+        find_settings(data_dir), lambda state: import_listings(state, OPERATOR, file, channel, dry_run)
+    )
+    if report.problems:
+        for problem in report.problems:
+            out.print(f"row {problem.row}: {problem.reason}")
+        out.print(f"\n{len(report.problems)} bad rows: nothing was imported.")
+        raise typer.Exit(1)
+    ending = "would be linked: nothing was written." if dry_run else "linked."
+    out.print(f"{report.rows} rows, {report.linked} listings {ending}")
+
+
+@match_app.command("listings")
+def match_listings_command(
+    channel: Annotated[str, typer.Option(metavar="CODE", help="The channel that lists them.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be linked, and link nothing.")] = False,
+    seconds: Annotated[float, typer.Option(min=1, help="Give up when the channel is not read by then.")] = 3_600,
+    data_dir: DataDir = DATA_DIR,
+) -> None:
+    """Link what a channel lists to SKUs of the same code or barcode, and print what people must look at.
+
+    Exit code 1 when there is something to look at.
+    """
+    from app.channels.match_listings import match_all
+
+    found = _with_state(
+        find_settings(data_dir),
+        lambda state: match_all(state, OPERATOR, channel, dry_run=dry_run, seconds=seconds),
+    )
+    table = Table("item", "location", Column("SKU", overflow="fold"), "barcode", "title", "why")
+    for item in found["review"]:
+        names = ("external_id", "location", "sku", "barcode", "title", "reason")
+        table.add_row(*(str(item[name] or "") for name in names))
+    if found["review"]:
+        out.print(table)
+    ending = "would be linked" if dry_run else "linked"
+    out.print(f"{found['linked']} {ending}, {found['known']} known, {len(found['review'])} to look at.")
+    raise typer.Exit(1 if found["review"] else 0)
 
 
 def _show_import(report: Any) -> None:

@@ -14,7 +14,7 @@ from app.catalog.find_skus import find_skus
 from app.catalog.lookup import sku_not_found
 from app.channels.answer_listings import answer_listings
 from app.channels.check_policy import check_policy
-from app.channels.find_listings import ListingName, find_listings
+from app.channels.find_listings import ListingName, find_listings, read_locations
 from app.channels.link_listing import ListingLink, link_listings
 from app.channels.relay_stock import recompute_desired
 from app.channels.resync_listings import resync_all, resync_listings
@@ -27,7 +27,6 @@ from domain.errors import Refusal, RefusalCode
 from domain.exceptions import CaseKind
 from domain.identity import Principal
 
-_LOCATIONS = "SELECT DISTINCT location FROM channel_warehouses WHERE channel_id = $1 ORDER BY location"
 _TAKEN = """
 SELECT l.external_id, l.location, l.sku_id, s.code FROM listings l JOIN skus s ON s.id = l.sku_id
 WHERE l.channel_id = $1 AND l.external_id = ANY($2::text[])
@@ -91,7 +90,7 @@ async def link_lines(
 
 async def _check_links(connection: Any, channel_id: int, lines: Sequence[LinkLine]) -> list[tuple[int, ListingLink]]:
     check_line_count(len(lines))
-    locations = [row[0] for row in await connection.fetch(_LOCATIONS, channel_id)]
+    locations = await read_locations(connection, channel_id)
     skus = await find_skus(connection, [line.sku for line in lines])
     rows = await connection.fetch(_TAKEN, channel_id, [line.external_id for line in lines])
     taken = {(row["external_id"], row["location"]): (row["sku_id"], row["code"]) for row in rows}

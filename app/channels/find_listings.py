@@ -13,6 +13,8 @@ from app.stock.reserve_stock import check_line_count
 from domain.errors import Refusal, RefusalCode
 
 _FIND = "SELECT id, sku_id, location FROM listings WHERE channel_id = $1 AND sku_id = ANY($2::int[]) ORDER BY id"
+_LOCATIONS = "SELECT DISTINCT location FROM channel_warehouses WHERE channel_id = $1 ORDER BY location"
+_LINKS = "SELECT external_id, location, sku_id FROM listings WHERE channel_id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,16 @@ async def find_listings(connection: Any, channel_id: int, names: Sequence[Listin
             raise Refusal(RefusalCode.DUPLICATE_LINE, f"SKU {name.sku!r} comes twice.", (*path, "sku"))
         found.append(listing)
     return found
+
+
+async def read_locations(connection: Any, channel_id: int) -> list[str]:
+    """The channel's locations that show stock of ours."""
+    return [row[0] for row in await connection.fetch(_LOCATIONS, channel_id)]
+
+
+async def read_links(connection: Any, channel_id: int) -> dict[tuple[str, str], int]:
+    """SKU ids by (external id, location), of everything that is linked."""
+    return {(row[0], row[1]): row[2] for row in await connection.fetch(_LINKS, channel_id)}
 
 
 def _choose(by_location: dict[str, int], name: ListingName, path: tuple[str, ...]) -> int:

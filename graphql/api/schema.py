@@ -9,6 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 from api.alerts.fields import AlertMutation, AlertQuery
 from api.channels.change_channel import ChannelMutation
 from api.channels.change_listings import ListingMutation
+from api.channels.match_listings import MatchMutation
 from api.channels.queries import ChannelQuery
 from api.channels.subscriptions import ChannelSubscription
 from api.directives import Requires, install_guard
@@ -37,6 +38,7 @@ class Mutation(
     ReservationMutation,
     ChannelMutation,
     ListingMutation,
+    MatchMutation,
     ExceptionMutation,
     AlertMutation,
     IdentityMutation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import json
@@ -18,10 +19,14 @@ import psutil
 import pytest
 from typer.main import get_command
 
+from app.catalog.upsert import SkuLine, upsert_skus
+from app.channels.connect_channel import ChannelConnect, connect_channel
 from app.cli import app, main
 from app.find_instance import GIVEN, INSTANCE_FILE, leave_instance
 from app.settings import Settings
+from app.state import open_state
 from tests.app.test_import import HEADING
+from tests.seed import make_catalog
 
 Run = Callable[..., tuple[int, str]]
 
@@ -142,6 +147,8 @@ def test_a_database_that_says_no(on_database: Run, settings: Settings, monkeypat
         (("token", "revoke", "nonsense"), "Input should be a valid UUID"),
         (("token", "revoke", "01a2121d-4f00-7000-8000-000000000000"), "There is no such token."),
         (("import", "shopify-products", "/not/there.csv", "--warehouse", "BER"), "no warehouse 'BER'"),
+        (("import", "listings", "/not/there.csv", "--channel", "X"), "cannot be used: No such file or directory"),
+        (("match", "listings", "--channel", "X"), "no channel 'X'"),
         (("up", "--port", "70000"), "Input should be less than or equal to 65535"),
         (("sandbox", "etsy"), "No such command 'etsy'"),
     ],
@@ -182,6 +189,34 @@ def test_an_import_in_full_or_not_at_all(on_database: Run, tmp_path: Path, run_s
     code, said = on_database("import", "shopify-products", str(good), *options, "--currency", "euro")
     assert (code, "ISO 4217" in said) == (2, True)
     assert on_database("verify")[0] == 0
+
+
+def test_listings_in_full_or_not_at_all(on_database: Run, tmp_path: Path, settings: Settings) -> None:
+    asyncio.run(make_direct_channel(settings))
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("sku,external_id\nMUG,A-1\n")
+    bad.write_text("sku,external_id\nMUG,A-1\nCUP,A-2\n")
+    options = ("--channel", "direct")
+    code, said = on_database("import", "listings", str(bad), *options)
+    assert (code, said) == (
+        1,
+        "row 3: There is no SKU with the code or barcode 'CUP'. 1 bad rows: nothing was imported. ",
+    )
+    code, said = on_database("import", "listings", str(good), *options, "--dry-run")
+    assert (code, said) == (0, "1 rows, 1 listings would be linked: nothing was written. ")
+    assert on_database("import", "listings", str(good), *options) == (0, "1 rows, 1 listings linked. ")
+    assert on_database("import", "listings", str(good), *options) == (0, "1 rows, 0 listings linked. ")
+    code, said = on_database("match", "listings", *options)
+    assert (code, "lists nothing by itself" in said) == (2, True)
+
+
+async def make_direct_channel(settings: Settings) -> None:
+    """A warehouse, a SKU, and a channel that sells it by our own API."""
+    async with open_state(settings, "onhand tests") as state:
+        await make_catalog(state, ("BER",), 0)
+        async with state.database.hot.acquire() as connection:
+            await upsert_skus(connection, [SkuLine("MUG")])
+            await connect_channel(connection, settings, ChannelConnect("direct", "Direct", "B2B", {"BER": ""}))
 
 
 @pytest.fixture

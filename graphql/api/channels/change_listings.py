@@ -130,7 +130,7 @@ class SkuUnfreezePayload(ListingsPayload):
     sku: Sku | None = None
 
 
-async def _listings(context: Context, made: dict[str, Any]) -> list[Listing]:
+async def listings_from_answer(context: Context, made: dict[str, Any]) -> list[Listing]:
     rows = made["listings"]
     channels = {row["c_id"]: channel_from_row(row) for row in made["channels"]}
     found = await read_skus_by_ids(context.state.database, sorted({row["sku_id"] for row in rows}))
@@ -146,7 +146,7 @@ async def _link(context: Context, command: ListingLinkInput) -> dict[str, Any]:
     lines = [LinkLine(line.sku, line.external_id, line.location, line.reference) for line in command.lines]
     call = make_call(context.principal, "listing:link", command.idempotency_key, [command.channel, lines])
     made = await link_lines(context.state, context.principal, command.channel, lines, call)
-    return {"listings": await _listings(context, made)}
+    return {"listings": await listings_from_answer(context, made)}
 
 
 async def _unlink(context: Context, command: ListingUnlinkInput) -> dict[str, Any]:
@@ -160,7 +160,7 @@ async def _set_policy(context: Context, command: ListingPolicySetInput) -> dict[
     lines = [PolicyLine(ListingName(line.sku, line.location), _policy(line)) for line in command.lines]
     call = make_call(context.principal, "listing:policy", command.idempotency_key, [command.channel, lines])
     made = await set_policy(context.state, context.principal, command.channel, lines, call)
-    return {"listings": await _listings(context, made)}
+    return {"listings": await listings_from_answer(context, made)}
 
 
 def _policy(line: ListingPolicyLine) -> dict[str, Any]:
@@ -172,14 +172,14 @@ async def _resync(context: Context, command: ListingResyncInput) -> dict[str, An
     names = None if command.lines is None else _names(command.lines)
     call = make_call(context.principal, "listing:resync", command.idempotency_key, [command.channel, names])
     made = await resync_lines(context.state, context.principal, command.channel, names, call)
-    return {"count": made["count"], "listings": await _listings(context, made)}
+    return {"count": made["count"], "listings": await listings_from_answer(context, made)}
 
 
 async def _freeze(context: Context, command: Any, *, frozen: bool) -> dict[str, Any]:
     call = make_call(context.principal, f"sku:freeze:{frozen}", command.idempotency_key, command.sku)
     made = await freeze_sku(context.state, context.principal, command.sku, call, frozen=frozen)
     (row,) = await read_skus_by_ids(context.state.database, [made["sku_id"]])
-    return {"sku": sku_from_row(row), "listings": await _listings(context, made)}
+    return {"sku": sku_from_row(row), "listings": await listings_from_answer(context, made)}
 
 
 @strawberry.type
