@@ -45,6 +45,15 @@ PUSH_LAG_SECONDS = Histogram(
     ["channel"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
 )
+QUOTA_WAITS = Counter("onhand_quota_waits_total", "Calls put off for want of quota", ["channel", "operation"])
+QUOTA_WAIT_SECONDS = Counter(
+    "onhand_quota_wait_seconds_total", "How long such calls were told to wait", ["channel", "operation"]
+)
+EXPOSURE_UNITS = Gauge(
+    "onhand_oversell_exposure_units", "Units a channel may sell now that are not there, in the worst case", ["channel"]
+)
+LISTINGS = Gauge("onhand_listings", "Listings by state", ["channel", "state"])
+CASES_OPEN = Gauge("onhand_exceptions_open", "Exception cases not resolved", ["severity"])
 ALERTS = Counter("onhand_alerts_total", "Alerts by what came of them", ["target", "outcome"])
 ALERT_DELAY_SECONDS = Histogram(
     "onhand_alert_delay_seconds",

@@ -9,10 +9,13 @@ import uuid
 from app.alerts.forget_alerts import forget_alerts
 from app.alerts.plan_alerts import plan_alerts
 from app.alerts.send_alerts import send_alert
+from app.channels.adapt_buffers import adapt_buffers
 from app.channels.measure_lag import forget_lags
+from app.channels.note_sales import decay_velocities
 from app.channels.process_events import process_events
 from app.channels.relay_stock import relay_stock
 from app.channels.run_channels import run_channels
+from app.channels.set_gauges import set_gauges
 from app.feed.sweep import sweep_feed
 from app.logs import configure_logs
 from app.metrics import serving_metrics
@@ -29,6 +32,8 @@ RELAY_BREATH_SECONDS = 0.03
 CLEANING_SECONDS = 10.0
 ALERTS_SECONDS = 1.0
 ALERT_SENDERS = 4
+BUFFERS_SECONDS = 5.0
+GAUGES_SECONDS = 15.0
 KEYS_MAX = 5_000
 _FORGET = """
 DELETE FROM idempotency_keys WHERE (principal, key) IN (
@@ -74,6 +79,9 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
         ("feed", CLEANING_SECONDS, lambda: sweep_feed(state.database, settings), None),
         ("keys", CLEANING_SECONDS, lambda: _forget_keys(state), None),
         ("attempts", CLEANING_SECONDS, lambda: _forget_attempts(state), None),
+        ("buffers", BUFFERS_SECONDS, lambda: adapt_buffers(state), None),
+        ("velocities", CLEANING_SECONDS, lambda: decay_velocities(state.database), None),
+        ("gauges", GAUGES_SECONDS, lambda: set_gauges(state), None),
         ("plan alerts", ALERTS_SECONDS, lambda: plan_alerts(state), None),
         *((f"alerts {n}", ALERTS_SECONDS, lambda: send_alert(state), None) for n in range(ALERT_SENDERS)),
         ("old alerts", CLEANING_SECONDS, lambda: forget_alerts(state), None),

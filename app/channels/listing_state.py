@@ -5,6 +5,7 @@ All of it speaks of a listing `l`, its channel `c`, SKU `s`, the channel's healt
 
 from __future__ import annotations
 
+from app.channels.note_sales import DECAYED
 from app.channels.relay_stock import SELLABLE
 
 STATES = {
@@ -36,7 +37,8 @@ EXPOSURE = f"greatest(0, {MAY_SELL} - greatest(0, a.available))::int"
 """`domain.publish.compute_exposure` as SQL: a test holds the two together."""
 LISTING_COLUMNS = f"""
 l.id, l.channel_id, l.sku_id, l.location, l.external_id, l.reference, l.buffer, l.share_percent, l.maximum, l.minimum,
-l.frozen, l.adaptive_buffer, l.velocity, l.desired, l.dirty_since, l.acknowledged, l.acknowledged_at, l.observed,
+l.frozen, l.adaptive_buffer, coalesce({DECAYED}, 0) AS velocity, l.desired,
+l.dirty_since, l.acknowledged, l.acknowledged_at, l.observed,
 l.observed_at, l.drift_since, l.attempts, l.next_attempt_at, l.cause, l.error, {STATE} AS state, {EXPOSURE} AS exposure
 """
 OF_LISTING = """

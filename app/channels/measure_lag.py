@@ -51,10 +51,10 @@ async def note_lags(connection: Any, channel_id: int, lags: Sequence[float]) -> 
         await connection.execute(_NOTE, channel_id, [bucket for bucket, _ in counts], [count for _, count in counts])
 
 
-async def read_lags(database: Database, channel_ids: Sequence[int]) -> dict[int, Lag]:
+async def read_lags(connection: Any, channel_ids: Sequence[int]) -> dict[int, Lag]:
     """Of the last `WINDOW_MINUTES` full minutes and the current one; without channels that acknowledged nothing."""
     counts: dict[int, dict[int, int]] = {}
-    for row in await database.hot.fetch(_READ, list(channel_ids), WINDOW_MINUTES):
+    for row in await connection.fetch(_READ, list(channel_ids), WINDOW_MINUTES):
         counts.setdefault(row["channel_id"], {})[row["bucket"]] = row["count"]
     return {channel_id: _lag(found) for channel_id, found in counts.items()}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from adapters.channels.base import Throttled
 from adapters.redis.quota import Bucket, RedisQuota
+from app.metrics import QUOTA_WAIT_SECONDS, QUOTA_WAITS
 
 HEADROOM = 0.2
 """Of each bucket, kept for urgent writes."""
@@ -38,6 +39,8 @@ class SharedQuota:
         floor = 0.0 if urgent else IDLE_HEADROOM if _idle.get() else HEADROOM
         wait = await self.buckets.take(operation, cost, floor)
         if wait > 0:
+            QUOTA_WAITS.labels(self.buckets.account, operation).inc()
+            QUOTA_WAIT_SECONDS.labels(self.buckets.account, operation).inc(wait)
             raise Throttled(f"The budget of {operation} is used up.", wait)
 
     async def announce(

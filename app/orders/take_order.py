@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 
 from adapters.channels.base import ChannelOrder
+from app.channels.note_sales import note_sales
 from app.exceptions.open_cases import open_cases
 from app.orders.cancel_order import cancel_order, keep_cancelled
 from app.orders.place_order import place_order
@@ -36,6 +37,7 @@ async def take_order(state: State, channel_id: int, order: ChannelOrder) -> None
         answer = await place_order(state, channel_id, order)
     except asyncpg.UniqueViolationError:
         return  # another worker was first
+    await note_sales(state.database, channel_id, order)
     if answer["status"] != "ALLOCATED":
         await _open_case(state, channel_id, order, answer)
 

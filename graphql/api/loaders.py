@@ -65,7 +65,7 @@ class Loaders:
         return _group(await count_listings_by_state(self._state.database, channel_ids), channel_ids)
 
     async def _lags_of_channels(self, channel_ids: list[int]) -> list[Lag | None]:
-        found = await read_lags(self._state.database, channel_ids)
+        found = await read_lags(self._state.database.hot, channel_ids)
         return [found.get(channel_id) for channel_id in channel_ids]
 
     async def _levels_of_skus(self, sku_ids: list[int]) -> list[list[Any]]:

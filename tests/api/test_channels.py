@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
+from adapters.channels.base import Throttled
 from app.channels.claim_listings import Lane, claim_listings
 from app.channels.listing_state import STATES
 from app.channels.measure_lag import note_lags
+from app.channels.set_gauges import set_gauges
 from app.channels.settle_batches import settle_batches
 from app.settings import Settings
 from domain.errors import CauseClass
@@ -274,3 +277,38 @@ def test_the_states_in_memory_are_those_of_the_schema() -> None:
     from api.channels.types import ListingState
 
     assert set(STATES) == set(ListingState.__members__)
+
+
+async def test_gauges_say_what_queries_say(company: ChannelCompany) -> None:
+    await company.settle("shop", "market")
+    company.shops["shop"].refused = {"item-2": CauseClass.MAPPING}
+    for sku, delta in (("SKU-1", -7), ("SKU-2", 1)):
+        lines = [{"sku": sku, "delta": delta}]
+        await company.admin.mutate("stockAdjust", "", warehouse="BER", reason="COUNT", lines=lines)
+    await company.relay()
+    await set_gauges(company.state)
+
+    def read(name: str, **labels: str) -> float | None:
+        return REGISTRY.get_sample_value(name, labels)
+
+    assert read("onhand_oversell_exposure_units", channel="shop") == 7
+    assert read("onhand_oversell_exposure_units", channel="market") == 0
+    assert read("onhand_listings", channel="shop", state="PENDING") == 2
+    assert read("onhand_exceptions_open", severity="MEDIUM") == 0
+    await company.settle("shop")
+    await set_gauges(company.state)
+    assert read("onhand_oversell_exposure_units", channel="shop") == 0
+    assert read("onhand_listings", channel="shop", state="PENDING") == 0
+    assert read("onhand_listings", channel="shop", state="REJECTED") == 1
+    assert read("onhand_exceptions_open", severity="MEDIUM") == 1
+
+
+async def test_calls_put_off_for_want_of_quota_are_counted(company: ChannelCompany) -> None:
+    quota = company.state.channels.quota_of("waiting", {"write": (1.0, 5.0)})
+    for _ in range(4):
+        await quota.take("write")
+    with pytest.raises(Throttled):
+        await quota.take("write")
+    labels = {"channel": "waiting", "operation": "write"}
+    assert REGISTRY.get_sample_value("onhand_quota_waits_total", labels) == 1
+    assert (REGISTRY.get_sample_value("onhand_quota_wait_seconds_total", labels) or 0) > 0.5
