@@ -88,8 +88,9 @@ def up(
 ) -> None:
     """Start everything and keep it running until Ctrl-C; the data stays for the next start.
 
-    That is PostgreSQL, Valkey, the API and a worker; and without --empty a demo company, with a sandbox store and
-    some traffic. When ONHAND_DATABASE_URL or ONHAND_REDIS_URL is set, that server is used instead of an own one.
+    That is PostgreSQL, Valkey, the API and a worker; and without --empty a demo company, with sandbox
+    marketplaces and some traffic. When ONHAND_DATABASE_URL or ONHAND_REDIS_URL is set, that server is used instead of
+    an own one.
     """
     from app.run_up import run_up
 
@@ -135,7 +136,7 @@ def migrate() -> None:
 def seed(data_dir: DataDir = DATA_DIR) -> None:
     """Put the demo company into an empty database, or complete it; a second time changes nothing.
 
-    Four warehouses, 300 SKUs and their stock; and sandbox stores that run are filled, connected and linked.
+    Four warehouses, 300 SKUs and their stock; and sandbox marketplaces that run are filled, connected and linked.
     """
     from app.demo.company import COMPANY
     from app.demo.report_seed import seed_and_report

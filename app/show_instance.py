@@ -38,8 +38,9 @@ def show_instance(instance: Instance, token_file: Path, demo: Demo | None, notes
     places += [("Metrics", f"{instance.url}/metrics"), ("Logs", str(instance.data_dir / "logs"))]
     if demo is None:
         places.append(("Token", str(token_file)))
+    width = max(len(name) for name, _ in places)
     for name, place in places:
-        notes.print(f"  {name:<14} {escape(place)}", soft_wrap=True)
+        notes.print(f"  {name:<{width}}  {escape(place)}", soft_wrap=True)
     if demo is not None:
         _show_tokens(instance, demo, notes)
     elif not empty:

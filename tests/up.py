@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,14 +50,14 @@ def command_of(process: psutil.Process) -> str:
         return ""
 
 
-def start_up(data_dir: Path, *options: str) -> subprocess.Popen[str]:
+def start_up(data_dir: Path, *options: str, settings: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "app.cli", "up", "--data-dir", str(data_dir), "--port", "0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[1],
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **(settings or {})},
     )
 
 

@@ -6,21 +6,24 @@ import json
 import secrets
 import socket
 import time
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.embedded import free_port, write_private
 
 FREE_SECONDS_MAX = 3.0
+SECRET_BYTES = 24
+"""48 digits: eBay takes verification tokens of 32 to 80."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One sandbox marketplace. `token` opens its API, `secret` signs what it sends."""
+    """One sandbox marketplace. `secrets`: what it calls its credentials. `api_url`: where its events go."""
 
     port: int
-    token: str
-    secret: str
+    api_url: str
+    secrets: Mapping[str, str] = field(repr=False)
 
     @property
     def url(self) -> str:
@@ -38,20 +41,26 @@ def state_path(data_dir: Path, kind: str) -> Path:
 def find_account(data_dir: Path, kind: str) -> Account | None:
     """The account of an earlier start, if there was one. Raises OSError when it is not ours to read."""
     path = account_path(data_dir, kind)
-    return Account(**json.loads(path.read_text())) if path.exists() else None
+    if not path.exists():
+        return None
+    raw = json.loads(path.read_text())
+    return Account(raw.pop("port"), raw.pop("api_url", ""), raw)
 
 
-def claim_account(data_dir: Path, kind: str) -> Account:
-    """The account to start a marketplace with: on the port it had, or on a free one if that is taken."""
+def claim_account(data_dir: Path, kind: str, names: Sequence[str], api_url: str) -> Account:
+    """The account to start a marketplace with: on the port it had, or on a free one if that is taken.
+
+    `names`: of its secrets; those that are missing are made.
+    """
     path = account_path(data_dir, kind)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     known = find_account(data_dir, kind)
-    if known is not None and _wait_until_free(known.port):
-        return known
-    port = free_port()
-    made = Account(port, secrets.token_hex(16), secrets.token_hex(32)) if known is None else replace(known, port=port)
-    write_private(path, json.dumps(asdict(made)))
-    return made
+    port = known.port if known is not None and _wait_until_free(known.port) else free_port()
+    kept = {} if known is None else known.secrets
+    account = Account(port, api_url, {name: kept.get(name) or secrets.token_hex(SECRET_BYTES) for name in names})
+    if account != known:
+        write_private(path, json.dumps({"port": port, "api_url": api_url, **account.secrets}))
+    return account
 
 
 def _wait_until_free(port: int) -> bool:

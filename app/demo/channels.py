@@ -1,7 +1,8 @@
 """The marketplaces of the demo: one row each, and one more row is one more channel.
 
 A row names the command of a sandbox (see `app.sandboxes`), what it is started with, and the function that fills
-and connects it. What its customers do is in `shoppers`, which the traffic imports without all of this.
+and connects it. Direct B2B has no sandbox (`direct`). What customers do is in `shoppers`, which the traffic imports
+without all of this.
 """
 
 from __future__ import annotations
@@ -10,21 +11,28 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.demo import amazon, ebay, shopify
 from app.demo.accounts import Account
 from app.demo.assortment import Product
-from app.demo.shopify import connect_shopify
-from app.demo.shopify import list_arguments as list_shopify_arguments
 from app.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class DemoChannel:
-    """`arguments`: of the data folder, the account and the API's address. `connect`: whether anything was missing."""
+    """`secrets`: names of its credentials. `arguments`: of the data folder and the account.
+
+    `connect`: whether anything was missing; it gets what the channel sells (`ranges`).
+    """
 
     kind: str
     title: str
-    arguments: Callable[[Path, Account, str], list[str]]
+    secrets: Sequence[str]
+    arguments: Callable[[Path, Account], list[str]]
     connect: Callable[[State, Account, Sequence[Product]], Awaitable[bool]]
 
 
-DEMO_CHANNELS = (DemoChannel("shopify", "Shopify store", list_shopify_arguments, connect_shopify),)
+DEMO_CHANNELS = (
+    DemoChannel("shopify", "Shopify store", shopify.SECRETS, shopify.list_arguments, shopify.connect_shopify),
+    DemoChannel("amazon", "Amazon marketplace", amazon.SECRETS, amazon.list_arguments, amazon.connect_amazon),
+    DemoChannel("ebay", "eBay account", ebay.SECRETS, ebay.list_arguments, ebay.connect_ebay),
+)

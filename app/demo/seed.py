@@ -10,6 +10,8 @@ import httpx
 from app.demo.accounts import Account
 from app.demo.assortment import SEED, build_assortment
 from app.demo.channels import DEMO_CHANNELS
+from app.demo.direct import connect_direct
+from app.demo.ranges import list_range
 from app.demo.seed_company import seed_company
 from app.progress import Progress
 from app.state import State
@@ -26,10 +28,12 @@ async def seed_demo(state: State, accounts: Mapping[str, Account], progress: Pro
     async with _seeding_alone(state):
         changed = await seed_company(state, progress, seed)
         products = build_assortment(seed)
+        progress.step("Direct B2B: channel and listings")
+        changed |= await connect_direct(state, products)
         for channel in DEMO_CHANNELS:
             if channel.kind in accounts:
                 progress.step(f"{channel.title}: channel and listings")
-                changed |= await channel.connect(state, accounts[channel.kind], products)
+                changed |= await channel.connect(state, accounts[channel.kind], list_range(channel.kind, products))
     return changed
 
 

@@ -74,16 +74,24 @@ def _draw(dice: random.Random, chances: Sequence[tuple[int, float]]) -> int:
 async def buy_at_shopify(http: httpx.AsyncClient, url: str, basket: Basket) -> bool:
     """Order at the sandbox store's till; False when something is sold out. Raises `httpx.HTTPError`."""
     town = basket.town
+    names = {"first_name": basket.first_name, "last_name": basket.last_name}
+    where = {"country": town.country, "latitude": town.latitude, "longitude": town.longitude}
+    return await _buy(http, url, basket, {**names, **where})
+
+
+async def buy_at_market(http: httpx.AsyncClient, url: str, basket: Basket) -> bool:
+    """The same at the sandboxes of Amazon and eBay, whose tills are alike."""
+    return await _buy(http, url, basket, {"name": f"{basket.first_name} {basket.last_name}"})
+
+
+async def _buy(http: httpx.AsyncClient, url: str, basket: Basket, person: Mapping[str, object]) -> bool:
+    town = basket.town
     address = {
-        "first_name": basket.first_name,
-        "last_name": basket.last_name,
+        **person,
         "address1": "1 Market Square",
         "zip": town.zip,
         "city": town.name,
-        "country": town.country,
         "country_code": town.country_code,
-        "latitude": town.latitude,
-        "longitude": town.longitude,
     }
     lines = [{"sku": sku, "quantity": quantity} for sku, quantity in basket.lines.items()]
     answer = await http.post(f"{url}/buy", json={"lines": lines, "email": basket.email, "shipping_address": address})
@@ -94,4 +102,4 @@ async def buy_at_shopify(http: httpx.AsyncClient, url: str, basket: Basket) -> b
 
 
 Shopper = Callable[[httpx.AsyncClient, str, Basket], Awaitable[bool]]
-SHOPPERS: dict[str, Shopper] = {"shopify": buy_at_shopify}
+SHOPPERS: dict[str, Shopper] = {"shopify": buy_at_shopify, "amazon": buy_at_market, "ebay": buy_at_market}

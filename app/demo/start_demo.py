@@ -54,8 +54,8 @@ async def start_demo(instance: Instance, settings: Settings, admin_secret: str) 
 
 
 def _start_marketplace(instance: Instance, channel: DemoChannel) -> Account:
-    account = claim_account(instance.data_dir, channel.kind)
-    arguments = channel.arguments(instance.data_dir, account, instance.url)
+    account = claim_account(instance.data_dir, channel.kind, channel.secrets, instance.url)
+    arguments = channel.arguments(instance.data_dir, account)
     command = [sys.executable, "-m", SANDBOXES[channel.kind].package, *arguments]
     instance.add(Child(f"sandbox-{channel.kind}", command, instance.outside_environment))
     return account

@@ -23,6 +23,7 @@ import structlog
 
 from app.demo.assortment import CURRENCY, Product, build_assortment
 from app.demo.company import StockPlan, plan_stock
+from app.demo.ranges import list_range
 from app.demo.shoppers import SHOPPERS, Shopper, fill_basket
 
 PAUSE_SECONDS = 1.0
@@ -56,14 +57,23 @@ class NotAnswered(Exception):
     """The API answered with an error; the message is its own."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A till, its address, and what is sold there."""
+
+    shopper: Shopper
+    url: str
+    products: Sequence[Product]
+
+
 @dataclass(slots=True)
 class Traffic:
-    """`shops`: till and address of each channel. `carts`: ids of reservations that may still be held."""
+    """`carts`: ids of reservations that may still be held."""
 
     http: httpx.AsyncClient
     api: str
     token_file: Path
-    shops: Sequence[tuple[Shopper, str]]
+    shops: Sequence[Shop]
     products: Mapping[str, Product]
     plan: StockPlan
     dice: random.Random = field(default_factory=random.Random)
@@ -86,12 +96,12 @@ class Traffic:
 
 async def buy(traffic: Traffic) -> None:
     """A customer of one of the shops."""
-    shopper, url = traffic.dice.choice(traffic.shops)
-    await shopper(traffic.http, url, fill_basket(traffic.dice, list(traffic.products.values())))
+    shop = traffic.dice.choice(traffic.shops)
+    await shop.shopper(traffic.http, shop.url, fill_basket(traffic.dice, shop.products))
 
 
 async def reserve(traffic: Traffic) -> None:
-    """A cart in a shop of our own. What is sold out is not reserved, and that is all."""
+    """Whoever buys directly holds what is wanted, through the API. What is sold out is not, and that is all."""
     basket = fill_basket(traffic.dice, list(traffic.products.values()))
     lines = [{"sku": sku, "quantity": quantity} for sku, quantity in basket.lines.items()]
     reference = f"cart-{traffic.dice.randrange(10**6):06}"
@@ -166,8 +176,9 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 async def main(arguments: Sequence[str]) -> None:
     given = read_arguments(arguments)
-    shops = [(SHOPPERS[kind], url) for kind, _, url in (shop.partition("=") for shop in given.shop)]
     products = build_assortment()
+    named = [shop.partition("=") for shop in given.shop]
+    shops = [Shop(SHOPPERS[kind], url, list_range(kind, products)) for kind, _, url in named]
     async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as http:
         by_code = {product.code: product for product in products}
         traffic = Traffic(http, given.api, given.token_file, shops, by_code, plan_stock(products))

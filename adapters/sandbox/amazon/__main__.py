@@ -54,7 +54,7 @@ def read_config(given: argparse.Namespace) -> MarketConfig:
     """Raises ConfigError, or OSError when a file cannot be read."""
     named = {name: getattr(given, name) for name in CREDENTIALS}
     return MarketConfig(
-        **(read_credentials(given.credentials) if given.credentials else named),
+        **(named | read_credentials(given.credentials) if given.credentials else named),
         currency=given.currency,
         seller_id=given.seller,
         marketplace_id=given.marketplace,

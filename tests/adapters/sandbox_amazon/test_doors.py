@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.sandbox.amazon.__main__ import main
+from adapters.sandbox.amazon.__main__ import main, read_arguments, read_config
 from adapters.sandbox.amazon.config import ConfigError, Limit, MarketConfig, ProductConfig
 from adapters.sandbox.amazon.inject_faults import FaultError, FaultKind, Faults
 from adapters.sandbox.amazon.persist_state import lock_state
@@ -199,6 +199,13 @@ def test_foreign_state_file_is_one_sentence_and_no_traceback(
     assert main(["--limit", "fly=1/1"]) == 2
     assert path.read_text() == '{"hello": 1}'
     assert len(capsys.readouterr().err.strip().splitlines()) == 2
+
+
+def test_a_client_id_is_kept_beside_a_file_of_secrets(tmp_path: Path) -> None:
+    credentials = tmp_path / "credentials.json"
+    credentials.write_text('{"client_secret": "x", "refresh_token": "y", "port": 1}')
+    config = read_config(read_arguments(["--credentials", str(credentials), "--client-id", "mine"]))
+    assert (config.client_id, config.client_secret, config.refresh_token) == ("mine", "x", "y")
 
 
 def test_start_refuses_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

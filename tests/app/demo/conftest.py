@@ -15,7 +15,7 @@ from app.progress import Progress
 from app.settings import Settings
 from app.state import State, open_state
 
-ACCOUNT = Account(port=9, token="token", secret="secret")
+ACCOUNT = Account(9, "http://onhand", {"token": "token", "secret": "secret"})
 
 
 class Interrupted(Exception):
@@ -49,8 +49,8 @@ def sealed(settings: Settings) -> Settings:
 
 @pytest.fixture
 async def store() -> AsyncIterator[httpx.AsyncClient]:
-    app = create_store(StoreConfig(token=ACCOUNT.token, webhook_secret=ACCOUNT.secret))
-    headers = {"X-Shopify-Access-Token": ACCOUNT.token}
+    app = create_store(StoreConfig(token=ACCOUNT.secrets["token"], webhook_secret=ACCOUNT.secrets["secret"]))
+    headers = {"X-Shopify-Access-Token": ACCOUNT.secrets["token"]}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ACCOUNT.url, headers=headers) as client:
         yield client
 

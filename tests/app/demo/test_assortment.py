@@ -7,6 +7,7 @@ import pytest
 from app.demo.assortment import build_assortment, check_digit
 from app.demo.channels import DEMO_CHANNELS
 from app.demo.company import WAREHOUSES, plan_stock
+from app.demo.ranges import list_range
 from app.demo.shoppers import SHOPPERS
 from app.sandboxes import SANDBOXES
 
@@ -60,3 +61,10 @@ def test_every_channel_of_the_demo_has_a_sandbox_and_shoppers() -> None:
     kinds = {channel.kind for channel in DEMO_CHANNELS}
     assert kinds <= SANDBOXES.keys()
     assert kinds <= SHOPPERS.keys()
+
+
+@pytest.mark.parametrize(("kind", "count"), [("shopify", 300), ("amazon", 200), ("ebay", 150)])
+def test_each_channel_sells_a_part_of_the_same_assortment_that_never_changes(kind: str, count: int) -> None:
+    codes = [product.code for product in list_range(kind, build_assortment())]
+    assert len(set(codes)) == len(codes) == count
+    assert codes == [product.code for product in list_range(kind, build_assortment())]

@@ -11,6 +11,7 @@ import pytest
 from app.catalog.save_warehouse import create_warehouse
 from app.catalog.upsert import SkuLine, save_skus
 from app.demo.assortment import build_assortment
+from app.demo.channels import DEMO_CHANNELS
 from app.demo.company import plan_stock
 from app.demo.report_seed import seed_and_report
 from app.demo.seed import seed_demo
@@ -27,9 +28,13 @@ SELECT (SELECT json_agg(w ORDER BY w.code) FROM (SELECT code, name, kind, latitu
   (SELECT json_agg(l ORDER BY l.sku, l.house) FROM (
     SELECT s.code AS sku, w.code AS house, available, l.version FROM stock_levels l
     JOIN skus s ON s.id = sku_id JOIN warehouses w ON w.id = warehouse_id) l)::text,
-  (SELECT json_agg(l ORDER BY l.code) FROM (
-    SELECT s.code, external_id, desired FROM listings JOIN skus s ON s.id = sku_id) l)::text
+  (SELECT json_agg(l ORDER BY l.channel_id, l.code) FROM (
+    SELECT channel_id, s.code, external_id, desired FROM listings JOIN skus s ON s.id = sku_id) l)::text
 """
+
+_SHOP_URL = "SELECT config ->> 'base_url' FROM channels WHERE code = 'shopify'"
+LISTINGS = 600
+"""At the store, and for who orders directly."""
 
 
 async def everything(state: State) -> Any:
@@ -50,7 +55,7 @@ async def test_the_whole_company_once(demo_state: State, store: httpx.AsyncClien
     counts = await demo_state.database.hot.fetchrow(
         "SELECT (SELECT count(*) FROM warehouses), (SELECT count(*) FROM skus), (SELECT count(*) FROM listings)"
     )
-    assert tuple(counts) == (4, 300, 300)
+    assert tuple(counts) == (4, 300, LISTINGS)
     assert (await verify_ledger(demo_state.database)).problems == []
     shelves = (await store.get("/state")).json()
     assert len(shelves["quantities"]) == 300
@@ -87,7 +92,7 @@ async def assert_complete(state: State) -> None:
     plan = plan_stock(build_assortment())
     units = await state.database.hot.fetchval("SELECT sum(available) FROM stock_levels")
     assert units == sum(sum(planned.values()) for planned in plan.values())
-    assert await state.database.hot.fetchval("SELECT count(*) FROM listings") == 300
+    assert await state.database.hot.fetchval("SELECT count(*) FROM listings") == LISTINGS
     assert (await verify_ledger(state.database)).problems == []
 
 
@@ -112,10 +117,12 @@ async def test_another_company_is_left_alone(demo_state: State) -> None:
 
 async def test_a_store_that_moved_is_connected_anew(demo_state: State) -> None:
     await seed(demo_state)
-    await demo_state.database.hot.execute('UPDATE channels SET config = \'{"base_url": "http://127.0.0.1:1"}\'')
+    await demo_state.database.hot.execute(
+        "UPDATE channels SET config = '{\"base_url\": \"http://127.0.0.1:1\"}' WHERE code = 'shopify'"
+    )
     assert await seed(demo_state)
-    assert await demo_state.database.hot.fetchval("SELECT config ->> 'base_url' FROM channels") == ACCOUNT.url
-    assert await demo_state.database.hot.fetchval("SELECT count(*) FROM listings") == 300
+    assert await demo_state.database.hot.fetchval(_SHOP_URL) == ACCOUNT.url
+    assert await demo_state.database.hot.fetchval("SELECT count(*) FROM listings") == LISTINGS
 
 
 async def test_without_a_store_the_company_is_there_and_the_way_to_a_store_is_said(
@@ -123,8 +130,9 @@ async def test_without_a_store_the_company_is_there_and_the_way_to_a_store_is_sa
 ) -> None:
     lines = await seed_and_report(demo_state, tmp_path, Steps())
     assert "4 warehouses, 300 SKUs" in lines[1]
-    assert "0 listings" in lines[1]
-    assert "`onhand up` without --empty" in lines[2]
+    assert "300 listings" in lines[1], "for who orders directly"
+    assert all("`onhand up` without --empty" in line for line in lines[2:])
+    assert len(lines) == 2 + len(DEMO_CHANNELS)
 
 
 async def test_one_token_for_each_role_and_one_for_the_traffic_kept_private_and_used_again(

@@ -18,7 +18,7 @@ from app.demo.company import plan_stock
 from app.demo.seed import seed_demo
 from app.demo.shoppers import buy_at_shopify
 from app.demo.tokens import ensure_traffic_token
-from app.demo.traffic import NotAnswered, Traffic, buy, release, replenish, reserve, run_traffic
+from app.demo.traffic import NotAnswered, Shop, Traffic, buy, release, replenish, reserve, run_traffic
 from app.settings import Settings
 from app.state import State
 from app.worker import start_loops
@@ -65,7 +65,7 @@ async def demo(sealed: Settings, demo_state: State, store: httpx.AsyncClient, tm
         mounts = {"http://onhand": api, ACCOUNT.url: store._transport}
         products = {product.code: product for product in build_assortment()}
         async with httpx.AsyncClient(mounts=mounts) as http:
-            shops = [(buy_at_shopify, ACCOUNT.url)]
+            shops = [Shop(buy_at_shopify, ACCOUNT.url, list(products.values()))]
             plan = plan_stock(tuple(products.values()))
             traffic = Traffic(http, "http://onhand", token, shops, products, plan, random.Random(1))
             yield Demo(traffic, demo_state, api)
@@ -102,7 +102,10 @@ async def test_a_customer_of_the_store(demo: Demo, store: httpx.AsyncClient) -> 
     assert (await store.get("/state")).json()["order_count"] == 0, "sold out is no sale, and no error"
     loops = start_loops(demo.state)
     try:
-        await demo.wait_until("SELECT count(*) = 300 FROM listings WHERE acknowledged = desired")
+        await demo.wait_until(
+            "SELECT count(*) = 300 FROM listings JOIN channels c ON c.id = channel_id"
+            " WHERE c.code = 'shopify' AND acknowledged = desired"
+        )
         for _ in range(5):
             await buy(demo.traffic)
         shop = (await store.get("/state")).json()

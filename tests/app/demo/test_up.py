@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import time
 from collections.abc import Iterator
@@ -89,13 +90,19 @@ def test_each_role_has_its_token(up: Up, data_dir: Path) -> None:
         assert me == {"roles": [role], "warehouses": ["EWR-3PL"] if role is Role.PARTNER else None}
 
 
-@pytest.mark.parametrize("part", DEMO)
+@pytest.mark.parametrize("part", [*DEMO, "adapters.sandbox.amazon", "adapters.sandbox.ebay"])
 def test_a_child_of_the_demo_is_told_no_secret(up: Up, data_dir: Path, part: str) -> None:
     (child,) = up.children(part)
     assert not [name for name in child.environ() if name.startswith("ONHAND_")]
     given = " ".join(child.cmdline())
     for path in [*(data_dir / "tokens").iterdir(), data_dir / "sandbox" / "traffic-token"]:
         assert path.read_text().strip() not in given
+    for kind in ("shopify", "amazon", "ebay"):
+        path = data_dir / "sandbox" / f"{kind}.json"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        secrets = [value for name, value in json.loads(path.read_text()).items() if name not in ("port", "api_url")]
+        assert len(secrets) >= 2
+        assert not [secret for secret in secrets if secret in given]
 
 
 @pytest.mark.parametrize("part", DEMO)
@@ -132,7 +139,7 @@ def test_everything_killed_at_once_comes_back_with_everything(up: Up, data_dir: 
     wait_until(lambda: len(state_of(second)["orders"]) > before)
 
     children = psutil.Process(second.process.pid).children()
-    assert len(children) >= 6
+    assert len(children) >= 8
     second.process.kill()
     second.process.communicate()
     _, alive = psutil.wait_procs(children, timeout=WAIT_SECONDS)
