@@ -94,10 +94,19 @@ CONTRACT = {
     "StockMovementFilter": "sku warehouse reasons reference from to",
     "StockLevelFilter": "skus warehouses belowSafetyStock",
     "StockFilter": "skus warehouses",
-    "Query": "me node sku skus warehouse warehouses stockLevels stockMovements stockExplain",
+    "Channel": "id code status health quota lag",
+    "ChannelLag": "p50 p95 p99",
+    "Listing": "id channel sku externalId published acknowledged observed state driftSince lastAcknowledgedAt exposure",
+    "ListingFilter": "channel skus states",
+    "ExceptionCase": "id kind severity state cause subject owner dueAt timeline proof",
+    "ExceptionCaseFilter": "kinds states severities owner",
+    "Query": "me node sku skus warehouse warehouses stockLevels stockMovements stockExplain channels channel listings"
+    " syncAttempts oversellExposure exceptionCases",
     "Mutation": "warehouseCreate warehouseUpdate skuUpsert stockReceive stockAdjust stockSet reservationCreate"
-    " reservationExtend reservationRelease tokenCreate tokenRotate tokenRevoke",
-    "Subscription": "stockChanged",
+    " reservationExtend reservationRelease tokenCreate tokenRotate tokenRevoke channelConnect channelUpdate"
+    " channelGoLive channelPause channelResume listingLink listingUnlink listingPolicySet listingResync skuFreeze"
+    " skuUnfreeze exceptionAcknowledge exceptionAssign exceptionRetry exceptionResolve alertRuleSet",
+    "Subscription": "stockChanged syncFailures listingChanged exceptionChanged",
 }
 """The names that clients build on (the public contract): they may grow, and are never taken away."""
 
