@@ -8,7 +8,8 @@ from adapters.channels.base import ChannelItem, ItemPage
 from adapters.channels.shopify.client import ShopifyClient, TooCostly
 from adapters.channels.shopify.observe import read_available
 
-VARIANTS_MAX = 40
+VARIANTS_MAX = 10
+"""A page of 40 would ask for three quarters of the smallest bucket, which is never there while anything else runs."""
 LEVELS_MAX = 5
 """Locations read with a variant; of the few that have more, the rest is read by itself."""
 LEVEL_PAGE = 100
