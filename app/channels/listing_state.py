@@ -13,7 +13,7 @@ STATES = {
     "IN_FLIGHT": "It is being sent, or was accepted and the channel has not said yet what became of it.",
     "BLOCKED": "There is something to tell and nothing is told: the channel is SHADOW or PAUSED, or cannot be reached.",
     "PENDING": "There is something to tell, and its turn will come.",
-    "DRIFTED": "The channel took the number and was last seen to show another.",
+    "DRIFTED": "The channel took the number and was last seen to show another; less only after ten seconds: it sold.",
     "FROZEN": "Taken off sale, and the channel acknowledged that.",
     "IN_SYNC": "The channel acknowledged what it should show, and was not seen to show anything else.",
 }
@@ -23,7 +23,8 @@ CASE WHEN l.rejected THEN 'REJECTED'
      WHEN l.receipt IS NOT NULL OR l.lease_until > now() THEN 'IN_FLIGHT'
      WHEN l.desired_version > l.acknowledged_version AND (c.status <> 'LIVE' OR h.open_until > now()) THEN 'BLOCKED'
      WHEN l.desired_version > l.acknowledged_version THEN 'PENDING'
-     WHEN l.drift_since IS NOT NULL THEN 'DRIFTED'
+     WHEN l.drift_since IS NOT NULL AND (l.observed IS NULL OR l.observed > l.acknowledged
+       OR l.drift_since < now() - interval '10 seconds') THEN 'DRIFTED'
      WHEN s.frozen OR l.frozen THEN 'FROZEN'
      ELSE 'IN_SYNC' END
 """

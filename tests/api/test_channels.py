@@ -116,7 +116,13 @@ async def test_every_state_in_its_turn(company: ChannelCompany) -> None:
     company.shops["shop"].quantities["item-2", ""] = 3
     await company.execute("UPDATE listings SET acknowledged_at = acknowledged_at - interval '1 second'")
     await company.observe("shop")
+    assert await states(company) == ["IN_SYNC", "REJECTED", "IN_SYNC"], "it sold, and the order is on its way"
+    await company.execute("UPDATE listings SET drift_since = drift_since - interval '11 seconds'")
     assert await states(company) == ["IN_SYNC", "REJECTED", "DRIFTED"]
+    company.shops["shop"].quantities["item-2", ""] = 21
+    await company.execute("UPDATE listings SET drift_since = NULL")
+    await company.observe("shop")
+    assert await states(company) == ["IN_SYNC", "REJECTED", "DRIFTED"], "it did not sell that"
     await company.execute("UPDATE skus SET frozen = true WHERE code = 'SKU-0'")
     assert await states(company) == ["FROZEN", "REJECTED", "DRIFTED"]
     filtered = await listings(company.admin, filter={"channel": "shop", "states": ["REJECTED", "FROZEN"]})
