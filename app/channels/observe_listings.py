@@ -6,6 +6,7 @@ resolves the case and is its proof.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import time
 from collections.abc import Sequence
@@ -22,9 +23,11 @@ from domain.errors import CauseClass, Fault
 from domain.exceptions import CaseKind, Problem, Severity
 
 LISTINGS_MAX = 100
+PART_MAX = 25
+"""Asked and kept at once, so that what was seen is not lost when the quota ends in the middle."""
 HEALTHY = (CaseKind.SYNC_REJECTED.value, CaseKind.DRIFT.value)
 _NEXT = """
-SELECT id, external_id, location, reference FROM listings
+SELECT id, external_id, location, reference, drift_since FROM listings
 WHERE channel_id = $1 AND (observed_at IS NULL OR observed_at < now() - make_interval(secs => $3))
 ORDER BY (drift_since IS NOT NULL OR acknowledged_at > observed_at) IS NOT TRUE, observed_at NULLS FIRST
 LIMIT $2
@@ -38,9 +41,10 @@ WITH given AS (
          WHEN l.acknowledged_at IS NULL OR l.acknowledged_at > $5 THEN l.drift_since
          ELSE coalesce(l.drift_since, $5) END AS drift,
     l.lease_owner IS NULL AND l.receipt IS NULL AND c.status = 'LIVE' AS free,
-    g.quantity = l.desired AND NOT l.uncertain AND l.desired_at < $5 AS "right"
+    g.quantity = l.desired AND c.kind <> 'AMAZON' AND NOT l.uncertain AND l.desired_at < $5
+      AND (l.acknowledged_at IS NULL OR l.acknowledged_at < $5) AS "right"
   FROM listings l JOIN given g USING (external_id, location) JOIN channels c ON c.id = l.channel_id
-  WHERE l.channel_id = $1 ORDER BY l.id FOR UPDATE OF l
+  WHERE l.channel_id = $1 AND (l.observed_at IS NULL OR l.observed_at <= $5) ORDER BY l.id FOR UPDATE OF l
 ), judged AS (
   SELECT *, coalesce(free AND clean AND drift < $5 - make_interval(secs => $6), false) AS again,
     coalesce(free AND NOT clean AND "right", false) AS told
@@ -68,25 +72,42 @@ async def observe_listings(state: State, channel: OpenChannel) -> tuple[int, flo
     rows = await state.database.hot.fetch(_NEXT, channel.id, LISTINGS_MAX, again_seconds)
     if not rows:
         return 0, 0.0
+    seen = 0
+    for start in range(0, len(rows), PART_MAX):
+        part = rows[start : start + PART_MAX]
+        wait_seconds = await _observe_part(state, channel, part)
+        if wait_seconds:
+            return seen, wait_seconds
+        seen += len(part)
+    return seen, 0.0
+
+
+async def _observe_part(state: State, channel: OpenChannel, rows: Sequence[Any]) -> float:
+    """Seconds to wait when it could not be done. What differs already is worth more than idle quota."""
+    assert channel.adapter is not None
     started, started_at = time.monotonic(), datetime.datetime.now(datetime.UTC)
     refs = [ListingRef(row["external_id"], row["location"], row["reference"]) for row in rows]
+    differs = any(row["drift_since"] is not None for row in rows)
     try:
-        with taking_idle_quota():
+        with contextlib.nullcontext() if differs else taking_idle_quota():
             seen = await channel.adapter.observe(refs)
     except Throttled as throttled:
-        return 0, throttled.wait_seconds
+        return throttled.wait_seconds or 1.0
     except Fault as fault:
         attempt = Attempt(channel, "OBSERVE", started_at, time.monotonic() - started, len(refs), 0, len(refs))
         await note_attempt(state, attempt, fault)
-        return 0, 1.0
+        return 1.0
     await note_observations(state, channel, seen, started_at)
-    return len(seen), 0.0
+    return 0.0
 
 
 async def note_observations(
     state: State, channel: OpenChannel, seen: Sequence[Observation], at: datetime.datetime
 ) -> None:
-    """Keep what was seen at `at` (before the call: what was acknowledged since is not contradicted by it)."""
+    """Keep what was so at `at`: what was acknowledged or seen since is not contradicted by it.
+
+    `at`: before the call that looked, or when the channel says that it happened; its word may come late.
+    """
     async with state.database.hot.acquire() as connection, connection.transaction():
         rows = await connection.fetch(
             _NOTE,

@@ -30,7 +30,8 @@ WITH due AS (
 )
 UPDATE inbound_events e SET next_attempt_at = now() + make_interval(secs => $2), attempts = e.attempts + 1
 FROM due WHERE e.id = due.id
-RETURNING e.id, e.channel_id, e.topic, e.body, e.attempts, e.received_at, e.error
+RETURNING e.id, e.channel_id, e.topic, e.body, e.attempts, e.error,
+  least(e.received_at, e.occurred_at) AS at
 """
 _CHANNELS = f"SELECT {COLUMNS} FROM channels WHERE id = ANY($1::int[])"  # noqa: S608
 _NOTE = """
@@ -80,7 +81,7 @@ async def _process(state: State, record: Any, event: Any) -> tuple[bool, str | N
         if channel.adapter is None:
             return True, "This kind of channel sends no events."
         for news in channel.adapter.read_event(event["topic"], event["body"]):
-            await _act(state, channel, news, event["received_at"])
+            await _act(state, channel, news, event["at"])
     except Fault as fault:
         return not fault.transient, str(fault)
     except Exception as error:
@@ -89,7 +90,7 @@ async def _process(state: State, record: Any, event: Any) -> tuple[bool, str | N
     return True, None
 
 
-async def _act(state: State, channel: OpenChannel, news: ChannelNews, received_at: datetime.datetime) -> None:
+async def _act(state: State, channel: OpenChannel, news: ChannelNews, at: datetime.datetime) -> None:
     match news:
         case OrderSeen(order):
             await take_order(state, channel.id, order)
@@ -99,7 +100,7 @@ async def _act(state: State, channel: OpenChannel, news: ChannelNews, received_a
             if found is not None:
                 await take_order(state, channel.id, found)
         case QuantitySeen(observation):
-            await note_observations(state, channel, [observation], received_at)
+            await note_observations(state, channel, [observation], at)
         case BatchFinished():
             state.doorbell.ring("push")
 

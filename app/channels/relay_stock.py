@@ -43,7 +43,8 @@ WITH changed AS (SELECT * FROM unnest($1::int[], $3::timestamptz[]) AS u (sku_id
 computed AS (
   SELECT l.id, {PUBLISHED} AS desired, coalesce(changed.at, clock_timestamp()) AS at,
     c.kind = 'B2B' AND c.status = 'LIVE' AS ours,
-    {PUBLISHED} = {SHOWN} AND NOT l.uncertain AND l.lease_owner IS NULL AND l.receipt IS NULL AS shown_already
+    {PUBLISHED} = {SHOWN} AND c.kind <> 'AMAZON' AND NOT l.uncertain AND l.lease_owner IS NULL AND l.receipt IS NULL
+      AS shown_already
   FROM listings l
   JOIN channels c ON c.id = l.channel_id
   JOIN skus k ON k.id = l.sku_id
@@ -70,7 +71,8 @@ RETURNING l.id, l.desired
 """  # noqa: S608
 """`ours`: direct B2B shows what our own API answers, so what it should show is what it shows.
 
-`shown_already`: most often the channel sold the unit itself and said so.
+`shown_already`: most often the channel sold the unit itself and said so. Not believed of Amazon, which may still show
+what it showed before a quantity it has accepted.
 """
 
 

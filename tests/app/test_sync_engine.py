@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,11 +14,12 @@ import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from adapters.channels.base import QuantityWrite, Throttled, WriteOutcome, WriteResult
+from adapters.channels.base import ListingRef, Observation, QuantityWrite, Throttled, WriteOutcome, WriteResult
 from adapters.channels.memory import MemoryChannel
+from app.channels import observe_listings as observe_module
 from app.channels.claim_listings import Lane, claim_listings
 from app.channels.link_listing import ListingLink, link_listings
-from app.channels.observe_listings import observe_listings
+from app.channels.observe_listings import note_observations, observe_listings
 from app.channels.open_channel import OpenChannel
 from app.channels.push_quantities import push_quantities
 from app.channels.relay_stock import recompute_desired, relay_stock
@@ -162,6 +164,38 @@ async def test_a_sale_that_the_channel_shows_already_is_not_sent(setting: Settin
         assert (await setting.rows("desired_version = acknowledged_version, drift_since"))[0] == (True, None)
     await setting.converge()
     assert len(setting.shop.batches) == sent
+
+
+async def test_late_word_of_an_old_number_is_not_believed(setting: Setting) -> None:
+    """The channel showed 17 once; it was told 20 since."""
+    await setting.converge()
+    old = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=1)
+    await look(setting)
+    await note_observations(setting.state, setting.channel, [Observation("item-0", 17)], old)
+    await add_stock(setting.state, "BER", {"SKU-0": -3})
+    await setting.relay()
+    assert (await setting.rows("observed, desired_version > acknowledged_version"))[0] == (20, True)
+    await setting.converge()
+    assert setting.shows()[0] == 17
+
+
+async def test_what_was_seen_is_kept_when_the_quota_ends_in_the_middle(setting: Setting) -> None:
+    await setting.converge()
+    calls = 0
+
+    async def observe(refs: Sequence[ListingRef]) -> list[Observation]:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise Throttled("enough", 0.5)
+        return [Observation(ref.external_id, 20) for ref in refs]
+
+    shop = SimpleNamespace(observe=observe)
+    channel = replace(setting.channel, adapter=shop)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(observe_module, "PART_MAX", 1)
+        assert await observe_listings(setting.state, channel) == (2, 0.5)
+    assert [row[0] for row in await setting.rows("observed")].count(20) == 2
 
 
 async def test_what_was_seen_last_is_what_a_write_is_compared_with(setting: Setting) -> None:
