@@ -64,7 +64,7 @@ UPDATE listings l SET
   acknowledged_version = CASE WHEN d.ours OR d.shown_already THEN l.desired_version + 1 ELSE l.acknowledged_version END,
   drift_since = CASE WHEN d.shown_already THEN NULL ELSE l.drift_since END,
   rejected = l.rejected AND l.cause IN ('MAPPING', 'POLICY'),
-  next_attempt_at = CASE WHEN l.attempts = 0 THEN NULL ELSE l.next_attempt_at END
+  next_attempt_at = CASE WHEN l.attempts = 0 OR d.desired = 0 THEN NULL ELSE l.next_attempt_at END
 FROM computed d
 WHERE d.id = l.id AND l.desired IS DISTINCT FROM d.desired
 RETURNING l.id, l.desired

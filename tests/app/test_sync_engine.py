@@ -198,6 +198,34 @@ async def test_what_was_seen_is_kept_when_the_quota_ends_in_the_middle(setting: 
     assert [row[0] for row in await setting.rows("observed")].count(20) == 2
 
 
+async def test_amazon_showing_what_it_showed_before_is_not_believed(setting: Setting) -> None:
+    """It has accepted 25 and still shows 20; wanting 20 again must be said."""
+    await setting.converge()
+    await setting.state.database.hot.execute("UPDATE channels SET kind = 'AMAZON'")
+    await add_stock(setting.state, "BER", {"SKU-0": 5})
+    await setting.converge()
+    setting.shop.quantities["item-0", ""] = 20
+    await look(setting)
+    await add_stock(setting.state, "BER", {"SKU-0": -5})
+    await setting.relay()
+    assert (await setting.rows("desired, desired_version > acknowledged_version"))[0] == (20, True)
+    await look(setting)
+    assert (await setting.rows("desired, desired_version > acknowledged_version"))[0] == (20, True)
+
+
+async def test_a_zero_does_not_sit_out_the_wait_of_a_failed_write(setting: Setting) -> None:
+    await setting.converge()
+    await setting.state.database.hot.execute(
+        "UPDATE listings SET attempts = 9, next_attempt_at = now() + interval '1 h'"
+    )
+    await add_stock(setting.state, "BER", {"SKU-0": -10, "SKU-1": 1})
+    await add_stock(setting.state, "NYC", {"SKU-0": -10})
+    await setting.relay()
+    assert await setting.push(Lane.ZERO) == 1
+    assert setting.shows()[0] == 0
+    assert await setting.push() == 0
+
+
 async def test_what_was_seen_last_is_what_a_write_is_compared_with(setting: Setting) -> None:
     await setting.converge()
     setting.shop.quantities["item-0", ""] = 17
