@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import datetime
 import hashlib
 import hmac
 import time
@@ -44,9 +45,12 @@ class Shop:
     state: State
     channel_id: int
 
-    async def deliver(self, body: bytes, event: str = "w-1", secret: str = SECRET) -> int:
+    async def deliver(
+        self, body: bytes, event: str = "w-1", secret: str = SECRET, topic: str = "orders/create", at: str | None = None
+    ) -> int:
         signature = base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
-        headers = {"X-Shopify-Topic": "orders/create", "X-Shopify-Webhook-Id": event}
+        headers = {"X-Shopify-Topic": topic, "X-Shopify-Webhook-Id": event}
+        headers |= {} if at is None else {"X-Shopify-Triggered-At": at}
         answer = await self.api.post(
             "/webhooks/shopify/shop", content=body, headers={**headers, "X-Shopify-Hmac-Sha256": signature}
         )
@@ -153,6 +157,23 @@ async def test_an_oversell_is_a_state_of_the_order(shop: Shop, worker: None) -> 
     ]
     assert "SKU-0: 3 missing" in problems[0]
     assert "UNKNOWN" in problems[1]
+
+
+async def test_what_the_store_says_late_counts_from_when_it_happened(shop: Shop, worker: None) -> None:
+    """A webhook an hour late does not unsay what the store was told since; one of now is seen."""
+    shown = "SELECT EXISTS (SELECT FROM listings WHERE acknowledged = 20 AND observed = 20)"
+    await shop.wait_until(shown)
+    query = "SELECT external_id, location FROM listings ORDER BY id LIMIT 1"
+    item, location = await shop.state.database.hot.fetchrow(query)
+    level = {"inventory_item_id": int(item.rsplit("/", 1)[-1]), "location_id": int(location.rsplit("/", 1)[-1])}
+    body = orjson.dumps({**level, "available": 7})
+    late = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)).isoformat()
+    assert await shop.deliver(body, "late", topic="inventory_levels/update", at=late) == 200
+    await shop.wait_until("SELECT EXISTS (SELECT FROM inbound_events WHERE processed_at IS NOT NULL)")
+    assert not await shop.state.database.hot.fetchval("SELECT EXISTS (SELECT FROM listings WHERE observed = 7)")
+    now = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)).isoformat()
+    assert await shop.deliver(body, "now", topic="inventory_levels/update", at=now) == 200
+    await shop.wait_until("SELECT EXISTS (SELECT FROM listings WHERE observed = 7)")
 
 
 async def test_throttled_pushes_converge(shop: Shop, worker: None) -> None:
