@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from tests.marketplaces import Marketplace
 SECRET = "sandbox-secret"
 
 
-class Market:
+class Market(ABC):
     """One marketplace connected as channel `code`."""
 
     kind = ""
@@ -58,8 +59,9 @@ class Market:
     async def _post(self, path: str, body: Any) -> httpx.Response:
         return await self.http.post(self.running.url + path, json=body, headers=self.headers, timeout=30)
 
+    @abstractmethod
     async def connect(self, skus: Sequence[str], warehouses: Sequence[str]) -> tuple[ChannelConnect, list[ListingLink]]:
-        raise NotImplementedError
+        """What to connect it with, its shelves filled, and what it calls each SKU."""
 
 
 class ShopifyMarket(Market):
