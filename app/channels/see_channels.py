@@ -6,10 +6,8 @@ only: what a channel shows is the sum of all its warehouses, and would tell of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from adapters.postgres.database import Database
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
 
@@ -20,7 +18,6 @@ WHERE ($1::int[] IS NULL OR c.id = ANY($1))
   AND NOT EXISTS (SELECT FROM channel_warehouses cw WHERE cw.channel_id = c.id AND NOT cw.warehouse_id = ANY($2::int[]))
 """
 _BY_CODE = "SELECT id FROM channels WHERE code = $1"
-_BY_CODES = "SELECT id, code FROM channels WHERE code = ANY($1::text[])"
 
 
 async def see_channels(connection: Any, principal: Principal) -> list[int] | None:
@@ -43,23 +40,6 @@ async def find_channel(
     if found is None or (visible is not None and found not in visible):
         raise channel_not_found(code, path)
     return int(found)
-
-
-async def find_channels(
-    database: Database, principal: Principal, codes: Sequence[str] | None, path: tuple[str, ...]
-) -> list[int] | None:
-    """Ids of the channels with these codes (None: of all that may be seen; None again when that is no limit).
-
-    Raises `Refusal` CHANNEL_NOT_FOUND.
-    """
-    visible = await see_channels(database.hot, principal)
-    if codes is None:
-        return visible
-    known = {row[1]: row[0] for row in await database.hot.fetch(_BY_CODES, list(codes))}
-    for index, code in enumerate(codes):
-        if code not in known or (visible is not None and known[code] not in visible):
-            raise channel_not_found(code, (*path, str(index)))
-    return sorted(known.values())
 
 
 def channel_not_found(code: str, path: tuple[str, ...]) -> Refusal:

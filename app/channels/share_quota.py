@@ -15,7 +15,7 @@ from app.metrics import QUOTA_WAIT_SECONDS, QUOTA_WAITS
 HEADROOM = 0.2
 """Of each bucket, kept for urgent writes."""
 IDLE_HEADROOM = 0.5
-"""Kept from what can wait: read-back and polls take what nobody else needs."""
+"""Kept from what can wait: read-back, while nothing differs, takes what nobody else needs."""
 _idle: ContextVar[bool] = ContextVar("idle quota", default=False)
 
 
