@@ -100,9 +100,10 @@ async def gather_few(work: Callable[[str], Awaitable[T]], items: Iterable[str]) 
                         raise
             return await work(item)
 
+    tasks = [asyncio.create_task(wait_turn(item)) for item in items]
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(wait_turn(item)) for item in items]
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -70,9 +70,10 @@ async def serve(app: ASGIApp) -> AsyncIterator[str]:
                 await until(lambda: server.started)
             yield f"http://127.0.0.1:{own.getsockname()[1]}"
         finally:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.03):  # connections just closed are still heard of
-                    await until(lambda: not server.server_state.connections)
+            for _ in range(6):  # connections just closed are still heard of
+                if not server.server_state.connections:
+                    break
+                await asyncio.sleep(0.005)
             server.should_exit = True
             await running
 

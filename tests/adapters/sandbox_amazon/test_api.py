@@ -309,8 +309,8 @@ async def test_queue_door(client: Client) -> None:
 
 
 async def test_waiting_receiver_is_woken_by_the_sale(client: Client) -> None:
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        waiting = group.create_task(ask_queue(client, "ReceiveMessage", WaitTimeSeconds=10))
+    async with asyncio.timeout(5):
+        waiting = asyncio.create_task(ask_queue(client, "ReceiveMessage", WaitTimeSeconds=10))
         await asyncio.sleep(0.05)
         await client.served.buy("TEA-1", 1)
-    assert len(waiting.result().json()["Messages"]) == 1
+        assert len((await waiting).json()["Messages"]) == 1

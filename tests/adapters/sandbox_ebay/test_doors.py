@@ -101,6 +101,7 @@ async def test_the_state_remembers_every_write_with_its_cause(market: Market) ->
     async with connect(market) as ebay:
         await ebay.set_quantities([market.write("TEA-1", 6)])
     await market.buy("TEA-1", 2)
+    await asyncio.sleep(0.01)  # `since` tells writes apart by their time
     await market.faults(outside_changes=[{"sku": "TEA-1", "delta": -1}])
     state = await market.state()
     assert [(entry["cause"], entry["available"]) for entry in state["history"]] == [
