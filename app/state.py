@@ -15,6 +15,7 @@ from adapters.postgres.database import Database, open_database
 from adapters.redis.broadcast import ReconnectingRedisBackend
 from adapters.redis.quota import open_quota_client
 from app.catalog.lookup import Lookup
+from app.channels.keep_secrets import Keeper
 from app.channels.open_channel import ChannelBook
 from app.channels.share_quota import open_quota
 from app.feed.doorbell import Doorbell
@@ -74,5 +75,5 @@ async def open_state(settings: Settings, name: str) -> AsyncIterator[State]:
         stack.push_async_callback(combiner.close)
         quota_client = open_quota_client(settings.redis_url)
         stack.push_async_callback(quota_client.aclose)
-        channels = ChannelBook(http, settings, partial(open_quota, quota_client))
+        channels = ChannelBook(http, settings, partial(open_quota, quota_client), Keeper(database, settings))
         yield State(settings, database, doorbell, hub, authenticator, Lookup(database), combiner, http, channels)

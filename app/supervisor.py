@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 from cryptography.fernet import Fernet
 
-from app.channels.open_channel import read_keys
+from app.channels.seal_credentials import read_keys
 from app.embedded import EmbeddedError, Servers, free_port, start_servers, write_private
 from app.find_instance import INSTANCE_FILE
 from app.progress import Progress

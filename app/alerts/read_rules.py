@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from adapters.postgres.database import Database
-from app.channels.open_channel import open_credentials
+from app.channels.seal_credentials import open_credentials
 from app.conditions import Conditions
 from app.state import State
 from domain.errors import Fault

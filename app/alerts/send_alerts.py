@@ -11,7 +11,7 @@ import structlog
 from adapters.alerts.send_apprise import send_apprise
 from adapters.alerts.send_webhook import send_webhook
 from app.alerts.describe_cases import describe_for_people, describe_for_programs
-from app.channels.open_channel import open_credentials
+from app.channels.seal_credentials import open_credentials
 from app.exceptions.read_cases import read_cases_by_ids
 from app.metrics import ALERT_DELAY_SECONDS, ALERTS
 from app.state import State

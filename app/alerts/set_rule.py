@@ -13,7 +13,7 @@ from adapters.postgres.database import WriteSession
 from adapters.postgres.idempotency import IdempotentCall
 from app.alerts.read_rules import RULES, show_rule
 from app.calls import check_text
-from app.channels.open_channel import open_credentials, seal_credentials
+from app.channels.seal_credentials import open_credentials, seal_credentials
 from app.run_once import Answer, transact_once
 from app.state import State
 from domain.errors import Fault, Refusal, RefusalCode

@@ -14,6 +14,9 @@ URLS = frozenset({"base_url", "lwa_url", "queue_url", "endpoint"})
 KEPT_BEFORE = {"webhook_secret": "previous_webhook_secret"}
 """Credentials whose former value still counts for a while, and the name it is kept under."""
 
+OF_TOKEN = frozenset({"refresh_token", "access_token_expires_at", "refresh_token_expires_at"})
+"""What belongs to one access token, and says nothing of another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -58,7 +61,8 @@ def _is_url(value: Any) -> bool:
 
 def merge_secrets(known: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
     """New credentials over the known ones; what may still be in use is kept under another name."""
-    merged = {**known, **given}
+    kept = {name: value for name, value in known.items() if name not in OF_TOKEN or "access_token" not in given}
+    merged = {**kept, **given}
     for name, before in KEPT_BEFORE.items():
         if name in given and known.get(name) not in (None, given[name]):
             merged[before] = known[name]

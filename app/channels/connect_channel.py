@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from app.channels.open_channel import seal_credentials
 from app.channels.openers import OPENERS
 from app.channels.relay_stock import recompute_desired
+from app.channels.seal_credentials import seal_credentials
 from app.settings import Settings
 from domain.errors import Refusal, RefusalCode
 

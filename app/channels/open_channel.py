@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import orjson
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from adapters.channels.amazon.receive_messages import MessageQueue
 from adapters.channels.base import Channel, Quota
+from app.channels.keep_secrets import Keeper
 from app.channels.openers import OPENERS, Buckets, Opener
+from app.channels.seal_credentials import open_credentials
 from app.settings import Settings
-from domain.errors import CauseClass, Fault, Refusal, RefusalCode
+from domain.errors import CauseClass, Fault
 
 COLUMNS = "id, code, name, kind, status, config::text AS config, credentials"
 
@@ -48,6 +49,7 @@ class ChannelBook:
     http: httpx.AsyncClient
     settings: Settings
     quota_of: Callable[[str, Buckets], Quota]
+    keeper: Keeper
     _known: dict[int, tuple[bytes, Channel, MessageQueue | None]] = field(default_factory=dict)
 
     def open(self, record: Any) -> OpenChannel:
@@ -63,39 +65,15 @@ class ChannelBook:
             return known[1:]
         secrets, config = open_credentials(self.settings, record["credentials"]), orjson.loads(record["config"])
         try:
-            adapter = opener.open(self.http, self.quota_of(record["code"], opener.buckets), config, secrets)
+            quota = self.quota_of(record["code"], opener.buckets)
+            if opener.renewed is None:
+                adapter = opener.open(self.http, quota, config, secrets)
+            else:
+                keep_secrets = self.keeper.keep_for(record["id"])
+                adapter = opener.renewed(self.http, quota, config, secrets, keep_secrets)
             queue = None if opener.queue is None else opener.queue(self.http, config, secrets)
         except KeyError as error:
             message = f"Channel {record['code']} lacks {error} of its connection: connect it again."
             raise Fault(message, transient=False, cause=CauseClass.AUTH) from error
         self._known[record["id"]] = (mark, adapter, queue)
         return adapter, queue
-
-
-def seal_credentials(settings: Settings, secrets: Mapping[str, str]) -> bytes:
-    """Raises `Refusal` INVALID_INPUT without a key."""
-    return read_keys(settings).encrypt(orjson.dumps(dict(secrets)))
-
-
-def open_credentials(settings: Settings, sealed: bytes | None) -> dict[str, str]:
-    """Raises a permanent `Fault` when no key opens them."""
-    if sealed is None:
-        return {}
-    try:
-        secrets: dict[str, str] = orjson.loads(read_keys(settings).decrypt(sealed))
-    except InvalidToken as error:
-        message = "The channel's credentials were sealed with another key: add it to ONHAND_SECRET_KEY."
-        raise Fault(message, transient=False, cause=CauseClass.AUTH) from error
-    return secrets
-
-
-def read_keys(settings: Settings) -> MultiFernet:
-    """The first key seals; all of them open, so that keys can be rotated. Raises `Refusal` INVALID_INPUT."""
-    keys = [key.strip() for key in (settings.secret_key or "").split(",") if key.strip()]
-    if not keys:
-        raise Refusal(RefusalCode.INVALID_INPUT, "Set ONHAND_SECRET_KEY first: channel credentials are kept encrypted.")
-    try:
-        return MultiFernet([Fernet(key) for key in keys])
-    except ValueError:
-        message = "ONHAND_SECRET_KEY must hold Fernet keys: 32 bytes in URL-safe base64."
-        raise Refusal(RefusalCode.INVALID_INPUT, message) from None

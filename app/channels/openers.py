@@ -10,7 +10,7 @@ import httpx
 
 from adapters.channels.amazon.open_amazon import AMAZON_BUCKETS, open_amazon, open_queue
 from adapters.channels.amazon.receive_messages import MessageQueue
-from adapters.channels.base import Channel, Quota
+from adapters.channels.base import Channel, KeepSecrets, Quota
 from adapters.channels.ebay.channel import open_ebay
 from adapters.channels.shopify.channel import SHOPIFY_BUCKETS, open_shopify
 
@@ -31,16 +31,18 @@ EBAY_BUCKETS = {
 class Opener:
     """`buckets`: (tokens a second, most it holds) of the vendor's budgets until it says otherwise.
 
-    `queue`: where the vendor leaves its events, when it does not send them.
+    `queue`: where the vendor leaves its events, when it does not send them. `renewed`: instead of `open`, for a vendor
+    that gives new credentials at every renewal.
     """
 
     open: Callable[[httpx.AsyncClient, Quota, Config, Secrets], Channel]
     buckets: Buckets
     queue: Callable[[httpx.AsyncClient, Config, Secrets], MessageQueue | None] | None = None
+    renewed: Callable[[httpx.AsyncClient, Quota, Config, Secrets, KeepSecrets], Channel] | None = None
 
 
 OPENERS: dict[str, Opener] = {
-    "SHOPIFY": Opener(open_shopify, SHOPIFY_BUCKETS),
+    "SHOPIFY": Opener(open_shopify, SHOPIFY_BUCKETS, renewed=open_shopify),
     "AMAZON": Opener(open_amazon, AMAZON_BUCKETS, open_queue),
     "EBAY": Opener(open_ebay, EBAY_BUCKETS),
 }

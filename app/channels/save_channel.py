@@ -14,10 +14,11 @@ from app.catalog.upsert import check_code
 from app.channels.check_connection import Connection, choose_connection, merge_secrets
 from app.channels.check_policy import check_policy
 from app.channels.connect_channel import ChannelConnect, connect_channel
-from app.channels.open_channel import COLUMNS, open_credentials, seal_credentials
+from app.channels.open_channel import COLUMNS
 from app.channels.openers import OPENERS
 from app.channels.read_channels import read_channels_by_ids
 from app.channels.relay_stock import recompute_desired
+from app.channels.seal_credentials import open_credentials, seal_credentials
 from app.channels.see_channels import find_channel
 from app.run_once import Answer, run_once
 from app.state import State

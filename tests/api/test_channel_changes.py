@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.channels.claim_listings import Lane
-from app.channels.open_channel import open_credentials
+from app.channels.seal_credentials import open_credentials
 from app.settings import Settings
 from domain.errors import CauseClass
 from domain.identity import Role

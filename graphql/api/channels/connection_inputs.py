@@ -14,6 +14,15 @@ class ShopifyConnection:
     base_url: str = strawberry.field(description="As in https://store.myshopify.com.")
     access_token: str = strawberry.field(description="Of the Admin API.")
     webhook_secret: str = strawberry.field(description="What the store signs its webhooks with.")
+    refresh_token: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Of an access token that ends: with it and the next two it is renewed."
+    )
+    client_id: str | None = strawberry.UNSET
+    client_secret: str | None = strawberry.UNSET
+    shop_domain: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="As in store.myshopify.com: only its events are taken.",
+    )
 
 
 @strawberry.input(description="What is left out stays. A new webhookSecret counts beside the one before it.")
@@ -21,6 +30,10 @@ class ShopifyConnectionChange:
     base_url: str | None = strawberry.UNSET
     access_token: str | None = strawberry.UNSET
     webhook_secret: str | None = strawberry.UNSET
+    refresh_token: str | None = strawberry.UNSET
+    client_id: str | None = strawberry.UNSET
+    client_secret: str | None = strawberry.UNSET
+    shop_domain: str | None = strawberry.UNSET
 
 
 @strawberry.input(description="A seller account in one marketplace. Credentials are kept encrypted and never shown.")
@@ -107,7 +120,7 @@ class B2bConnection:
 
 
 SECRETS = {
-    "shopify": ("access_token", "webhook_secret"),
+    "shopify": ("access_token", "webhook_secret", "refresh_token", "client_id", "client_secret"),
     "amazon": ("client_id", "client_secret", "refresh_token", "aws_access_key_id", "aws_secret_access_key"),
     "ebay": ("client_id", "client_secret", "refresh_token", "verification_token"),
     "b2b": (),
