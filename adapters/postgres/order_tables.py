@@ -1,20 +1,34 @@
-"""Orders as the channels reported them, and which warehouse was promised for each line."""
+"""Orders of every channel, who they go to, and how each was routed.
+
+What an order still wants of a line is `quantity - cancelled - shipped - allocated`; the database refuses that anything
+is promised beyond it. Names and addresses live apart, sealed, and are erased without touching the order.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
+    Double,
     ForeignKey,
+    Identity,
     Index,
     Integer,
+    LargeBinary,
+    Numeric,
     PrimaryKeyConstraint,
+    String,
     Table,
     Text,
     UniqueConstraint,
     Uuid,
+    func,
+    text,
 )
 
 from adapters.postgres.metadata import created_at, metadata
@@ -27,13 +41,29 @@ orders = Table(
     Column("external_id", Text, nullable=False),
     Column("name", Text),
     Column("status", Text, nullable=False),
+    Column("payment", Text, nullable=False, server_default="PAID"),
+    Column("hold_reason", Text),
+    Column("cancel_requested_at", DateTime(timezone=True)),
     Column("placed_at", DateTime(timezone=True), nullable=False),
+    Column("ship_by", DateTime(timezone=True)),
+    Column("deliver_by", DateTime(timezone=True)),
     Column("destination", JSON),
+    Column("total", Numeric(14, 4)),
+    Column("currency", String(3)),
+    Column("channel_version", BigInteger),
     Column("problem", Text),
+    Column("exchange_of", Uuid),
+    Column("version", BigInteger, nullable=False, server_default="1"),
     created_at(),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     UniqueConstraint("channel_id", "external_id"),
-    CheckConstraint("status IN ('ALLOCATED', 'PARTLY_ALLOCATED', 'OVERSOLD', 'CANCELLED')", name="status"),
+    CheckConstraint(
+        "status IN ('BACKORDERED', 'PARTLY_ALLOCATED', 'ALLOCATED', 'PARTLY_SHIPPED', 'SHIPPED', 'CANCELLED')",
+        name="status",
+    ),
+    CheckConstraint("payment IN ('PENDING', 'PAID', 'REFUNDED')", name="payment"),
     Index("ix_orders_created_at_id", "created_at", "id"),
+    Index("ix_orders_placed_at", "placed_at"),
 )
 
 order_lines = Table(
@@ -46,20 +76,90 @@ order_lines = Table(
     Column("sku_code", Text),
     Column("title", Text),
     Column("quantity", Integer, nullable=False),
+    Column("allocated", Integer, nullable=False, server_default="0"),
+    Column("shipped", Integer, nullable=False, server_default="0"),
+    Column("cancelled", Integer, nullable=False, server_default="0"),
+    Column("unit_price", Numeric(14, 4)),
     PrimaryKeyConstraint("order_id", "line"),
     CheckConstraint("quantity > 0", name="quantity"),
+    CheckConstraint(
+        "allocated >= 0 AND shipped >= 0 AND cancelled >= 0 AND allocated + shipped + cancelled <= quantity",
+        name="promised",
+    ),
+    Index(
+        "ix_order_lines_backordered",
+        "sku_id",
+        "order_id",
+        postgresql_where=text("quantity > allocated + shipped + cancelled"),
+    ),
+    postgresql_with={"fillfactor": "80"},
 )
 
-allocations = Table(
-    "allocations",
+order_contacts = Table(
+    "order_contacts",
     metadata,
-    Column("order_id", Uuid, nullable=False),
-    Column("line", Integer, nullable=False),
-    Column("sku_id", Integer, ForeignKey("skus.id"), nullable=False),
+    Column("order_id", Uuid, ForeignKey("orders.id"), primary_key=True),
+    Column("sealed", LargeBinary),
+    Column("erase_at", DateTime(timezone=True)),
+    Column("erased_at", DateTime(timezone=True)),
+    CheckConstraint("(sealed IS NULL) = (erased_at IS NOT NULL)", name="erased"),
+    Index("ix_order_contacts_erase_at", "erase_at", postgresql_where=text("sealed IS NOT NULL")),
+)
+
+order_events = Table(
+    "order_events",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("order_id", Uuid, ForeignKey("orders.id"), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("note", Text),
+    Column("data", JSON),
+    Index("ix_order_events_order_id_id", "order_id", "id"),
+)
+
+warehouse_days = Table(
+    "warehouse_days",
+    metadata,
     Column("warehouse_id", Integer, ForeignKey("warehouses.id"), nullable=False),
-    Column("quantity", Integer, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("capacity", Integer),
+    Column("taken", Integer, nullable=False, server_default="0"),
+    Column("version", BigInteger, nullable=False, server_default="0"),
+    PrimaryKeyConstraint("warehouse_id", "day"),
+    CheckConstraint("taken >= 0 AND (capacity IS NULL OR taken <= capacity)", name="capacity"),
+    postgresql_with={"fillfactor": "70"},
+)
+
+routing_policies = Table(
+    "routing_policies",
+    metadata,
+    Column("version", Integer, Identity(), primary_key=True),
+    Column("status", Text, nullable=False, server_default="DRAFT"),
+    Column("name", Text, nullable=False),
+    Column("document", JSON, nullable=False),
+    Column("created_by", Text, nullable=False),
     created_at(),
-    PrimaryKeyConstraint("order_id", "line", "warehouse_id"),
-    CheckConstraint("quantity > 0", name="quantity"),
-    Index("ix_allocations_sku_id_warehouse_id", "sku_id", "warehouse_id"),
+    Column("published_by", Text),
+    Column("published_at", DateTime(timezone=True)),
+    Column("archived_at", DateTime(timezone=True)),
+    CheckConstraint("status IN ('DRAFT', 'ACTIVE', 'ARCHIVED')", name="status"),
+    Index("uq_routing_policies_active", "status", unique=True, postgresql_where=text("status = 'ACTIVE'")),
+)
+
+routing_decisions = Table(
+    "routing_decisions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("order_id", Uuid, nullable=False),
+    Column("policy_version", Integer),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("solver", Text, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("inputs", JSON, nullable=False),
+    Column("outcome", JSON, nullable=False),
+    Index("ix_routing_decisions_order_id", "order_id", "id"),
 )

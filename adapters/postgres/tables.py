@@ -1,6 +1,6 @@
 """The ledger's tables and those around it, as the migrations build them. `tests/house` fails when they drift apart.
 
-Channels and orders have their own files: `channel_tables.py`, `order_tables.py`.
+Channels, orders and fulfilment have their own files: `channel_tables.py`, `order_tables.py`, `fulfillment_tables.py`.
 
 Balances live in `stock_levels`: six buckets that can never be negative and four outside accounts that may be.
 What one account gives another takes, so each row adds up to zero, and the database checks both.
@@ -31,6 +31,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    Time,
     Uuid,
     func,
     text,
@@ -57,9 +58,11 @@ warehouses = Table(
     Column("time_zone", Text, nullable=False, server_default="UTC"),
     Column("storage_capacity", BigInteger),
     Column("daily_order_capacity", Integer),
+    Column("cut_off", Time),
+    Column("groups", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     created_at(),
     CheckConstraint("kind IN ('OWN', 'THIRD_PARTY')", name="kind"),
-    CheckConstraint("status IN ('LIVE', 'CLOSED')", name="status"),
+    CheckConstraint("status IN ('ONBOARDING', 'SHADOW', 'LIVE', 'CLOSED')", name="status"),
     CheckConstraint("latitude BETWEEN -90 AND 90", name="latitude"),
     CheckConstraint("longitude BETWEEN -180 AND 180", name="longitude"),
 )
@@ -77,6 +80,7 @@ skus = Table(
     Column("volume_ml", Integer),
     Column("status", Text, nullable=False, server_default="ACTIVE"),
     Column("frozen", Boolean, nullable=False, server_default=text("false")),
+    Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     created_at(),
     CheckConstraint("status IN ('ACTIVE', 'ARCHIVED')", name="status"),
     CheckConstraint("unit_cost >= 0", name="unit_cost"),

@@ -19,8 +19,23 @@ from domain.provenance import Provenance, Remarks
 from domain.stock import Posting, StockKey
 
 _LOCK = "SELECT status, name, channel_id FROM orders WHERE id = $1 FOR UPDATE"
-_ALLOCATED = "SELECT sku_id, warehouse_id, quantity FROM allocations WHERE order_id = $1 ORDER BY line, warehouse_id"
-_CANCEL = "UPDATE orders SET status = 'CANCELLED', problem = NULL WHERE id = $1"
+_ALLOCATED = """
+SELECT l.sku_id, f.warehouse_id, l.quantity - l.shipped - l.cancelled - l.short
+FROM fulfillment_orders f JOIN fulfillment_order_lines l ON l.fulfillment_order_id = f.id
+WHERE f.order_id = $1 AND l.quantity > l.shipped + l.cancelled + l.short ORDER BY l.line, f.warehouse_id
+"""
+_CANCEL = """
+WITH work AS (
+  UPDATE fulfillment_orders SET status = 'CANCELLED', version = version + 1, updated_at = now()
+  WHERE order_id = $1 AND status <> 'CANCELLED' RETURNING id
+), work_lines AS (
+  UPDATE fulfillment_order_lines l SET cancelled = quantity - shipped - short FROM work w
+  WHERE l.fulfillment_order_id = w.id
+), lines AS (
+  UPDATE order_lines SET cancelled = quantity - shipped, allocated = 0 WHERE order_id = $1
+)
+UPDATE orders SET status = 'CANCELLED', problem = NULL, version = version + 1, updated_at = now() WHERE id = $1
+"""
 _KEEP = """
 INSERT INTO orders (id, channel_id, external_id, name, status, placed_at) VALUES ($1, $2, $3, $4, 'CANCELLED', $5)
 ON CONFLICT (channel_id, external_id) DO NOTHING

@@ -1,12 +1,12 @@
 """Place an order: allocate every line from one warehouse, in one atomic step, and keep the order whatever happens.
 
-A line that nothing can fill makes the order PARTLY_ALLOCATED or OVERSOLD: a state that people see and settle.
+A line that nothing can fill makes the order PARTLY_ALLOCATED or BACKORDERED: a state that people see and settle.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from adapters.channels.base import ChannelOrder, ChannelOrderLine
-from adapters.postgres.documents import DocumentTable
+from adapters.postgres.documents import Documents, DocumentTable
 from adapters.postgres.idempotency import IdempotentCall, hash_input
 from adapters.postgres.ledger import Footing
 from adapters.postgres.rows import RowShape
@@ -42,13 +42,17 @@ ORDER_LINES = DocumentTable(
     RowShape(
         (
             *(("order_id", "uuid"), ("line", "int"), ("external_id", "text"), ("sku_id", "int")),
-            *(("sku_code", "text"), ("title", "text"), ("quantity", "int")),
+            *(("sku_code", "text"), ("title", "text"), ("quantity", "int"), ("allocated", "int")),
         )
     ),
 )
-ALLOCATIONS = DocumentTable(
-    "allocations",
-    RowShape((("order_id", "uuid"), ("line", "int"), ("sku_id", "int"), ("warehouse_id", "int"), ("quantity", "int"))),
+FULFILLMENT_ORDERS = DocumentTable(
+    "fulfillment_orders",
+    RowShape((("id", "uuid"), ("order_id", "uuid"), ("warehouse_id", "int"), ("status", "text"))),
+)
+FULFILLMENT_ORDER_LINES = DocumentTable(
+    "fulfillment_order_lines",
+    RowShape((("fulfillment_order_id", "uuid"), ("line", "int"), ("sku_id", "int"), ("quantity", "int"))),
 )
 """A second order of the same channel and external id fails on its unique key, its allocations with it."""
 
@@ -88,7 +92,7 @@ class AllocateOrder:
 
     def decide(self, book: Book, now: datetime.datetime) -> Decision:
         """Post what can be filled from available to committed; the rest becomes the order's problem."""
-        placed: list[tuple[UUID, int, int, int, int]] = []
+        placed: list[tuple[int, int, int, int]] = []
         problems: list[str] = []
         for index, line in enumerate(self.lines):
             house = None if line.sku_id is None else self._choose(book, line.sku_id, line.sold.quantity)
@@ -96,11 +100,17 @@ class AllocateOrder:
                 problems.append(self._explain(book, line))
                 continue
             book.post(Posting(StockKey(line.sku_id, house), "available", "committed", line.sold.quantity))
-            placed.append((self.id, index, line.sku_id, house, line.sold.quantity))
-        status = "ALLOCATED" if not problems else "PARTLY_ALLOCATED" if placed else "OVERSOLD"
+            placed.append((index, line.sku_id, house, line.sold.quantity))
+        status = "ALLOCATED" if not problems else "PARTLY_ALLOCATED" if placed else "BACKORDERED"
         problem = "; ".join(problems) or None
-        answer = {"id": str(self.id), "status": status, "problem": problem, "allocations": [row[1:] for row in placed]}
-        documents = {ORDERS: [self._header(status, problem)], ORDER_LINES: self._line_rows(), ALLOCATIONS: placed}
+        answer = {"id": str(self.id), "status": status, "problem": problem, "allocations": placed}
+        works = {house: uuid7() for house in sorted({house for _, _, house, _ in placed})}
+        documents: Documents = {
+            ORDERS: [self._header(status, problem)],
+            ORDER_LINES: self._line_rows({index: quantity for index, _, _, quantity in placed}),
+            FULFILLMENT_ORDERS: [(work, self.id, house, "SCHEDULED") for house, work in works.items()],
+            FULFILLMENT_ORDER_LINES: [(works[house], index, sku, quantity) for index, sku, house, quantity in placed],
+        }
         return Decision(answer, documents)
 
     def _choose(self, book: Book, sku_id: int, quantity: int) -> int | None:
@@ -135,9 +145,12 @@ class AllocateOrder:
             problem,
         )
 
-    def _line_rows(self) -> list[tuple[Any, ...]]:
+    def _line_rows(self, allocated: Mapping[int, int]) -> list[tuple[Any, ...]]:
         return [
-            (self.id, index, line.sold.external_id, line.sku_id, line.sold.sku, line.sold.title, line.sold.quantity)
+            (
+                *(self.id, index, line.sold.external_id, line.sku_id, line.sold.sku, line.sold.title),
+                *(line.sold.quantity, allocated.get(index, 0)),
+            )
             for index, line in enumerate(self.lines)
         ]
 

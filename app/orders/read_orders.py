@@ -16,16 +16,17 @@ SELECT o.id, c.code AS channel, o.external_id, o.name, o.status, o.placed_at, o.
      'external_id', l.external_id, 'sku_code', l.sku_code, 'title', l.title, 'quantity', l.quantity,
      'allocations', (SELECT coalesce(json_agg(json_build_object('warehouse', w.code, 'quantity', a.quantity)
                                               ORDER BY w.code), '[]')
-                     FROM allocations a JOIN warehouses w ON w.id = a.warehouse_id
-                     WHERE a.order_id = o.id AND a.line = l.line)) ORDER BY l.line), '[]')
+                     FROM fulfillment_orders f JOIN warehouses w ON w.id = f.warehouse_id
+                     JOIN fulfillment_order_lines a ON a.fulfillment_order_id = f.id
+                     WHERE f.order_id = o.id AND a.line = l.line)) ORDER BY l.line), '[]')
    FROM order_lines l WHERE l.order_id = o.id)::text AS lines
 FROM orders o JOIN channels c ON c.id = o.channel_id
 """
 _VISIBLE = """
 WHERE ($1::int[] IS NULL OR o.channel_id = ANY($1))
   AND ($2::int[] IS NULL OR NOT EXISTS (
-    SELECT FROM allocations a WHERE a.order_id = o.id AND NOT a.warehouse_id = ANY($2))
-    AND EXISTS (SELECT FROM allocations a WHERE a.order_id = o.id))
+    SELECT FROM fulfillment_orders f WHERE f.order_id = o.id AND NOT f.warehouse_id = ANY($2))
+    AND EXISTS (SELECT FROM fulfillment_orders f WHERE f.order_id = o.id))
 """
 _ONE = (
     _ORDERS

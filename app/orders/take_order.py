@@ -43,7 +43,7 @@ async def take_order(state: State, channel_id: int, order: ChannelOrder) -> None
 
 
 async def _open_case(state: State, channel_id: int, order: ChannelOrder, answer: dict[str, Any]) -> None:
-    oversold = answer["status"] == "OVERSOLD" or "missing" in (answer["problem"] or "")
+    oversold = answer["status"] == "BACKORDERED" or "missing" in (answer["problem"] or "")
     problem = Problem(
         CaseKind.OVERSELL if oversold else CaseKind.ORDER_PROBLEM,
         Severity.CRITICAL,

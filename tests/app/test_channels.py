@@ -145,13 +145,13 @@ async def test_a_webhook_that_trickles_is_given_up(shop: Shop, monkeypatch: pyte
 async def test_a_repeated_webhook_makes_one_order(shop: Shop, worker: None) -> None:
     assert [await shop.deliver(order(1), event) for event in ("w-1", "w-1", "w-2")] == [200, 200, 200]
     await shop.wait_until("SELECT count(*) = 2 FROM inbound_events WHERE processed_at IS NOT NULL")
-    assert (await shop.count("orders"), await shop.count("allocations")) == (1, 1)
+    assert (await shop.count("orders"), await shop.count("fulfillment_orders")) == (1, 1)
 
 
 async def test_an_oversell_is_a_state_of_the_order(shop: Shop, worker: None) -> None:
     assert await shop.deliver(order(13)) == 200
     assert await shop.deliver(order(1, "UNKNOWN", 2), "w-2") == 200
-    await shop.wait_until("SELECT count(*) = 2 FROM orders WHERE status = 'OVERSOLD'")
+    await shop.wait_until("SELECT count(*) = 2 FROM orders WHERE status = 'BACKORDERED'")
     problems = [
         row[0] for row in await shop.state.database.hot.fetch("SELECT problem FROM orders ORDER BY external_id")
     ]

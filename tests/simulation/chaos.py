@@ -191,11 +191,9 @@ class Chaos:
 
     async def _count_oversold(self) -> Counter[tuple[int, int]]:
         """Units sold that no warehouse had, by channel and SKU."""
-        query = """SELECT o.channel_id, l.sku_id, sum(l.quantity - coalesce(a.units, 0))::int
+        query = """SELECT o.channel_id, l.sku_id, sum(l.quantity - l.cancelled - l.shipped - l.allocated)::int
             FROM orders o JOIN order_lines l ON l.order_id = o.id
-            LEFT JOIN (SELECT order_id, line, sum(quantity) AS units FROM allocations GROUP BY 1, 2) a
-              ON a.order_id = o.id AND a.line = l.line
-            WHERE o.status <> 'CANCELLED' GROUP BY 1, 2 HAVING sum(l.quantity - coalesce(a.units, 0)) > 0"""
+            WHERE o.status <> 'CANCELLED' GROUP BY 1, 2 HAVING sum(l.quantity - l.cancelled - l.shipped - l.allocated) > 0"""
         return Counter({(row[0], row[1]): row[2] for row in await self.state.database.hot.fetch(query)})
 
 

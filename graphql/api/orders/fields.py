@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -15,14 +14,9 @@ from api.ids import decode_uuid
 from api.scalars import Counted, Edge, PageInfo, after_uuid, make_page, page_size
 from api.stock.types import Node
 from app.orders.read_orders import count_orders, read_order, read_orders
+from domain.orders import OrderStatus
 
-
-@strawberry.enum(description="OVERSOLD: a channel sold what no warehouse has.")
-class OrderStatus(StrEnum):
-    ALLOCATED = "ALLOCATED"
-    PARTLY_ALLOCATED = "PARTLY_ALLOCATED"
-    OVERSOLD = "OVERSOLD"
-    CANCELLED = "CANCELLED"
+strawberry.enum(OrderStatus, description="BACKORDERED: nothing that it still wants is promised from a warehouse.")
 
 
 @strawberry.type(description="Units of an order line promised from one warehouse.")
