@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -118,12 +119,13 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class ChannelOrderLine:
-    """`quantity`: still wanted, cancelled units left out."""
+    """`quantity`: still wanted, cancelled units left out, shipped ones not. `unit_price`: in the order's currency."""
 
     external_id: str
     sku: str | None
     title: str | None
     quantity: int
+    unit_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ class ChannelOrder:
     """An order as the channel reported it. Coordinates in degrees.
 
     `pending`: the channel does not let it be shipped yet (payment). `cancel_requested`: the buyer asked, nobody has
-    answered. `version`: of the vendor, ascending, to put late events in order; None when it has none.
+    answered. `version`: of the vendor, ascending, to put late events in order; None when it has none. `total`: what
+    the buyer pays, in `currency` (ISO 4217). A field that is None was not told: what is known of it stays.
     """
 
     external_id: str
@@ -148,6 +151,10 @@ class ChannelOrder:
     cancel_requested: bool = False
     ship_by: datetime.datetime | None = None
     version: int | None = None
+    phone: str | None = None
+    deliver_by: datetime.datetime | None = None
+    total: Decimal | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

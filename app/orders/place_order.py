@@ -6,21 +6,21 @@ A line that nothing can fill makes the order PARTLY_ALLOCATED or BACKORDERED: a 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-import orjson
 from uuid_utils.compat import uuid7
 
-from adapters.channels.base import ChannelOrder, ChannelOrderLine
-from adapters.postgres.documents import Documents, DocumentTable
+from adapters.channels.base import ChannelOrder
+from adapters.postgres.documents import DocumentTable
 from adapters.postgres.idempotency import IdempotentCall, hash_input
 from adapters.postgres.ledger import Footing
 from adapters.postgres.rows import RowShape
 from app.catalog.lookup import KnownWarehouse
 from app.logs import current_request
+from app.orders.keep_contact import read_contact, seal_contact
+from app.orders.write_order import ORDERS, NewOrder, OrderLine
 from app.run_once import Answer
 from app.state import State
 from app.stock.run_commands import Decision
@@ -28,24 +28,7 @@ from domain.distance import measure_distance
 from domain.provenance import Provenance, Remarks
 from domain.stock import Book, Posting, StockKey
 
-ORDERS = DocumentTable(
-    "orders",
-    RowShape(
-        (
-            *(("id", "uuid"), ("channel_id", "int"), ("external_id", "text"), ("name", "text"), ("status", "text")),
-            *(("placed_at", "timestamptz"), ("destination", "json"), ("problem", "text")),
-        )
-    ),
-)
-ORDER_LINES = DocumentTable(
-    "order_lines",
-    RowShape(
-        (
-            *(("order_id", "uuid"), ("line", "int"), ("external_id", "text"), ("sku_id", "int")),
-            *(("sku_code", "text"), ("title", "text"), ("quantity", "int"), ("allocated", "int")),
-        )
-    ),
-)
+STATUS = [name for name, _ in ORDERS.shape.columns].index("status")
 FULFILLMENT_ORDERS = DocumentTable(
     "fulfillment_orders",
     RowShape((("id", "uuid"), ("order_id", "uuid"), ("warehouse_id", "int"), ("status", "text"))),
@@ -54,25 +37,13 @@ FULFILLMENT_ORDER_LINES = DocumentTable(
     "fulfillment_order_lines",
     RowShape((("fulfillment_order_id", "uuid"), ("line", "int"), ("sku_id", "int"), ("quantity", "int"))),
 )
-"""A second order of the same channel and external id fails on its unique key, its allocations with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderLine:
-    """`sku_id` is None when nothing is known under the code of the line."""
-
-    sold: ChannelOrderLine
-    sku_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class AllocateOrder:
     """`candidates`: warehouses, the nearest first; when not `ranked`, the one with most available is taken."""
 
-    id: UUID
-    channel_id: int
-    order: ChannelOrder
-    lines: tuple[OrderLine, ...]
+    new: NewOrder
     candidates: tuple[int, ...]
     ranked: bool
     footing: Footing
@@ -80,7 +51,11 @@ class AllocateOrder:
 
     @property
     def exclusive(self) -> Hashable | None:
-        return (self.channel_id, self.order.external_id)
+        return (self.new.channel_id, self.new.order.external_id)
+
+    @property
+    def lines(self) -> tuple[OrderLine, ...]:
+        return self.new.lines
 
     def keys(self) -> Iterable[StockKey]:
         return [
@@ -101,16 +76,15 @@ class AllocateOrder:
                 continue
             book.post(Posting(StockKey(line.sku_id, house), "available", "committed", line.sold.quantity))
             placed.append((index, line.sku_id, house, line.sold.quantity))
-        status = "ALLOCATED" if not problems else "PARTLY_ALLOCATED" if placed else "BACKORDERED"
         problem = "; ".join(problems) or None
-        answer = {"id": str(self.id), "status": status, "problem": problem, "allocations": placed}
+        documents = dict(self.new.record({index: quantity for index, _, _, quantity in placed}, problem))
+        status = documents[ORDERS][0][STATUS]
+        answer = {"id": str(self.new.id), "status": status, "problem": problem, "allocations": placed}
         works = {house: uuid7() for house in sorted({house for _, _, house, _ in placed})}
-        documents: Documents = {
-            ORDERS: [self._header(status, problem)],
-            ORDER_LINES: self._line_rows({index: quantity for index, _, _, quantity in placed}),
-            FULFILLMENT_ORDERS: [(work, self.id, house, "SCHEDULED") for house, work in works.items()],
-            FULFILLMENT_ORDER_LINES: [(works[house], index, sku, quantity) for index, sku, house, quantity in placed],
-        }
+        documents[FULFILLMENT_ORDERS] = [(work, self.new.id, house, "SCHEDULED") for house, work in works.items()]
+        documents[FULFILLMENT_ORDER_LINES] = [
+            (works[house], index, sku, quantity) for index, sku, house, quantity in placed
+        ]
         return Decision(answer, documents)
 
     def _choose(self, book: Book, sku_id: int, quantity: int) -> int | None:
@@ -130,49 +104,37 @@ class AllocateOrder:
         missing = wanted - max(held, default=0)
         return f"{name}: {missing} missing ({wanted} ordered, at most {wanted - missing} in one warehouse)"
 
-    def _header(self, status: str, problem: str | None) -> tuple[Any, ...]:
-        order = self.order
-        goal = {"country": order.country_code, "latitude": order.latitude, "longitude": order.longitude}
-        destination = orjson.dumps(goal).decode()
-        return (
-            self.id,
-            self.channel_id,
-            order.external_id,
-            order.name,
-            status,
-            order.placed_at,
-            destination,
-            problem,
-        )
 
-    def _line_rows(self, allocated: Mapping[int, int]) -> list[tuple[Any, ...]]:
-        return [
-            (
-                *(self.id, index, line.sold.external_id, line.sku_id, line.sold.sku, line.sold.title),
-                *(line.sold.quantity, allocated.get(index, 0)),
-            )
-            for index, line in enumerate(self.lines)
-        ]
+async def place_order(
+    state: State,
+    channel_id: int,
+    order: ChannelOrder,
+    *,
+    order_id: UUID | None = None,
+    provenance: Provenance | None = None,
+    call: IdempotentCall | None = None,
+) -> Answer:
+    """Record and allocate the order once; the same external id again answers the first result.
 
-
-async def place_order(state: State, channel_id: int, order: ChannelOrder) -> Answer:
-    """Record and allocate the order once; the same external id again answers the first result."""
+    `order_id`: of the new order; the answer has another `id` when it is on record already. `provenance` and `call`:
+    of whoever orders through our own API, where nothing but the key answers twice: a second order of the same
+    external id is a unique violation.
+    """
     skus = await state.lookup.find_skus(line.sku for line in order.lines if line.sku)
     houses = await _source_warehouses(state, channel_id)
     ranked = order.latitude is not None and order.longitude is not None
     if order.latitude is not None and order.longitude is not None:
         point = (order.latitude, order.longitude)
         houses.sort(key=lambda house: _distance(house, *point))
-    order_id = uuid7()
-    call = IdempotentCall(
-        f"channel:{channel_id}", order.external_id, "orderPlace", hash_input({"order": order.external_id})
-    )
-    provenance = Provenance(f"channel:{channel_id}", None, current_request(), order.external_id)
-    footing = Footing(provenance, Remarks("ORDER", reference=order.name), document=f"order:{order_id}")
+    if provenance is None:
+        who = f"channel:{channel_id}"
+        provenance = Provenance(who, None, current_request(), order.external_id)
+        call = IdempotentCall(who, order.external_id, "orderPlace", hash_input({"order": order.external_id}))
     lines = tuple(OrderLine(line, skus.get(line.sku) if line.sku else None) for line in order.lines)
-    command = AllocateOrder(
-        order_id, channel_id, order, lines, tuple(house.id for house in houses), ranked, footing, call
-    )
+    sealed = seal_contact(state.settings, read_contact(order))
+    new = NewOrder(order_id or uuid7(), channel_id, order, lines, sealed, provenance.actor)
+    footing = Footing(provenance, Remarks("ORDER", reference=order.name), document=f"order:{new.id}")
+    command = AllocateOrder(new, tuple(house.id for house in houses), ranked, footing, call)
     return await state.combiner.submit(command)
 
 

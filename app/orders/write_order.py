@@ -1,0 +1,97 @@
+"""The rows of a new order: header, lines, contact and first event, whoever allocates it.
+
+They go into the statement that posts its stock. A second order of the same channel and external id fails on its
+unique key, its allocations with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from adapters.channels.base import ChannelOrder, ChannelOrderLine
+from adapters.postgres.documents import Documents, DocumentTable
+from adapters.postgres.rows import RowShape
+from app.orders.keep_contact import write_destination
+from domain.orders import LineCounts, Payment, order_status
+
+ORDERS = DocumentTable(
+    "orders",
+    RowShape(
+        (
+            *(("id", "uuid"), ("channel_id", "int"), ("external_id", "text"), ("name", "text"), ("status", "text")),
+            *(("payment", "text"), ("hold_reason", "text"), ("cancel_requested_at", "timestamptz")),
+            *(("placed_at", "timestamptz"), ("ship_by", "timestamptz"), ("deliver_by", "timestamptz")),
+            *(("destination", "json"), ("total", "numeric"), ("currency", "text"), ("channel_version", "bigint")),
+            ("problem", "text"),
+        )
+    ),
+)
+ORDER_LINES = DocumentTable(
+    "order_lines",
+    RowShape(
+        (
+            *(("order_id", "uuid"), ("line", "int"), ("external_id", "text"), ("sku_id", "int")),
+            *(("sku_code", "text"), ("title", "text"), ("quantity", "int"), ("allocated", "int")),
+            ("unit_price", "numeric"),
+        )
+    ),
+)
+ORDER_CONTACTS = DocumentTable("order_contacts", RowShape((("order_id", "uuid"), ("sealed", "bytea"))))
+ORDER_EVENTS = DocumentTable(
+    "order_events",
+    RowShape((("order_id", "uuid"), ("actor", "text"), ("action", "text"), ("note", "text"), ("data", "json"))),
+)
+CANCEL_ASKED = "CANCEL_REQUESTED"
+"""The hold of an order whose buyer asks to cancel it: nothing of it is released until that is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """`sku_id` is None when nothing is known under the code of the line."""
+
+    sold: ChannelOrderLine
+    sku_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order to be recorded. `sealed`: its contact, as `keep_contact` seals it; None without one."""
+
+    id: UUID
+    channel_id: int
+    order: ChannelOrder
+    lines: tuple[OrderLine, ...]
+    sealed: bytes | None
+    actor: str
+
+    def record(self, allocated: Mapping[int, int], problem: str | None) -> Documents:
+        """`allocated`: units promised of each line, by its place in `lines`."""
+        order = self.order
+        counts = [LineCounts(line.sold.quantity, allocated.get(n, 0)) for n, line in enumerate(self.lines)]
+        asked = order.cancel_requested
+        header = (
+            *(self.id, self.channel_id, order.external_id, order.name, order_status(counts).value),
+            *((Payment.PENDING if order.pending else Payment.PAID).value, CANCEL_ASKED if asked else None),
+            *(order.placed_at if asked else None, order.placed_at, order.ship_by, order.deliver_by),
+            *(orjson.dumps(write_destination(order)).decode(), order.total, order.currency, order.version, problem),
+        )
+        return {
+            ORDERS: [header],
+            ORDER_LINES: self._lines(allocated),
+            ORDER_CONTACTS: [] if self.sealed is None else [(self.id, self.sealed)],
+            ORDER_EVENTS: [(self.id, self.actor, "PLACED", None, None)],
+        }
+
+    def _lines(self, allocated: Mapping[int, int]) -> Sequence[tuple[Any, ...]]:
+        return [
+            (
+                *(self.id, number, line.sold.external_id, line.sku_id, line.sold.sku, line.sold.title),
+                *(line.sold.quantity, allocated.get(number, 0), line.sold.unit_price),
+            )
+            for number, line in enumerate(self.lines)
+        ]
