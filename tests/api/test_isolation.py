@@ -1,0 +1,158 @@
+"""A token that is limited to one warehouse sees and touches nothing of another, whatever it asks.
+
+The questions are made from the schema: every root field, with every input that can name a thing, aimed at the things
+of a warehouse that is not the token's. The answer must be the one that it gets for what does not exist, and name
+nothing of theirs; not one row of theirs may change. What would make a question worthless is checked too: an
+administrator who asks the same is shown, or does, what the partner is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import orjson
+import pytest
+
+from api.node import KINDS
+from api.schema import REQUIREMENTS
+from app.settings import Settings
+from domain.identity import Role
+from tests.company import Client
+from tests.documents import root_fields
+from tests.partner_world import COMMON, IDS, NOWHERE, THINGS, World, leaks, open_world
+from tests.probes import Probe, aim
+from tests.sockets import open_socket
+
+BLANK: dict[str, str] = {
+    "me": "the caller's own token",
+}
+"""Queries that show nothing of any warehouse, and why."""
+QUESTIONS = [pair for pair in root_fields() if pair[0] != "Subscription"]
+STREAMS = [name for root, name in root_fields() if root == "Subscription"]
+
+
+@pytest.fixture(scope="module")
+async def world(module_settings: Settings) -> AsyncIterator[World]:
+    async with open_world(module_settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def fresh(settings: Settings) -> AsyncIterator[World]:
+    async with open_world(settings) as opened:
+        yield opened
+
+
+def pairs(world: World, root: str, name: str) -> list[tuple[Probe, Probe]]:
+    """Each question about theirs beside the same about what does not exist."""
+    theirs, nowhere = aim(root, name, THINGS, world.ids), aim(root, name, NOWHERE, world.none)
+    return list(zip(theirs, nowhere, strict=True))
+
+
+async def ask(client: Client, probe: Probe) -> Any:
+    return await client.send(probe.query, **probe.variables)
+
+
+def blur(answer: Any, things: Mapping[str, str], ids: Mapping[str, str]) -> str:
+    """The answer without the names that the caller gave itself, and without what differs each time."""
+    for error in answer.get("errors", ()):
+        error.get("extensions", {}).pop("correlationId", None)
+    text = orjson.dumps(answer, option=orjson.OPT_SORT_KEYS).decode()
+    for kind, word in (*((k, v) for k, v in things.items() if k != "sku"), *ids.items()):
+        text = text.replace(word, f"<{kind}>")
+    return re.sub(r"\d+\.\d+(e-?\d+)?", "<time>", text)
+
+
+def test_every_type_with_an_id_is_tried() -> None:
+    assert set(KINDS) == set(IDS) | COMMON
+
+
+@pytest.mark.parametrize(("root", "name"), QUESTIONS)
+async def test_a_partner_is_answered_as_if_there_were_no_other_warehouse(world: World, root: str, name: str) -> None:
+    allowed = Role.PARTNER in REQUIREMENTS[root, name].roles
+    before = await world.digest()
+    for theirs, nowhere in pairs(world, root, name):
+        answer, other = await ask(world.partner, theirs), await ask(world.partner, nowhere)
+        if not allowed:
+            assert [error["extensions"]["code"] for error in answer["errors"]] == ["FORBIDDEN"]
+        assert "INTERNAL" not in str(answer), (theirs, answer)
+        assert blur(answer, THINGS, world.ids) == blur(other, NOWHERE, world.none), theirs
+        assert leaks(blur(answer, THINGS, world.ids)) == [], (theirs, answer)
+    assert await world.digest() == before
+
+
+@pytest.mark.parametrize(("root", "name"), QUESTIONS)
+async def test_nor_does_any_other_role_see_or_touch_more(world: World, root: str, name: str) -> None:
+    """All roles at once, and still one warehouse. That a name is taken is told to whoever may give names."""
+    before = await world.digest()
+    for theirs, nowhere in pairs(world, root, name):
+        answer, other = await ask(world.every, theirs), await ask(world.every, nowhere)
+        assert leaks(blur(answer, THINGS, world.ids)) == [], (theirs, answer)
+        if root == "Query":
+            assert blur(answer, THINGS, world.ids) == blur(other, NOWHERE, world.none), theirs
+    assert await world.digest() == before
+
+
+@pytest.mark.parametrize("name", [name for root, name in QUESTIONS if root == "Query"])
+async def test_a_question_is_worth_something(world: World, name: str) -> None:
+    """An administrator who asks it is told of the other warehouse."""
+    shown = [leaks(await ask(world.admin, theirs)) for theirs, _ in pairs(world, "Query", name)]
+    assert any(shown) != (name in BLANK)
+
+
+@pytest.mark.parametrize(
+    "name", [n for r, n in QUESTIONS if r == "Mutation" and Role.PARTNER in REQUIREMENTS[r, n].roles]
+)
+async def test_an_order_that_a_partner_may_give_would_have_worked(fresh: World, name: str) -> None:
+    """An administrator who gives it changes the other warehouse."""
+    before = await fresh.digest()
+    for theirs, _ in pairs(fresh, "Mutation", name):
+        await ask(fresh.admin, theirs)
+    assert await fresh.digest() != before
+
+
+@pytest.mark.parametrize("name", STREAMS)
+async def test_no_stream_tells_of_another_warehouse(world: World, name: str) -> None:
+    told = False
+    for client in (world.partner, world.every, world.admin):
+        for theirs, nowhere in pairs(world, "Subscription", name):
+            heard = await _listen(world, client, theirs)
+            if client is world.admin:
+                told = told or bool(leaks(heard))
+                continue
+            assert leaks(blur({"heard": heard}, THINGS, world.ids)) == [], theirs
+            if "error" in [message["type"] for message in heard]:
+                other = await _listen(world, client, nowhere)
+                assert blur({"heard": heard}, THINGS, world.ids) == blur({"heard": other}, NOWHERE, world.none)
+    assert told
+
+
+async def _listen(world: World, client: Client, probe: Probe) -> list[Any]:
+    """What comes first, and what comes when something happens in both warehouses."""
+    heard: list[Any] = []
+    async with open_socket(world.app, client.secret) as socket:
+        await socket.send(id="1", type="subscribe", payload={"query": probe.query, "variables": probe.variables})
+        stirred = False
+        while len(heard) < 200:
+            try:
+                async with asyncio.timeout(0.4):
+                    heard.append(orjson.loads((await socket.to_client.get())["text"]))
+            except TimeoutError:
+                if stirred:
+                    return heard
+                stirred = True
+                await _stir(world)
+            else:
+                if heard[-1]["type"] in ("error", "complete"):
+                    return heard
+    raise AssertionError("it does not end")
+
+
+async def _stir(world: World) -> None:
+    for house in ("MINE", "ZANZIBAR"):
+        lines = [{"sku": "SKU-0", "quantity": 1}]
+        made = await world.admin.mutate("stockReceive", "", warehouse=house, lines=lines, reference=f"PO-{house}")
+        assert made["userErrors"] == []

@@ -1,0 +1,210 @@
+"""Two warehouses with everything there is in each, and callers who may see only one of them."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from cryptography.fernet import Fernet
+
+from adapters.channels.base import Address, ChannelOrder, ChannelOrderLine
+from api.ids import encode_id
+from app.exceptions.open_cases import open_cases
+from app.orders.take_order import take_order
+from app.settings import Settings
+from app.state import State
+from domain.errors import CauseClass
+from domain.exceptions import CaseKind, Problem, Severity
+from domain.identity import Role
+from tests.company import Client, make_secret, running_app
+
+UNITS = 77_131
+"""In the other warehouse: a number that is nowhere else."""
+MARKERS = ("zanzibar", str(UNITS), "clove street", "both-shop", "aziza")
+"""What gives the other warehouse away, in lower case."""
+THINGS = {
+    "warehouse": "ZANZIBAR",
+    "channel": "zanzibar-shop",
+    "external_id": "ZANZIBAR-1",
+    "reference": "PO-ZANZIBAR",
+    "rule": "zanzibar-rule",
+    "sku": "SKU-0",
+}
+NOWHERE = {
+    "warehouse": "ATLANTIS",
+    "channel": "atlantis-shop",
+    "external_id": "ATLANTIS-1",
+    "reference": "PO-ATLANTIS",
+    "rule": "atlantis-rule",
+    "sku": "SKU-0",
+}
+"""The same names of what does not exist."""
+_COLUMNS = """
+SELECT table_name, column_name FROM information_schema.columns
+WHERE table_schema = 'public' AND column_name IN ('warehouse_id', 'channel_id', 'order_id', 'case_id', 'rule_id')
+  AND table_name NOT LIKE 'pg_%' ORDER BY 1, 2
+"""
+_THEIRS = {
+    "warehouse_id": "IN (SELECT id FROM warehouses WHERE code = 'ZANZIBAR')",
+    "channel_id": "IN (SELECT id FROM channels WHERE code IN ('zanzibar-shop', 'both-shop'))",
+    "order_id": "IN (SELECT id FROM orders WHERE external_id LIKE 'ZANZIBAR%')",
+    "case_id": "IN (SELECT id FROM exception_cases WHERE title LIKE '%Zanzibar%')",
+    "rule_id": "IN (SELECT id FROM alert_rules WHERE name = 'zanzibar-rule')",
+}
+_NAMED = ("SELECT * FROM warehouses WHERE code = 'ZANZIBAR'", "SELECT * FROM channels WHERE code LIKE 'zanzibar%'")
+IDS = {
+    "Warehouse": "SELECT id FROM warehouses WHERE code = 'ZANZIBAR'",
+    "StockLevel": "SELECT sku_id || '.' || warehouse_id FROM stock_levels JOIN warehouses w ON w.id = warehouse_id "
+    "WHERE w.code = 'ZANZIBAR'",
+    "StockMovement": "SELECT m.id FROM stock_movements m JOIN warehouses w ON w.id = warehouse_id "
+    "WHERE w.code = 'ZANZIBAR'",
+    "Reservation": "SELECT id FROM reservations",
+    "Channel": "SELECT id FROM channels WHERE code = 'zanzibar-shop'",
+    "Listing": "SELECT l.id FROM listings l JOIN channels c ON c.id = l.channel_id WHERE c.code = 'zanzibar-shop'",
+    "SyncAttempt": "SELECT id FROM sync_attempts",
+    "ExceptionCase": "SELECT id FROM exception_cases WHERE warehouse_id IS NOT NULL",
+    "InboundEvent": "SELECT id FROM inbound_events",
+    "AlertRule": "SELECT id FROM alert_rules",
+    "AlertDelivery": "SELECT id FROM alert_deliveries",
+    "Order": "SELECT id FROM orders WHERE external_id = 'ZANZIBAR-1'",
+    "Token": "SELECT id FROM tokens WHERE name = 'zanzibar-token'",
+}
+"""The key of one thing of theirs, by type. Types of no warehouse are in `COMMON`."""
+COMMON = frozenset({"Sku"})
+"""Types that everybody sees alike: the catalogue."""
+
+
+@dataclass
+class World:
+    """`partner`: the role PARTNER and nothing else. `every`: all roles. Both see MINE alone; `admin` sees all."""
+
+    app: Any
+    state: State
+    admin: Client
+    partner: Client
+    every: Client
+    ids: Mapping[str, str]
+    none: Mapping[str, str]
+
+    async def digest(self) -> list[Any]:
+        """Every row that is the other warehouse's, of whatever table."""
+        connection, found = self.state.database.hot, []
+        for row in await connection.fetch(_COLUMNS):
+            table, column = row["table_name"], row["column_name"]
+            found.append((table, await connection.fetch(f"SELECT * FROM {table} WHERE {column} {_THEIRS[column]}")))
+        found += [(query, await connection.fetch(query)) for query in _NAMED]
+        return [(name, sorted(repr(tuple(row)) for row in rows)) for name, rows in found]
+
+
+def leaks(answer: Any) -> list[str]:
+    """The markers in an answer."""
+    text = answer.lower() if isinstance(answer, str) else orjson.dumps(answer).decode().lower()
+    return [marker for marker in MARKERS if re.search(rf"(?<![0-9a-z]){marker}", text)]
+
+
+@asynccontextmanager
+async def open_world(settings: Settings) -> AsyncIterator[World]:
+    sealed = settings.model_copy(
+        update={
+            "secret_key": Fernet.generate_key().decode(),
+            "query_cost_max": 10**7,
+            "query_depth_max": 20,
+            "query_aliases_max": 10**4,
+        }
+    )
+    async with running_app(sealed) as (app, http):
+        state: State = app._rest.state.onhand
+        admin = Client(http, await make_secret(state))
+        await _furnish(admin, state)
+        houses = await state.lookup.warehouses()
+        mine = [houses["MINE"].id]
+        partner = Client(http, await make_secret(state, Role.PARTNER, warehouse_ids=mine))
+        every = Client(http, await make_secret(state, *Role, warehouse_ids=mine))
+        yield World(app, state, admin, partner, every, *(await _read_ids(state)))
+
+
+async def _furnish(admin: Client, state: State) -> None:
+    places = (("MINE", "Mine hall", "1 Main Street", 10), ("ZANZIBAR", "Zanzibar depot", "9 Clove Street", UNITS))
+    skus = [{"code": f"SKU-{n}", "title": f"Thing {n}", "barcode": f"40000{n}"} for n in range(2)]
+    await _do(admin, "skuUpsert", lines=skus)
+    for code, name, address, units in places:
+        await _do(admin, "warehouseCreate", code=code, name=name, address=address, countryCode="TZ")
+        lines = [{"sku": sku["code"], "quantity": units} for sku in skus]
+        await _do(admin, "stockReceive", warehouse=code, lines=lines, reference=f"PO-{code}", note=f"for {name}")
+    for code, houses in (("mine-shop", ["MINE"]), ("zanzibar-shop", ["ZANZIBAR"]), ("both-shop", ["MINE", "ZANZIBAR"])):
+        sources = [{"warehouse": house} for house in houses]
+        await _do(admin, "channelConnect", code=code, name=code.title(), warehouses=sources, b2b={})
+        await _do(admin, "listingLink", channel=code, lines=[{"sku": "SKU-0", "externalId": f"{code}-item"}])
+    held = [{"sku": "SKU-1", "quantity": 1, "warehouse": "ZANZIBAR"}]
+    await _do(admin, "reservationCreate", lines=held, expiresInSeconds=3_600, reference="zanzibar-cart")
+    hook = {"url": "https://zanzibar.example/hook"}
+    await _do(admin, "alertRuleSet", name="zanzibar-rule", channels=["zanzibar-shop"], webhook=hook)
+    await _do(admin, "tokenCreate", name="zanzibar-token", roles=["WAREHOUSE"], warehouses=["ZANZIBAR"])
+    await _happen(state)
+
+
+async def _happen(state: State) -> None:
+    """Orders, cases, and what channels sent and were told."""
+    connection = state.database.hot
+    channels = {row["code"]: row["id"] for row in await connection.fetch("SELECT code, id FROM channels")}
+    house = await connection.fetchval("SELECT id FROM warehouses WHERE code = 'ZANZIBAR'")
+    for code in ("zanzibar-shop", "both-shop", "mine-shop"):
+        await take_order(state, channels[code], _order(code))
+    problems = [
+        Problem(CaseKind.OVERSELL, Severity.HIGH, CauseClass.UNKNOWN, "warehouse:1", "Zanzibar lacks", warehouse_id=house),
+        Problem(CaseKind.DRIFT, Severity.HIGH, CauseClass.UNKNOWN, "listing:1", "Zanzibar drifts", None, channels["both-shop"]),
+        Problem(CaseKind.ORDER_PROBLEM, Severity.LOW, CauseClass.UNKNOWN, "order:1", "Zanzibar, of nobody"),
+    ]  # fmt: skip
+    async with connection.acquire() as one, one.transaction():
+        (first, *_) = await open_cases(one, problems)
+    now = datetime.datetime.now(datetime.UTC)
+    await connection.execute(
+        "INSERT INTO inbound_events (channel_id, external_id, topic, headers, body, error) "
+        "VALUES ($1, 'ZANZIBAR-event', 'orders/create', '{}', '{}', 'Zanzibar is wrong')",
+        channels["zanzibar-shop"],
+    )
+    await connection.execute(
+        "INSERT INTO sync_attempts (channel_id, lane, started_at, seconds, listings, done, failed, cause, error) "
+        "VALUES ($1, 'BULK', $2, 1, 1, 0, 1, 'OUTAGE', 'Zanzibar is away')",
+        channels["zanzibar-shop"],
+        now,
+    )
+    await connection.execute(
+        "INSERT INTO alert_deliveries (id, rule_id, case_ids, due_at, state, error) "
+        "SELECT gen_random_uuid(), id, ARRAY[$1::uuid], now(), 'FAILED', 'Zanzibar answered 500' FROM alert_rules",
+        first,
+    )
+
+
+def _order(channel: str) -> ChannelOrder:
+    word = "MINE-1" if channel == "mine-shop" else "ZANZIBAR-1" if channel == "zanzibar-shop" else "ZANZIBAR-2"
+    return ChannelOrder(
+        word,
+        f"#{word}",
+        datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC),
+        (ChannelOrderLine(f"{word}-line", "SKU-0", "Thing", 1),),
+        "TZ",
+        address=Address("Aziza" if channel != "mine-shop" else "Bob", ("9 Clove Street",), "Town", None, "1", "TZ"),
+    )
+
+
+async def _read_ids(state: State) -> tuple[dict[str, str], dict[str, str]]:
+    """Global ids of theirs by type, and ids of the same form that nothing has."""
+    ids, none = {}, {}
+    for kind, query in IDS.items():
+        key = await state.database.hot.fetchval(f"{query} LIMIT 1")
+        assert key is not None, kind
+        ids[kind] = encode_id(kind, str(key))
+        none[kind] = encode_id(kind, re.sub("[0-9a-f](?=[0-9a-f]*$)", "9", str(key)) if "-" in str(key) else "987654")
+    none["StockLevel"] = encode_id("StockLevel", "987654.987654")
+    return ids, none
+
+
+async def _do(client: Client, name: str, /, **fields: Any) -> None:
+    made = await client.mutate(name, "", **fields)
+    assert made["userErrors"] == [], (name, made)
