@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     public_url: str | None = None
+    """Where this instance is reached from outside: channels are asked to send their events there."""
     secret_key: str | None = None
     """Fernet keys, newest first, comma separated: channel credentials are encrypted with them at rest."""
 
@@ -93,6 +94,8 @@ class Settings(BaseSettings):
     orders_poll_seconds: float = Field(default=60.0, gt=0)
     orders_overlap_seconds: float = Field(default=600.0, ge=0)
     """Orders are polled again from so long before the last poll: vendors' lists shift while they are paged."""
+    subscribe_again_seconds: float = Field(default=900.0, gt=0)
+    """How often it is looked whether a channel still sends us its events."""
     attempts_retention_seconds: int = Field(default=604_800, ge=60)
     alerts_retention_seconds: int = Field(default=2_592_000, ge=3_600)
 

@@ -320,8 +320,8 @@ class Channel(Protocol):
 class ChallengedChannel(Protocol):
     """A channel whose vendor sends events only to an endpoint that answered its challenge."""
 
-    def answer_challenge(self, challenge: str) -> str:
-        """The JSON body that proves that the endpoint is ours."""
+    def answer_challenge(self, challenge: str, address: str | None = None) -> str:
+        """The JSON body that proves that the endpoint is ours. `address`: of the endpoint, unless it has its own."""
         ...
 
 
@@ -329,6 +329,13 @@ class ChallengedChannel(Protocol):
 class SubscribedChannel(Protocol):
     """A channel whose vendor drops a subscription that was not answered for a while: look again on a schedule."""
 
+    def lacks_for_events(self) -> str | None:
+        """What the connection lacks to be sent events, in words: the channel is polled then. None when nothing."""
+        ...
+
     async def renew_subscriptions(self, address: str) -> Sequence[str]:
-        """Have every topic that `read_event` needs sent to `address`; the topics that were not. Raises `Fault`."""
+        """Have every topic that `read_event` needs sent to `address`; the topics that were not.
+
+        Raises `Fault`; a permanent one when the vendor refuses a topic, after all others were tried.
+        """
         ...

@@ -52,6 +52,7 @@ channels = Table(
     Column("multiple", Integer, nullable=False, server_default="1"),
     Column("adaptive", Boolean, nullable=False, server_default=text("false")),
     created_at(),
+    Column("connected_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     CheckConstraint("kind IN ('SHOPIFY', 'AMAZON', 'EBAY', 'B2B')", name="kind"),
     CheckConstraint("status IN ('SHADOW', 'LIVE', 'PAUSED')", name="status"),
     CheckConstraint("buffer >= 0", name="buffer"),
@@ -84,6 +85,8 @@ channel_health = Table(
     Column("last_cause", Text),
     Column("orders_until", DateTime(timezone=True)),
     Column("orders_polled_at", DateTime(timezone=True)),
+    Column("subscribed_to", Text),
+    Column("subscriptions_due_at", DateTime(timezone=True)),
     CheckConstraint("failures >= 0", name="failures"),
 )
 
@@ -126,6 +129,7 @@ listings = Table(
     Column("rejected", Boolean, nullable=False, server_default=text("false")),
     Column("cause", Text),
     Column("error", Text),
+    Column("untracked", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("channel_id", "sku_id", "location"),
     UniqueConstraint("channel_id", "external_id", "location"),
     CheckConstraint("share_percent BETWEEN 0 AND 100", name="share_percent"),

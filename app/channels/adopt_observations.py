@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from adapters.channels.base import Observation
 from adapters.postgres.database import Database
 from app.channels.claim_listings import Claim
+from app.channels.observe_listings import UNTRACKED
+
+UNKNOWN = "The channel does not know this item: link the listing again."
 
 _ADOPT = """
 WITH given AS (
-  SELECT * FROM unnest($2::bigint[], $3::int[]) AS g (id, quantity)
+  SELECT * FROM unnest($2::bigint[], $3::int[], $5::bool[]) AS g (id, quantity, tracked)
 ), held AS MATERIALIZED (
   SELECT l.id FROM listings l JOIN given USING (id) WHERE l.lease_owner = $1 ORDER BY l.id FOR UPDATE OF l
 )
@@ -23,26 +27,34 @@ UPDATE listings l SET
   drift_since = NULL, uncertain = g.quantity IS NULL,
   rejected = g.quantity IS NULL,
   cause = CASE WHEN g.quantity IS NULL THEN 'MAPPING' END,
-  error = CASE WHEN g.quantity IS NULL THEN 'The channel does not know this item: link the listing again.' END,
+  error = CASE WHEN NOT g.tracked THEN $6 WHEN g.quantity IS NULL THEN $7 END,
+  untracked = NOT g.tracked,
   attempts = CASE WHEN l.desired = g.quantity THEN 0 ELSE l.attempts + 1 END,
   next_attempt_at = CASE WHEN l.desired <> g.quantity AND g.quantity < l.acknowledged
     THEN now() + make_interval(secs => $4) END,
   lease_owner = NULL, lease_until = NULL
 FROM given g JOIN held USING (id) WHERE l.id = g.id
+RETURNING l.id, l.sku_id, l.external_id, l.rejected, l.error
 """
 
 
 async def adopt_observations(
     database: Database, owner: str, pairs: Sequence[tuple[Claim, Observation]], wait_seconds: float
-) -> None:
+) -> list[Any]:
     """A listing that shows what it should is acknowledged; the others are sent again, compared with what was seen.
+
+    Returns those that cannot be told: the channel does not know them, or does not count them.
 
     `wait_seconds`: for one that shows less than it took, since the channel sold and its order is on the way.
     """
-    await database.hot.execute(
+    rows = await database.hot.fetch(
         _ADOPT,
         owner,
         [claim.id for claim, _ in pairs],
         [seen.quantity for _, seen in pairs],
         wait_seconds,
+        [seen.tracked for _, seen in pairs],
+        UNTRACKED,
+        UNKNOWN,
     )
+    return [row for row in rows if row["rejected"]]

@@ -19,7 +19,7 @@ _CHANNEL = """
 INSERT INTO channels (code, name, kind, status, config, credentials, buffer)
 VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7)
 ON CONFLICT (code) DO UPDATE SET name = excluded.name, config = excluded.config,
-  credentials = excluded.credentials, buffer = excluded.buffer
+  credentials = excluded.credentials, buffer = excluded.buffer, connected_at = now()
 WHERE channels.kind = excluded.kind
 RETURNING id
 """

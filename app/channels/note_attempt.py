@@ -97,10 +97,10 @@ async def _note_outage(connection: Any, channel: OpenChannel, fault: Fault) -> N
 
 
 async def _close_outage(connection: Any, attempt: Attempt) -> None:
-    """A call that came back is the proof that the connection works."""
+    """A call that came back is the proof that the connection works, or did when it was made."""
     proof = {"lane": attempt.lane, "at": attempt.started_at, "listings": attempt.listings, "done": attempt.done}
     kinds = [CaseKind.CHANNEL_DOWN.value]
-    await resolve_cases(connection, kinds, {f"channel:{attempt.channel.id}": proof})
+    await resolve_cases(connection, kinds, {f"channel:{attempt.channel.id}": proof}, attempt.seconds)
 
 
 def _rejected(channel: OpenChannel, failure: Failure) -> Problem:

@@ -25,6 +25,7 @@ from domain.exceptions import CaseKind, Problem, Severity
 LISTINGS_MAX = 100
 PART_MAX = 25
 """Asked and kept at once, so that what was seen is not lost when the quota ends in the middle."""
+UNTRACKED = "The channel sells it without counting: have it track quantities there, and it is told again."
 HEALTHY = (CaseKind.SYNC_REJECTED.value, CaseKind.DRIFT.value)
 _NEXT = """
 SELECT id, external_id, location, reference, drift_since FROM listings
@@ -34,10 +35,13 @@ LIMIT $2
 """
 _NOTE = """
 WITH given AS (
-  SELECT * FROM unnest($2::text[], $3::text[], $4::int[]) AS g (external_id, location, quantity)
+  SELECT * FROM unnest($2::text[], $3::text[], $4::int[], $7::bool[])
+    AS g (external_id, location, quantity, tracked)
 ), held AS MATERIALIZED (
   SELECT l.id, g.quantity, l.desired_version = l.acknowledged_version AS clean,
-    CASE WHEN g.quantity IS NOT DISTINCT FROM l.acknowledged THEN NULL
+    NOT g.tracked AS untracked, l.untracked AND g.tracked AS counted,
+    NOT g.tracked AND NOT (l.untracked AND l.rejected) AS "new",
+    CASE WHEN NOT g.tracked OR g.quantity IS NOT DISTINCT FROM l.acknowledged THEN NULL
          WHEN l.acknowledged_at IS NULL OR l.acknowledged_at > $5 THEN l.drift_since
          ELSE coalesce(l.drift_since, $5) END AS drift,
     l.lease_owner IS NULL AND l.receipt IS NULL AND c.status = 'LIVE' AS free,
@@ -47,7 +51,7 @@ WITH given AS (
   WHERE l.channel_id = $1 AND (l.observed_at IS NULL OR l.observed_at <= $5) ORDER BY l.id FOR UPDATE OF l
 ), judged AS (
   SELECT *, coalesce(free AND clean AND drift < $5 - make_interval(secs => $6), false) AS again,
-    coalesce(free AND NOT clean AND "right", false) AS told
+    coalesce(free AND NOT clean AND "right" AND NOT counted, false) AS told
   FROM held
 )
 UPDATE listings l SET observed = j.quantity, observed_at = $5,
@@ -55,13 +59,17 @@ UPDATE listings l SET observed = j.quantity, observed_at = $5,
   acknowledged = CASE WHEN j.told THEN j.quantity ELSE l.acknowledged END,
   acknowledged_at = CASE WHEN j.told THEN $5 ELSE l.acknowledged_at END,
   acknowledged_version = CASE WHEN j.told THEN l.desired_version ELSE l.acknowledged_version END,
-  desired_version = l.desired_version + j.again::int,
-  uncertain = l.uncertain OR j.again,
-  dirty_since = CASE WHEN j.told THEN NULL WHEN j.again THEN j.drift ELSE l.dirty_since END,
-  next_attempt_at = CASE WHEN j.again THEN NULL ELSE l.next_attempt_at END
+  desired_version = l.desired_version + (j.again OR j.counted)::int,
+  uncertain = l.uncertain OR j.again OR j.counted,
+  dirty_since = CASE WHEN j.told THEN NULL WHEN j.again THEN j.drift WHEN j.counted THEN $5 ELSE l.dirty_since END,
+  next_attempt_at = CASE WHEN j.again OR j.counted THEN NULL ELSE l.next_attempt_at END,
+  untracked = j.untracked,
+  rejected = j.untracked OR (l.rejected AND NOT j.counted),
+  cause = CASE WHEN j.untracked THEN 'MAPPING' WHEN j.counted THEN NULL ELSE l.cause END,
+  error = CASE WHEN j.untracked THEN $8 WHEN j.counted THEN NULL ELSE l.error END
 FROM judged j WHERE l.id = j.id
-RETURNING l.id, l.sku_id, l.external_id, l.observed, l.acknowledged, l.desired, j.drift, j.again,
-  j.clean OR j.told AS clean
+RETURNING l.id, l.sku_id, l.external_id, l.observed, l.acknowledged, l.desired, j.drift, j.again, j.counted, j."new",
+  (j.clean OR j.told) AND NOT j.counted AS clean
 """
 
 
@@ -117,15 +125,32 @@ async def note_observations(
             [one.quantity for one in seen],
             at,
             state.settings.drift_seconds,
+            [one.tracked for one in seen],
+            UNTRACKED,
         )
         proofs = {f"listing:{row['id']}": _proof(row, at) for row in rows if _healthy(row)}
         resolved = await resolve_cases(connection, HEALTHY, proofs)
         drifted = [_drift(channel, row) for row in rows if row["again"]]
-        await open_cases(connection, drifted)
-    if drifted or resolved:
+        uncounted = [describe_mapping(channel, row, UNTRACKED) for row in rows if row["new"]]
+        await open_cases(connection, [*drifted, *uncounted])
+    if drifted or resolved or uncounted:
         state.doorbell.ring("feed")
-    if drifted:
+    if drifted or any(row["counted"] for row in rows):
         state.doorbell.ring("push")
+
+
+def describe_mapping(channel: OpenChannel, row: Any, message: str) -> Problem:
+    """A listing that cannot be told, until somebody changes it at the channel or links another."""
+    return Problem(
+        CaseKind.SYNC_REJECTED,
+        Severity.HIGH,
+        CauseClass.MAPPING,
+        f"listing:{row['id']}",
+        f"{channel.code} cannot be told the quantity of {row['external_id']}",
+        message,
+        channel.id,
+        row["sku_id"],
+    )
 
 
 def _healthy(row: Any) -> bool:

@@ -9,9 +9,10 @@ from typing import Any
 
 import structlog
 
-from adapters.channels.base import BatchFinished, ChannelNews, OrderSeen, OrderToPull, QuantitySeen
+from adapters.channels.base import AccessRevoked, BatchFinished, ChannelNews, OrderSeen, OrderToPull, QuantitySeen
 from app.channels.observe_listings import note_observations
 from app.channels.open_channel import COLUMNS, OpenChannel
+from app.channels.revoke_access import revoke_access
 from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
 from app.orders.take_order import take_order
@@ -103,6 +104,8 @@ async def _act(state: State, channel: OpenChannel, news: ChannelNews, at: dateti
             await note_observations(state, channel, [observation], at)
         case BatchFinished():
             state.doorbell.ring("push")
+        case AccessRevoked(message):
+            await revoke_access(state, channel, message, at)
 
 
 def _proof(event: Any) -> tuple[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from adapters.channels.base import Channel, Throttled, WriteOutcome, WriteResult
 from app.channels.adopt_observations import adopt_observations
@@ -24,7 +25,9 @@ from app.channels.claim_listings import (
 )
 from app.channels.health import read_health
 from app.channels.note_attempt import Attempt, note_attempt
+from app.channels.observe_listings import describe_mapping
 from app.channels.open_channel import OpenChannel
+from app.exceptions.open_cases import open_cases
 from app.state import State
 from app.tracing import span
 from domain.errors import CauseClass, Fault
@@ -194,7 +197,15 @@ async def _settle_stale(
             _note_fault(stale[start:], fault, outcomes)
             return
         outcomes.seen += len(part)
-        await adopt_observations(state.database, owner, list(zip(part, seen, strict=True)), wait_seconds)
+        pairs = list(zip(part, seen, strict=True))
+        await _tell_unmapped(state, channel, await adopt_observations(state.database, owner, pairs, wait_seconds))
+
+
+async def _tell_unmapped(state: State, channel: OpenChannel, rows: Sequence[Any]) -> None:
+    if rows:
+        async with state.database.hot.acquire() as connection, connection.transaction():
+            await open_cases(connection, [describe_mapping(channel, row, row["error"]) for row in rows])
+        state.doorbell.ring("feed")
 
 
 def _blame_rest(claims: Sequence[Claim], outcomes: Outcomes) -> None:

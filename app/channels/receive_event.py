@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from adapters.channels.base import ChallengedChannel
+from app.channels.keep_subscribed import write_address
 from app.channels.open_channel import COLUMNS, OpenChannel
 from app.state import State
 from domain.errors import Fault
@@ -60,7 +61,12 @@ async def answer_challenge(state: State, kind: str, code: str, challenge: str) -
     """The proof that the endpoint is ours; None when the channel knows no challenges."""
     channel = await find_channel(state, kind, code)
     adapter: object = None if channel is None else channel.adapter
-    return adapter.answer_challenge(challenge) if isinstance(adapter, ChallengedChannel) else None
+    if not isinstance(adapter, ChallengedChannel):
+        return None
+    try:
+        return adapter.answer_challenge(challenge, write_address(state.settings, kind, code))
+    except Fault:
+        return None
 
 
 async def find_channel(state: State, kind: str, code: str) -> OpenChannel | None:

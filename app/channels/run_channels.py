@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from app.channels.claim_listings import Lane
+from app.channels.keep_subscribed import keep_subscribed
 from app.channels.observe_listings import observe_listings
 from app.channels.open_channel import COLUMNS, OpenChannel
 from app.channels.pull_orders import pull_orders
@@ -28,6 +29,7 @@ REFRESH_SECONDS = 1.0
 OBSERVE_SECONDS = 2.0
 SETTLE_SECONDS = 2.0
 ORDERS_SECONDS = 5.0
+SUBSCRIPTIONS_SECONDS = 5.0
 QUEUE_SECONDS = 0.5
 THROTTLE_SECONDS_MAX = 5.0
 _CHANNELS = f"SELECT {COLUMNS} FROM channels ORDER BY id"  # noqa: S608
@@ -77,6 +79,7 @@ def _start(state: State, current: dict[int, OpenChannel], channel_id: int, owner
         ("observe", OBSERVE_SECONDS, lambda c: observe_listings(state, c), None, False),
         ("queue", QUEUE_SECONDS, lambda c: receive_messages(state, c), None, False),
         ("orders", ORDERS_SECONDS, lambda c: pull_orders(state, c), None, False),
+        ("subscriptions", SUBSCRIPTIONS_SECONDS, lambda c: keep_subscribed(state, c), None, False),
     ]
     code = current[channel_id].code
     tasks = []

@@ -14,6 +14,7 @@ from app.catalog.upsert import check_code
 from app.channels.check_connection import Connection, choose_connection, merge_secrets
 from app.channels.check_policy import check_policy
 from app.channels.connect_channel import ChannelConnect, connect_channel
+from app.channels.keep_subscribed import subscribe_again
 from app.channels.open_channel import COLUMNS
 from app.channels.openers import OPENERS
 from app.channels.read_channels import read_channels_by_ids
@@ -34,7 +35,7 @@ SELECT $1, g.id, g.location, g.status FROM unnest($2::int[], $3::text[], $4::tex
 ON CONFLICT (channel_id, warehouse_id) DO UPDATE SET location = excluded.location, status = excluded.status
 """
 _FEWER = "DELETE FROM channel_warehouses WHERE channel_id = $1 AND NOT warehouse_id = ANY($2::int[])"
-_CONNECT = "UPDATE channels SET config = config || $2::jsonb, credentials = $3 WHERE id = $1"
+_CONNECT = "UPDATE channels SET config = config || $2::jsonb, credentials = $3, connected_at = now() WHERE id = $1"
 _OPEN = f"SELECT {COLUMNS} FROM channels WHERE id = $1"  # noqa: S608
 
 
@@ -189,6 +190,7 @@ async def _reconnect(state: State, connection: Any, channel_id: int, given: Conn
     secrets = merge_secrets(known, given.secrets)
     sealed = seal_credentials(state.settings, secrets) if secrets else None
     await connection.execute(_CONNECT, channel_id, orjson.dumps(dict(given.config)).decode(), sealed)
+    await subscribe_again(connection, channel_id)
     await _check_opens(state, connection, channel_id, given)
 
 

@@ -11,7 +11,9 @@ _RESOLVE = """
 WITH healthy AS (SELECT * FROM unnest($1::text[], $2::text[]) AS h (subject, proof)),
 held AS MATERIALIZED (
   SELECT c.id FROM exception_cases c JOIN healthy USING (subject)
-  WHERE c.state <> 'RESOLVED' AND c.kind = ANY($3::text[]) ORDER BY c.id FOR UPDATE OF c
+  WHERE c.state <> 'RESOLVED' AND c.kind = ANY($3::text[])
+    AND ($4::float8 IS NULL OR c.last_seen_at < clock_timestamp() - make_interval(secs => $4))
+  ORDER BY c.id FOR UPDATE OF c
 ), resolved AS (
   UPDATE exception_cases c SET state = 'RESOLVED', resolved_at = clock_timestamp(), resolution = 'AUTO',
     proof = h.proof::json
@@ -27,11 +29,16 @@ SELECT id FROM resolved
 """
 
 
-async def resolve_cases(connection: Any, kinds: Sequence[str], proofs: Mapping[str, Any]) -> int:
-    """Resolve the open cases of these kinds whose subject is healthy; `proofs`: what was seen, by subject."""
+async def resolve_cases(
+    connection: Any, kinds: Sequence[str], proofs: Mapping[str, Any], took_seconds: float | None = None
+) -> int:
+    """Resolve the open cases of these kinds whose subject is healthy; `proofs`: what was seen, by subject.
+
+    `took_seconds`: how long looking took. What went wrong meanwhile is not disproved by it.
+    """
     if not proofs:
         return 0
     rows = await connection.fetch(
-        _RESOLVE, list(proofs), [orjson.dumps(proof).decode() for proof in proofs.values()], list(kinds)
+        _RESOLVE, list(proofs), [orjson.dumps(proof).decode() for proof in proofs.values()], list(kinds), took_seconds
     )
     return len(rows)

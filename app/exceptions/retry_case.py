@@ -23,10 +23,12 @@ UPDATE listings SET observed_at = NULL WHERE id = (
   SELECT id FROM listings WHERE channel_id = $1 AND lease_owner IS NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
 """
 """The circuit lets one small call through at once, and one listing is the next to be looked at: its answer decides."""
+_SUBSCRIBE = "UPDATE channel_health SET subscriptions_due_at = NULL WHERE channel_id = $1"
 BELLS = {
     CaseKind.SYNC_REJECTED: "push",
     CaseKind.DRIFT: "push",
     CaseKind.CHANNEL_DOWN: "push",
+    CaseKind.NOT_SUBSCRIBED: "push",
     CaseKind.EVENT_FAILED: "events",
 }
 
@@ -59,6 +61,8 @@ async def _recover(connection: Any, kind: CaseKind, subject: str) -> None:
     key = int(subject.partition(":")[2])
     if kind is CaseKind.CHANNEL_DOWN:
         await connection.execute(_PROBE, key)
+    elif kind is CaseKind.NOT_SUBSCRIBED:
+        await connection.execute(_SUBSCRIBE, key)
     elif kind is CaseKind.EVENT_FAILED:
         await reset_event(connection, key)
     elif await connection.fetchval("SELECT EXISTS (SELECT FROM listings WHERE id = $1)", key):

@@ -19,6 +19,7 @@ from adapters.channels.memory import MemoryChannel
 from app.channels import observe_listings as observe_module
 from app.channels.claim_listings import Lane, claim_listings
 from app.channels.link_listing import ListingLink, link_listings
+from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.observe_listings import note_observations, observe_listings
 from app.channels.open_channel import OpenChannel
 from app.channels.push_quantities import push_quantities
@@ -514,3 +515,52 @@ async def test_whoever_waited_for_a_listing_computes_from_what_is_true_afterward
                 raise AssertionError("nobody waits")
         await other
     assert (await setting.rows("desired"))[0] == (0,)
+
+
+class Uncounted(MemoryChannel):
+    """Sells `loose` without counting it."""
+
+    loose: frozenset[str] = frozenset()
+
+    async def observe(self, refs: Sequence[ListingRef]) -> list[Observation]:
+        return [
+            Observation(seen.external_id, None, tracked=False) if seen.external_id in self.loose else seen
+            for seen in await super().observe(refs)
+        ]
+
+
+@pytest.mark.parametrize("uncertain", [False, True])
+async def test_what_is_not_counted_there_is_a_mapping_problem_until_it_is(setting: Setting, uncertain: bool) -> None:
+    shop = Uncounted()
+    setting = replace(setting, shop=shop, channel=replace(setting.channel, adapter=shop))
+    await setting.converge()
+    shop.loose = frozenset({"item-1"})
+    if uncertain:
+        await setting.state.database.hot.execute(
+            "UPDATE listings SET uncertain = true, desired_version = desired_version + 1"
+        )
+        await setting.push()
+    for _ in range(2):
+        await look(setting)
+    assert (await setting.rows("rejected, cause, drift_since IS NULL"))[1] == (True, "MAPPING", True)
+    assert await setting.cases() == [("SYNC_REJECTED", "OPEN", "MAPPING", 1)]
+    sent = len(shop.batches)
+    await add_stock(setting.state, "BER", {"SKU-1": -3})
+    await setting.converge()
+    assert len(shop.batches) == sent, "there is no use in telling it"
+    shop.loose = frozenset()
+    await look(setting)
+    await setting.converge()
+    await look(setting)
+    assert setting.shows()[1] == 17
+    assert (await setting.rows("rejected, cause, error"))[1] == (False, None, None)
+    assert await setting.cases() == [("SYNC_REJECTED", "RESOLVED", "MAPPING", 1)]
+
+
+async def test_a_call_that_was_under_way_does_not_disprove_an_outage(setting: Setting) -> None:
+    attempt = Attempt(setting.channel, "OBSERVE", datetime.datetime.now(datetime.UTC), 5.0, 1, 1, 0)
+    await note_attempt(setting.state, attempt, Fault("no", transient=False, cause=CauseClass.AUTH))
+    await note_attempt(setting.state, attempt)
+    assert await setting.cases() == [("CHANNEL_DOWN", "OPEN", "AUTH", 1)]
+    await note_attempt(setting.state, replace(attempt, seconds=0.0))
+    assert await setting.cases() == [("CHANNEL_DOWN", "RESOLVED", "AUTH", 1)]

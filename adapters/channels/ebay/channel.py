@@ -23,6 +23,7 @@ from adapters.channels.base import (
     QuantityWrite,
     Quota,
     Shipment,
+    SubscribedChannel,
     WriteResult,
 )
 from adapters.channels.ebay.announce_limits import LimitReader
@@ -83,20 +84,36 @@ class EbayChannel:
     def read_event(self, topic: str, body: bytes) -> Sequence[ChannelNews]:
         return read_event(topic, body)
 
-    def answer_challenge(self, challenge: str) -> str:
+    def answer_challenge(self, challenge: str, address: str | None = None) -> str:
         """Raises a permanent `Fault` when the channel has no endpoint."""
-        endpoint = self._endpoint()
+        endpoint = self._endpoint(address)
         return answer_challenge(challenge, endpoint.verification_token, endpoint.url)
 
-    async def subscribe_events(self, alert_email: str, topics: Sequence[str] = TOPICS) -> dict[str, str | None]:
-        """For each topic None, or why eBay does not send it. Raises `Fault`."""
-        return await subscribe_events(self.client, self._endpoint(), alert_email, topics)
+    def lacks_for_events(self) -> str | None:
+        lacking = [name for name in ("alert_email", "verification_token") if getattr(self.settings, name) is None]
+        return f"the connection has no {' and no '.join(lacking)}" if lacking else None
 
-    def _endpoint(self) -> Endpoint:
-        if self.settings.endpoint is None or self.settings.verification_token is None:
+    async def renew_subscriptions(self, address: str) -> Sequence[str]:
+        """Empty: eBay does not say which were missing, and switches on again what it had switched off."""
+        told = await self.subscribe_events(self.settings.alert_email or "", address=address)
+        refused = [f"{topic}: {reason}" for topic, reason in told.items() if reason is not None]
+        if refused:
+            message = f"eBay does not send {len(refused)} topics. {'; '.join(refused)[:400]}"
+            raise Fault(message, transient=False, cause=CauseClass.AUTH)
+        return ()
+
+    async def subscribe_events(
+        self, alert_email: str, topics: Sequence[str] = TOPICS, address: str | None = None
+    ) -> dict[str, str | None]:
+        """For each topic None, or why eBay does not send it. Raises `Fault`."""
+        return await subscribe_events(self.client, self._endpoint(address), alert_email, topics)
+
+    def _endpoint(self, address: str | None = None) -> Endpoint:
+        url = self.settings.endpoint or address
+        if url is None or self.settings.verification_token is None:
             message = "The channel has no endpoint for events: set endpoint and verification_token."
             raise Fault(message, transient=False, cause=CauseClass.VALIDATION)
-        return Endpoint(self.settings.endpoint, self.settings.verification_token)
+        return Endpoint(url, self.settings.verification_token)
 
 
 def open_channel(
@@ -143,3 +160,4 @@ def open_ebay(
 if TYPE_CHECKING:  # the port is met, says the type checker
     _channel: type[Channel] = EbayChannel
     _challenged: type[ChallengedChannel] = EbayChannel
+    _subscribed: type[SubscribedChannel] = EbayChannel

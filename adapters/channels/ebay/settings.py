@@ -25,7 +25,8 @@ class EbaySettings:
     """`out_of_stock_control`: the seller has switched this preference on; only then may a quantity of 0 be sent.
 
     Without it eBay ends the listing for good, or refuses the number. `time_zone`: whose midnight gives a listing
-    its revisions back. `endpoint` and `verification_token`: where eBay sends events, and what proves it ours.
+    its revisions back. `endpoint` and `verification_token`: where eBay sends events (None: where the engine says), and
+    what proves it ours. `alert_email`: whom eBay writes to when it cannot send them.
     """
 
     base_url: str = PRODUCTION_URL
@@ -34,6 +35,7 @@ class EbaySettings:
     revisions_per_day: int = REVISIONS_PER_DAY
     time_zone: str = "America/Los_Angeles"
     endpoint: str | None = None
+    alert_email: str | None = None
     verification_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

@@ -87,6 +87,9 @@ class ShopifyChannel:
     def read_event(self, topic: str, body: bytes) -> Sequence[ChannelNews]:
         return read_event(topic, body)
 
+    def lacks_for_events(self) -> str | None:
+        return None
+
     async def renew_subscriptions(self, address: str) -> Sequence[str]:
         return await renew_subscriptions(self.client, address)
 

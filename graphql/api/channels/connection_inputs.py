@@ -93,7 +93,10 @@ class EbayConnection:
         default=strawberry.UNSET, description="Whose midnight gives a listing its revisions back."
     )
     endpoint: str | None = strawberry.field(
-        default=strawberry.UNSET, description="Our public address for its events, as in …/webhooks/ebay/<code>."
+        default=strawberry.UNSET, description="Our public address for its events; left out: of ONHAND_PUBLIC_URL."
+    )
+    alert_email: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Whom eBay writes to when it cannot send events. Without it we only poll."
     )
     verification_token: str | None = strawberry.field(
         default=strawberry.UNSET, description="32 to 80 letters, digits, - and _: what proves the endpoint ours."
@@ -111,6 +114,7 @@ class EbayConnectionChange:
     revisions_per_day: int | None = strawberry.UNSET
     time_zone: str | None = strawberry.UNSET
     endpoint: str | None = strawberry.UNSET
+    alert_email: str | None = strawberry.UNSET
     verification_token: str | None = strawberry.UNSET
 
 
