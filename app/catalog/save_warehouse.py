@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import zoneinfo
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import case, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from adapters.postgres.database import Database, WriteSession
 from adapters.postgres.idempotency import IdempotentCall
+from adapters.postgres.order_tables import warehouse_days
 from adapters.postgres.tables import warehouses
 from app.calls import check_text
-from app.catalog.upsert import check_code
+from app.catalog.upsert import check_code, check_tags
 from app.run_once import Answer, transact_once
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
@@ -21,7 +23,8 @@ from domain.identity import Principal
 COUNTRY = re.compile(r"[A-Z]{2}")
 _DEGREES = (("latitude", 90), ("longitude", 180))
 _CAPACITIES = (("storage_capacity", "storageCapacity"), ("daily_order_capacity", "dailyOrderCapacity"))
-_NEVER_NULL = (("status", "status"), ("time_zone", "timeZone"))
+_NEVER_NULL = (("status", "status"), ("time_zone", "timeZone"), ("groups", "groups"))
+_CUT_OFF = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
 def check_warehouse(values: dict[str, Any]) -> None:
@@ -37,6 +40,10 @@ def check_warehouse(values: dict[str, Any]) -> None:
     for name, field in _CAPACITIES:
         if (values.get(name) or 0) < 0:
             raise Refusal(RefusalCode.INVALID_INPUT, f"{field} is zero or more.", (field,))
+    check_tags(values.get("groups"), ("groups",))
+    cut_off = values.get("cut_off")
+    if cut_off is not None and _CUT_OFF.fullmatch(cut_off) is None:
+        raise Refusal(RefusalCode.INVALID_INPUT, "A cut-off is a time of day such as 15:30.", ("cutOff",))
 
 
 def _check_place(values: dict[str, Any]) -> None:
@@ -58,7 +65,7 @@ async def create_warehouse(database: Database, values: dict[str, Any], call: Ide
     async def decide(session: WriteSession) -> Answer:
         check_code(values["code"], ("code",))
         check_warehouse(values)
-        made = insert(warehouses).values(**values).on_conflict_do_nothing().returning(warehouses)
+        made = insert(warehouses).values(**_columns(values)).on_conflict_do_nothing().returning(warehouses)
         row = (await session.sql.execute(made)).one_or_none()
         if row is None:
             raise Refusal(RefusalCode.ALREADY_EXISTS, f"There is already a warehouse {values['code']!r}.", ("code",))
@@ -80,11 +87,33 @@ async def update_warehouse(
             raise Refusal(RefusalCode.WAREHOUSE_NOT_FOUND, f"There is no warehouse {code!r}.", ("warehouse",))
         if not values:
             return _plain(found)
-        changed = update(warehouses).where(warehouses.c.id == found.id).values(**values).returning(warehouses)
-        return _plain((await session.sql.execute(changed)).one())
+        changed = update(warehouses).where(warehouses.c.id == found.id).values(**_columns(values)).returning(warehouses)
+        row = (await session.sql.execute(changed)).one()
+        if "daily_order_capacity" in values:
+            await _change_days(session, row)
+        return _plain(row)
 
     return await transact_once(database, call, decide)
 
 
+async def _change_days(session: WriteSession, row: Any) -> None:
+    """Days to come have the new capacity, or what is already taken of them when that is more."""
+    capacity = row.daily_order_capacity
+    days = warehouse_days.c
+    wanted = null() if capacity is None else case((days.taken > capacity, days.taken), else_=capacity)
+    await session.sql.execute(
+        update(warehouse_days)
+        .where(days.warehouse_id == row.id, days.day >= func.current_date())
+        .values(capacity=wanted, version=days.version + 1)
+    )
+
+
+def _columns(values: dict[str, Any]) -> dict[str, Any]:
+    cut_off = values.get("cut_off")
+    return values if cut_off is None else {**values, "cut_off": datetime.time.fromisoformat(cut_off)}
+
+
 def _plain(row: Any) -> Answer:
-    return {str(name): value for name, value in row._mapping.items()}
+    plain = {str(name): value for name, value in row._mapping.items()}
+    cut_off = plain["cut_off"]
+    return {**plain, "cut_off": None if cut_off is None else f"{cut_off:%H:%M}"}

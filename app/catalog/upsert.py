@@ -20,12 +20,14 @@ from domain.errors import Refusal, RefusalCode
 
 CODE = re.compile(r"[^\s\x00-\x1f]([^\x00-\x1f]{0,98}[^\s\x00-\x1f])?")
 CURRENCY = re.compile(r"[A-Z]{3}")
+TAGS_MAX = 50
 COST_LIMIT = 10_000_000_000
 """The columns are NUMERIC(14, 4)."""
 
 _UPSERT_SKUS = """
-INSERT INTO skus AS s (code, title, barcode, unit_cost, currency, weight_grams, volume_ml, status)
-SELECT c, coalesce(t, c), b, u, coalesce(cur, 'EUR'), w, v, coalesce(st, 'ACTIVE')
+INSERT INTO skus AS s (code, title, barcode, unit_cost, currency, weight_grams, volume_ml, status, tags)
+SELECT c, coalesce(t, c), b, u, coalesce(cur, 'EUR'), w, v, coalesce(st, 'ACTIVE'),
+  coalesce(ARRAY(SELECT jsonb_array_elements_text($9::jsonb -> c -> 'g')), '{}')
 FROM unnest($1::text[], $2::text[], $3::text[], $4::numeric[], $5::text[], $6::int[], $7::int[], $8::text[])
   AS x (c, t, b, u, cur, w, v, st)
 ORDER BY c
@@ -36,7 +38,8 @@ ON CONFLICT (code) DO UPDATE SET
   currency = CASE WHEN excluded.unit_cost IS NULL THEN s.currency ELSE excluded.currency END,
   weight_grams = coalesce(excluded.weight_grams, s.weight_grams),
   volume_ml = coalesce(excluded.volume_ml, s.volume_ml),
-  status = coalesce($9::jsonb -> excluded.code ->> 's', s.status)
+  status = coalesce($9::jsonb -> excluded.code ->> 's', s.status),
+  tags = CASE WHEN $9::jsonb -> excluded.code ? 'g' THEN excluded.tags ELSE s.tags END
 RETURNING *
 """
 
@@ -53,6 +56,7 @@ class SkuLine:
     weight_grams: int | None = None
     volume_ml: int | None = None
     status: str | None = None
+    tags: Sequence[str] | None = None
 
 
 def check_code(code: str, path: tuple[str, ...]) -> None:
@@ -69,7 +73,10 @@ async def upsert_skus(connection: Any, lines: Sequence[SkuLine]) -> list[Any]:
 
     check_line_count(len(lines))
     _check_lines(lines)
-    kept = {line.code: {k: v for k, v in (("t", line.title), ("s", line.status)) if v is not None} for line in lines}
+    kept = {
+        line.code: {k: v for k, v in (("t", line.title), ("s", line.status), ("g", line.tags)) if v is not None}
+        for line in lines
+    }
     columns = zip(
         *(
             (l.code, l.title, l.barcode, l.unit_cost, l.currency, l.weight_grams, l.volume_ml, l.status)
@@ -104,9 +111,20 @@ def _check_lines(lines: Sequence[SkuLine]) -> None:
             raise Refusal(RefusalCode.INVALID_INPUT, "A title is not empty.", (*path, "title"))
         check_text(line.title, "title", path=path)
         check_cost(line.unit_cost, line.currency, (*path, "unitCost"))
+        check_tags(line.tags, (*path, "tags"))
         for field, value in (("weightGrams", line.weight_grams), ("volumeMl", line.volume_ml)):
             if value is not None and value < 0:
                 raise Refusal(RefusalCode.INVALID_INPUT, f"{field} is zero or more.", (*path, field))
+
+
+def check_tags(tags: Sequence[str] | None, path: tuple[str, ...]) -> None:
+    """Refuse more than `TAGS_MAX` names, and names that are no codes."""
+    if tags is None:
+        return
+    if len(tags) > TAGS_MAX:
+        raise Refusal(RefusalCode.INVALID_INPUT, f"At most {TAGS_MAX} names: leave some out.", path)
+    for index, tag in enumerate(tags):
+        check_code(tag, (*path, str(index)))
 
 
 def check_cost(amount: Decimal | None, currency: str | None, path: tuple[str, ...]) -> None:

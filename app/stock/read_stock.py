@@ -20,12 +20,13 @@ l.incoming, l.safety_stock, l.version, l.updated_at
 SKU_COLUMNS = """
 s.id AS s_id, s.code AS s_code, s.title AS s_title, s.barcode AS s_barcode, s.unit_cost AS s_unit_cost,
 s.currency AS s_currency, s.weight_grams AS s_weight_grams, s.volume_ml AS s_volume_ml, s.status AS s_status,
-s.frozen AS s_frozen
+s.frozen AS s_frozen, s.tags AS s_tags
 """
 WAREHOUSE_COLUMNS = """
 w.id AS w_id, w.code AS w_code, w.name AS w_name, w.kind AS w_kind, w.status AS w_status, w.address AS w_address,
 w.country_code AS w_country_code, w.latitude AS w_latitude, w.longitude AS w_longitude, w.time_zone AS w_time_zone,
-w.storage_capacity AS w_storage_capacity, w.daily_order_capacity AS w_daily_order_capacity
+w.storage_capacity AS w_storage_capacity, w.daily_order_capacity AS w_daily_order_capacity,
+to_char(w.cut_off, 'HH24:MI') AS w_cut_off, w.groups AS w_groups
 """
 LEVELS = f"""
 SELECT {LEVEL_COLUMNS}, {SKU_COLUMNS}, {WAREHOUSE_COLUMNS}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 
 from app.settings import Settings
@@ -147,6 +148,37 @@ async def test_a_token_limited_to_a_warehouse_sees_no_other(client: Client, sett
     ]
     refused = await partner.send('mutation { warehouseCreate(input: {code: "A", name: "A"}) { warehouse { id } } }')
     assert refused["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_what_routing_chooses_by_is_kept_and_shown(client: Client) -> None:
+    shown = "warehouse { cutOff groups dailyOrderCapacity }"
+    made = await client.mutate("warehouseUpdate", shown, warehouse="BER", cutOff="15:30", groups=["eu", "fast"])
+    assert made["warehouse"] == {"cutOff": "15:30", "groups": ["eu", "fast"], "dailyOrderCapacity": None}
+    kept = await client.mutate("warehouseUpdate", shown, warehouse="BER", dailyOrderCapacity=9)
+    assert kept["warehouse"] == {**made["warehouse"], "dailyOrderCapacity": 9}
+    for wrong, path in (({"cutOff": "25:00"}, "cutOff"), ({"groups": [" "]}, "groups"), ({"groups": None}, "groups")):
+        refused = await client.mutate("warehouseUpdate", shown, warehouse="BER", **wrong)
+        assert refused["userErrors"][0]["path"][0] == path
+    tagged = await client.mutate("skuUpsert", "skus { tags }", lines=[{"code": "SKU-0", "tags": ["fragile"]}])
+    again = await client.mutate("skuUpsert", "skus { tags }", lines=[{"code": "SKU-0", "title": "T"}])
+    assert tagged["skus"] == again["skus"] == [{"tags": ["fragile"]}]
+    emptied = await client.mutate("skuUpsert", "skus { tags }", lines=[{"code": "SKU-0", "tags": []}])
+    assert emptied["skus"] == [{"tags": []}]
+
+
+async def test_a_smaller_capacity_leaves_what_is_taken(client: Client, settings: Settings) -> None:
+    connection = await asyncpg.connect(settings.owner_database_url)
+    try:
+        await connection.execute("UPDATE warehouses SET daily_order_capacity = 10")
+        await connection.execute(
+            "INSERT INTO warehouse_days (warehouse_id, day, capacity, taken)"
+            " SELECT id, current_date + n, 10, n FROM warehouses, unnest(ARRAY[1, 7]) AS n WHERE code = 'BER'"
+        )
+        await client.mutate("warehouseUpdate", "warehouse { id }", warehouse="BER", dailyOrderCapacity=5)
+        days = await connection.fetch("SELECT capacity, taken FROM warehouse_days ORDER BY day")
+        assert [tuple(day) for day in days] == [(5, 1), (7, 7)]
+    finally:
+        await connection.close()
 
 
 async def test_what_may_not_be_asked(client: Client) -> None:

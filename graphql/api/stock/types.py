@@ -78,6 +78,8 @@ class Warehouse(Node):
     time_zone: str
     storage_capacity: int | None = strawberry.field(description="Litres.")
     daily_order_capacity: int | None
+    cut_off: str | None = strawberry.field(description="Orders until then leave the same day: HH:MM in its time zone.")
+    groups: list[str] = strawberry.field(description="Names that routing rules choose warehouses by.")
 
 
 @strawberry.type
@@ -91,6 +93,7 @@ class Sku(Node):
     volume_ml: int | None
     status: SkuStatus
     frozen: bool = strawberry.field(description="Taken off every channel.")
+    tags: list[str] = strawberry.field(description="Names that routing rules choose SKUs by.")
 
     @strawberry.field(description="What one unit costs us.")
     def unit_cost(self) -> Money | None:
@@ -234,6 +237,8 @@ def warehouse_from_row(row: Any) -> Warehouse:
         time_zone=row["w_time_zone"],
         storage_capacity=row["w_storage_capacity"],
         daily_order_capacity=row["w_daily_order_capacity"],
+        cut_off=row["w_cut_off"],
+        groups=row["w_groups"],
     )
 
 
@@ -249,6 +254,7 @@ def sku_from_row(row: Any) -> Sku:
         volume_ml=row["s_volume_ml"],
         status=row["s_status"],
         frozen=row["s_frozen"],
+        tags=row["s_tags"],
     )
 
 
