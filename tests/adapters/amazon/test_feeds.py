@@ -156,12 +156,12 @@ async def test_expired_upload_address_is_an_outage_that_passes() -> None:
 
 
 async def test_throttled_feeds_fall_back_to_patches_until_they_may_be_created(setup: Setup) -> None:
-    setup.quota.refusals["createFeed"] = [0.3]
+    setup.quota.refusals["createFeed"] = [60.0]
     results = await setup.channel.set_quantities(writes_of(20))
     assert [result.outcome for result in results[:10]] == [WriteOutcome.ACCEPTED] * 10
     assert {result.cause for result in results[10:]} == {CauseClass.QUOTA}
     assert setup.channel.batch_size(20_000, urgent=False) < 20_000
-    await asyncio.sleep(0.35)
+    setup.channel.feeds_from -= 60.0
     assert setup.channel.batch_size(20_000, urgent=False) == 20_000
 
 
