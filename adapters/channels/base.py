@@ -148,7 +148,7 @@ class ChannelOrder:
     email: str | None = None
     pending: bool = False
     cancelled: bool = False
-    cancel_requested: bool = False
+    cancel_requested: bool | None = False
     ship_by: datetime.datetime | None = None
     version: int | None = None
     phone: str | None = None

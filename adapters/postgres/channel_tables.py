@@ -196,7 +196,14 @@ inbound_events = Table(
     Column("processed_at", DateTime(timezone=True)),
     Column("error", Text),
     UniqueConstraint("channel_id", "external_id"),
+    Column("order_external_id", Text),
     Index("ix_inbound_events_waiting", "id", postgresql_where=text("processed_at IS NULL")),
+    Index(
+        "ix_inbound_events_order",
+        "channel_id",
+        "order_external_id",
+        postgresql_where=text("order_external_id IS NOT NULL"),
+    ),
 )
 
 exception_cases = Table(

@@ -56,6 +56,11 @@ fulfillment_orders = Table(
     Index("ix_fulfillment_orders_order_id", "order_id"),
     Index("ix_fulfillment_orders_open", "warehouse_id", "id", postgresql_where=text(f"status NOT IN ({ENDED})")),
     Index("ix_fulfillment_orders_scheduled", "release_at", postgresql_where=text("status = 'SCHEDULED'")),
+    Index(
+        "ix_fulfillment_orders_cancel_requested_at",
+        "cancel_requested_at",
+        postgresql_where=text("cancel_requested_at IS NOT NULL"),
+    ),
     Index("ix_fulfillment_orders_accept_by", "accept_by", postgresql_where=text("status = 'RELEASED'")),
     postgresql_with={"fillfactor": "70"},
 )
@@ -71,6 +76,8 @@ fulfillment_order_lines = Table(
     Column("shipped", Integer, nullable=False, server_default="0"),
     Column("cancelled", Integer, nullable=False, server_default="0"),
     Column("short", Integer, nullable=False, server_default="0"),
+    Column("cancel_requested", Integer, nullable=False, server_default="0"),
+    CheckConstraint("cancel_requested >= 0", name="cancel_requested"),
     PrimaryKeyConstraint("fulfillment_order_id", "line"),
     CheckConstraint("quantity > 0", name="quantity"),
     CheckConstraint(

@@ -64,6 +64,8 @@ orders = Table(
     CheckConstraint("payment IN ('PENDING', 'PAID', 'REFUNDED')", name="payment"),
     Index("ix_orders_created_at_id", "created_at", "id"),
     Index("ix_orders_placed_at", "placed_at"),
+    Index("ix_orders_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
+    Index("ix_orders_ship_by", "ship_by", postgresql_where=text("status NOT IN ('SHIPPED', 'CANCELLED')")),
 )
 
 order_lines = Table(

@@ -2,57 +2,104 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
 
 import asyncpg
+from uuid_utils.compat import uuid7
 
-from adapters.channels.base import ChannelOrder
+from adapters.channels.base import ChannelOrder, ChannelOrderLine
 from app.channels.note_sales import note_sales
 from app.exceptions.open_cases import open_cases
-from app.orders.cancel_order import cancel_order, keep_cancelled
+from app.orders.change_order import change_order
+from app.orders.fill_order import fill_order
+from app.orders.keep_cancelled import keep_cancelled
 from app.orders.place_order import place_order
 from app.state import State
 from domain.errors import CauseClass
 from domain.exceptions import CaseKind, Problem, Severity
 
-_KNOWN = "SELECT id, status FROM orders WHERE channel_id = $1 AND external_id = $2"
+_KNOWN = "SELECT id FROM orders WHERE channel_id = $1 AND external_id = $2"
+_UNTOLD = """
+SELECT o.id, o.channel_id, coalesce(o.name, o.external_id), o.problem, bool_or(l.sku_id IS NOT NULL),
+  bool_or(l.sku_id IS NULL)
+FROM orders o JOIN order_lines l ON l.order_id = o.id AND l.quantity > l.allocated + l.shipped + l.cancelled
+WHERE o.id = $1 AND o.problem IS NOT NULL AND ($2 OR NOT EXISTS (
+  SELECT FROM exception_cases c WHERE c.subject = 'order:' || o.id AND c.kind IN ('OVERSELL', 'ORDER_PROBLEM')))
+GROUP BY o.id
+"""
+ROUNDS_MAX = 3
 
 
 async def take_order(state: State, channel_id: int, order: ChannelOrder) -> None:
-    """Place it when it is new; give its stock back when the channel cancelled it. Safe to call again at any time.
+    """Place it when it is new, else change what is on record to what it says. Safe to call again at any time.
 
     One that was cancelled before we heard of it is kept as cancelled, so that a late word of it changes nothing.
     """
-    known = await state.database.hot.fetchrow(_KNOWN, channel_id, order.external_id)
-    if order.cancelled and known is None:
-        await keep_cancelled(state, channel_id, order)
-        known = await state.database.hot.fetchrow(_KNOWN, channel_id, order.external_id)
-    if order.cancelled:
-        if known["status"] != "CANCELLED":
-            await cancel_order(state, known["id"])
-        return
-    if known is not None or not order.lines:
-        return
+    order = replace(order, lines=merge_lines(order.lines))
+    for _ in range(ROUNDS_MAX):
+        known = await state.database.hot.fetchval(_KNOWN, channel_id, order.external_id)
+        if known is not None:
+            await _take_change(state, known, order)
+            return
+        if order.cancelled:
+            await keep_cancelled(state, channel_id, order)
+            return
+        if not order.lines or await _take_new(state, channel_id, order):
+            return
+        # Another worker was first, perhaps with another word of it.
+
+
+def merge_lines(lines: Sequence[ChannelOrderLine]) -> tuple[ChannelOrderLine, ...]:
+    """Lines of the same id are one, and lines without units are none."""
+    found: dict[str, ChannelOrderLine] = {}
+    for line in lines:
+        known = found.get(line.external_id)
+        found[line.external_id] = line if known is None else replace(known, quantity=known.quantity + line.quantity)
+    return tuple(line for line in found.values() if line.quantity > 0)
+
+
+async def _take_new(state: State, channel_id: int, order: ChannelOrder) -> bool:
+    """Whether it was ours to record."""
+    order_id = uuid7()
     try:
-        answer = await place_order(state, channel_id, order)
+        answer = await place_order(state, channel_id, order, order_id=order_id)
     except asyncpg.UniqueViolationError:
-        return  # another worker was first
+        return False
+    if str(answer["id"]) != str(order_id):
+        return False
     await note_sales(state.database, channel_id, order)
     if answer["status"] != "ALLOCATED":
-        await _open_case(state, channel_id, order, answer)
+        await tell_problem(state, order_id)
+    return True
 
 
-async def _open_case(state: State, channel_id: int, order: ChannelOrder, answer: dict[str, Any]) -> None:
-    oversold = answer["status"] == "BACKORDERED" or "missing" in (answer["problem"] or "")
-    problem = Problem(
-        CaseKind.OVERSELL if oversold else CaseKind.ORDER_PROBLEM,
-        Severity.CRITICAL,
-        CauseClass.MAPPING if "no such SKU" in (answer["problem"] or "") else CauseClass.UNKNOWN,
-        f"order:{answer['id']}",
-        f"Order {order.name or order.external_id} cannot be filled",
-        answer["problem"],
-        channel_id,
-    )
+async def _take_change(state: State, order_id: UUID, order: ChannelOrder) -> None:
+    changed = await change_order(state, order_id, order)
+    wanting = changed is not None and changed.wanting
+    filled = wanting and await fill_order(state, order_id)
+    await tell_problem(state, order_id, anew=wanting and not filled)
+
+
+async def tell_problem(state: State, order_id: UUID, *, anew: bool = False) -> None:
+    """Open the case of an order that cannot be filled, unless it had one. `anew`: also when it had."""
+    found = await state.database.hot.fetchrow(_UNTOLD, order_id, anew)
+    if found is None:
+        return
     async with state.database.hot.acquire() as connection, connection.transaction():
-        await open_cases(connection, [problem])
+        await open_cases(connection, describe_problem(*found))
     state.doorbell.ring("feed")
+
+
+def describe_problem(
+    order_id: UUID, channel_id: int, label: str, text: str, oversold: bool, unknown: bool
+) -> list[Problem]:
+    """`oversold`: sold units that nobody has, the worst. `unknown`: nobody knows what was sold."""
+    subject, title = f"order:{order_id}", f"Order {label} cannot be filled"
+    kinds = []
+    if oversold:
+        kinds.append((CaseKind.OVERSELL, CauseClass.UNKNOWN))
+    if unknown:
+        kinds.append((CaseKind.ORDER_PROBLEM, CauseClass.MAPPING))
+    return [Problem(kind, Severity.CRITICAL, cause, subject, title, text, channel_id) for kind, cause in kinds]

@@ -73,7 +73,7 @@ class NewOrder:
         """`allocated`: units promised of each line, by its place in `lines`."""
         order = self.order
         counts = [LineCounts(line.sold.quantity, allocated.get(n, 0)) for n, line in enumerate(self.lines)]
-        asked = order.cancel_requested
+        asked = bool(order.cancel_requested)
         header = (
             *(self.id, self.channel_id, order.external_id, order.name, order_status(counts).value),
             *((Payment.PENDING if order.pending else Payment.PAID).value, CANCEL_ASKED if asked else None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from adapters.postgres.database import Database
 from adapters.postgres.tables import BUCKETS, OUTSIDE
@@ -37,6 +38,28 @@ FROM stock_levels l LEFT JOIN (
 ) r USING (sku_id, warehouse_id)
 WHERE l.reserved <> coalesce(r.quantity, 0) LIMIT {PROBLEMS_MAX}
 """  # noqa: S608
+_OPEN = "fl.quantity - fl.shipped - fl.cancelled - fl.short"
+_COMMITTED = f"""
+SELECT coalesce(l.sku_id, p.sku_id), coalesce(l.warehouse_id, p.warehouse_id), coalesce(l.committed, 0),
+       coalesce(p.units, 0)
+FROM stock_levels l FULL JOIN (
+  SELECT fl.sku_id, f.warehouse_id, sum({_OPEN}) AS units
+  FROM fulfillment_orders f JOIN fulfillment_order_lines fl ON fl.fulfillment_order_id = f.id GROUP BY 1, 2
+) p USING (sku_id, warehouse_id)
+WHERE coalesce(l.committed, 0) <> coalesce(p.units, 0) LIMIT {PROBLEMS_MAX}
+"""  # noqa: S608
+_PROMISED = f"""
+SELECT l.order_id, l.line, l.allocated, l.shipped, coalesce(p.units, 0), coalesce(p.shipped, 0)
+FROM order_lines l LEFT JOIN (
+  SELECT f.order_id, fl.line, sum({_OPEN}) AS units, sum(fl.shipped) AS shipped
+  FROM fulfillment_orders f JOIN fulfillment_order_lines fl ON fl.fulfillment_order_id = f.id GROUP BY 1, 2
+) p USING (order_id, line)
+WHERE (l.allocated, l.shipped) <> (coalesce(p.units, 0), coalesce(p.shipped, 0)) LIMIT {PROBLEMS_MAX}
+"""  # noqa: S608
+_ENDED = f"""
+SELECT f.id, f.status FROM fulfillment_orders f JOIN fulfillment_order_lines fl ON fl.fulfillment_order_id = f.id
+WHERE f.status IN ('SHIPPED', 'REJECTED', 'CANCELLED') AND {_OPEN} <> 0 LIMIT {PROBLEMS_MAX}
+"""  # noqa: S608
 _COUNTS = "SELECT (SELECT count(*) FROM stock_movements), (SELECT count(*) FROM stock_levels)"
 
 
@@ -69,4 +92,21 @@ async def verify_ledger(database: Database) -> LedgerReport:
             f"SKU {s} in warehouse {w}: {kept} reserved, active reservations hold {held}."
             for s, w, kept, held in await connection.fetch(_RESERVED)
         ]
+        problems += await _verify_orders(connection)
     return LedgerReport(movements, levels, problems)
+
+
+async def _verify_orders(connection: Any) -> list[str]:
+    """What is committed is what open work is to ship, and what each order line was promised."""
+    problems = [
+        f"SKU {s} in warehouse {w}: {kept} committed, open fulfilment orders are to ship {promised}."
+        for s, w, kept, promised in await connection.fetch(_COMMITTED)
+    ]
+    problems += [
+        f"Order {order}, line {line}: {allocated} allocated and {shipped} shipped, its work says {promised} and {sent}."
+        for order, line, allocated, shipped, promised, sent in await connection.fetch(_PROMISED)
+    ]
+    problems += [
+        f"Fulfilment order {work} is {status} and still binds units." for work, status in await connection.fetch(_ENDED)
+    ]
+    return problems

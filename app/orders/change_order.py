@@ -1,0 +1,225 @@
+"""Carry out what a channel says of an order on record, in one transaction with its stock. Safe to call at any time.
+
+The order's row is locked first, then its work, then stock: whoever is first wins, and the other one sees what it did.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from adapters.channels.base import ChannelOrder, ChannelOrderLine
+from app.exceptions.open_cases import open_cases
+from app.logs import current_request
+from app.orders.ask_cancellation import ask_cancellation, cancel_units, recall_cancellation
+from app.orders.keep_contact import Contact, open_contact, seal_contact
+from app.orders.lock_order import OrderNow, lock_order, see_order
+from app.orders.plan_change import OrderPlan, plan_change
+from app.orders.release_units import release_units
+from app.orders.write_state import OrderEvent, write_state
+from app.state import State
+from app.transact import rerun
+from domain.errors import CauseClass
+from domain.exceptions import CaseKind, Problem, Severity
+from domain.order_change import LineChanges
+from domain.orders import OrderStatus
+from domain.provenance import Provenance
+
+_CONTACT = "SELECT sealed, erased_at FROM order_contacts WHERE order_id = $1"
+_KEEP_CONTACT = """
+INSERT INTO order_contacts (order_id, sealed) VALUES ($1, $2)
+ON CONFLICT (order_id) DO UPDATE SET sealed = excluded.sealed WHERE order_contacts.erased_at IS NULL
+"""
+_ADD = """
+UPDATE order_lines l SET quantity = l.quantity + g.units FROM unnest($2::int[], $3::int[]) AS g (line, units)
+WHERE l.order_id = $1 AND l.line = g.line
+"""
+_NEW = """
+INSERT INTO order_lines (order_id, line, external_id, sku_id, sku_code, title, quantity, unit_price)
+SELECT $1, * FROM unnest($2::int[], $3::text[], $4::int[], $5::text[], $6::text[], $7::int[], $8::numeric[])
+"""
+_TOLD_LATE = """
+SELECT data::text FROM order_events WHERE order_id = $1 AND action = 'CANCEL_TOO_LATE' ORDER BY id DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """`wanting`: units are to be promised from somewhere."""
+
+    status: OrderStatus
+    wanting: bool
+
+
+async def change_order(state: State, order_id: UUID, order: ChannelOrder) -> Changed | None:
+    """None when the word changes nothing: it came before, or late, or says what is on record."""
+    pool = state.database.hot
+    seen = await see_order(pool, order_id)
+    if seen is None or (await _plan(state, pool, seen, order)).empty:
+        return None
+    skus = await state.lookup.find_skus(line.sku for line in order.lines if line.sku)
+    who = Provenance(f"channel:{seen.channel_id}", None, current_request(), order.external_id)
+
+    async def once() -> Changed | None:
+        async with pool.acquire() as connection, connection.transaction():
+            now = await lock_order(connection, order_id)
+            if now is None:
+                return None
+            plan = await _plan(state, connection, now, order)
+            if plan.empty:
+                return None
+            return await _carry_out(state, connection, now, plan, order, skus, who)
+
+    changed = await rerun(once)
+    if changed is not None:
+        state.doorbell.ring("feed")
+    return changed
+
+
+async def _plan(state: State, connection: Any, now: OrderNow, order: ChannelOrder) -> OrderPlan:
+    kept, erased = await read_kept_contact(state, connection, now.id)
+    return plan_change(now, kept, erased, order, datetime.datetime.now(datetime.UTC))
+
+
+async def read_kept_contact(state: State, connection: Any, order_id: UUID) -> tuple[Contact | None, bool]:
+    """The contact on record, and whether it was erased."""
+    row = await connection.fetchrow(_CONTACT, order_id)
+    return (None, False) if row is None else (open_contact(state.settings, row[0]), row[1] is not None)
+
+
+async def _carry_out(
+    state: State,
+    connection: Any,
+    now: OrderNow,
+    plan: OrderPlan,
+    order: ChannelOrder,
+    skus: Mapping[str, int],
+    who: Provenance,
+) -> Changed:
+    reason = "ORDER_CANCELLED" if order.cancelled else "ORDER_EDITED"
+    events = [*plan.events, *await change_lines(connection, now, plan.lines, order.lines, skus, reason, who)]
+    if plan.contact is not None and (sealed := seal_contact(state.settings, plan.contact)) is not None:
+        await keep_contact(connection, now.id, sealed)
+    problems = await _find_problems(connection, now, plan, events)
+    status = await write_state(connection, now, plan.columns, events, who.actor)
+    await open_cases(connection, problems)
+    return Changed(status, bool(now.backordered) and bool(plan.lines.add or plan.lines.new))
+
+
+async def keep_contact(connection: Any, order_id: UUID, sealed: bytes) -> None:
+    """What was erased stays so."""
+    await connection.execute(_KEEP_CONTACT, order_id, sealed)
+
+
+async def change_lines(
+    connection: Any,
+    now: OrderNow,
+    changes: LineChanges,
+    told: tuple[ChannelOrderLine, ...],
+    skus: Mapping[str, int],
+    reason: str,
+    who: Provenance,
+) -> list[OrderEvent]:
+    """Bring the lines, their work and their stock to what is wanted; what it came to, for the timeline."""
+    if changes.empty:
+        return []
+    await recall_cancellation(connection, now, changes.recall)
+    asked = await drop_units(connection, now, changes.drop, reason, who)
+    await _add_units(connection, now, changes.add)
+    await _add_lines(connection, now, changes.new, told, skus)
+    data = {
+        "cancelled": _by_name(now, {line: units - asked.get(line, 0) for line, units in changes.drop.items()}),
+        "askedOfWarehouse": _by_name(now, asked),
+        "added": _by_name(now, changes.add)
+        | {line.external_id: line.quantity for line in told if line.external_id in changes.new},
+        "recalled": _by_name(now, changes.recall),
+    }
+    return [OrderEvent(_name(reason), data={name: units for name, units in data.items() if units})]
+
+
+async def drop_units(
+    connection: Any, now: OrderNow, units: Mapping[int, int], reason: str, who: Provenance
+) -> dict[int, int]:
+    """Units nobody wants any more: backordered ones first, then promised ones; the rest a warehouse is asked for.
+
+    Returns what was asked for, by line.
+    """
+    waiting = {number: min(count, now.lines[number].counts.backordered) for number, count in units.items()}
+    await cancel_units(connection, now, waiting)
+    promised = {number: count - waiting[number] for number, count in units.items()}
+    released = await release_units(connection, now, promised, reason, who)
+    await cancel_units(connection, now, released.units - released.cancelled)
+    begun = {number: count - released.units[number] for number, count in promised.items()}
+    return dict(await ask_cancellation(connection, now, {n: count for n, count in begun.items() if count}))
+
+
+async def _add_units(connection: Any, now: OrderNow, units: Mapping[int, int]) -> None:
+    if not units:
+        return
+    await connection.execute(_ADD, now.id, list(units), list(units.values()))
+    for number, count in units.items():
+        line = now.lines[number]
+        line.counts = line.counts._replace(quantity=line.counts.quantity + count)
+
+
+async def _add_lines(
+    connection: Any, now: OrderNow, names: list[str], told: tuple[ChannelOrderLine, ...], skus: Mapping[str, int]
+) -> None:
+    fresh = [line for line in told if line.external_id in names]
+    if not fresh:
+        return
+    first = max(now.lines, default=-1) + 1
+    numbers = list(range(first, first + len(fresh)))
+    ids = [skus.get(line.sku) if line.sku else None for line in fresh]
+    await connection.execute(
+        _NEW,
+        now.id,
+        numbers,
+        [line.external_id for line in fresh],
+        ids,
+        [line.sku for line in fresh],
+        [line.title for line in fresh],
+        [line.quantity for line in fresh],
+        [line.unit_price for line in fresh],
+    )
+    for number, line, sku_id in zip(numbers, fresh, ids, strict=True):
+        now.add_line(number, line.external_id, sku_id, line.sku, line.title, line.quantity)
+
+
+async def _find_problems(connection: Any, now: OrderNow, plan: OrderPlan, events: list[OrderEvent]) -> list[Problem]:
+    """What people must know of: told once, however often the channel says it."""
+    found = []
+    late = _by_name(now, plan.lines.late)
+    if late and late != orjson.loads(await connection.fetchval(_TOLD_LATE, now.id) or "null"):
+        events.append(OrderEvent("CANCEL_TOO_LATE", data=late))
+        found.append(too_late(now.id, now.channel_id, now.label, late))
+    if plan.revived:
+        detail = "The channel wants units of it again: what was cancelled stays so. Let it be ordered anew."
+        found.append(order_problem(now.id, now.channel_id, f"Order {now.label} was cancelled and is changed", detail))
+    return found
+
+
+def too_late(order_id: UUID, channel_id: int, label: str, units: Mapping[str, int]) -> Problem:
+    """Cancelled or refunded when the goods were gone: expect them back, or ask for them."""
+    listed = ", ".join(f"{name}: {count}" for name, count in units.items())
+    detail = f"Units of its lines that were shipped before ({listed}): expect a return, or settle it with the buyer."
+    return order_problem(order_id, channel_id, f"Order {label} was cancelled after it was shipped", detail)
+
+
+def order_problem(
+    order_id: UUID, channel_id: int, title: str, detail: str, cause: CauseClass = CauseClass.POLICY
+) -> Problem:
+    return Problem(CaseKind.ORDER_PROBLEM, Severity.MEDIUM, cause, f"order:{order_id}", title, detail, channel_id)
+
+
+def _by_name(now: OrderNow, units: Mapping[int, int]) -> dict[str, int]:
+    return {now.lines[number].external_id: count for number, count in units.items() if count}
+
+
+def _name(reason: str) -> str:
+    return reason.removeprefix("ORDER_")

@@ -1,0 +1,134 @@
+"""What a channel's word of a known order changes: decided without writing, so that most words cost a few reads.
+
+A word of an older version than was heard changes nothing. One of the same version, or of none, is compared by content.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from adapters.channels.base import ChannelOrder
+from app.orders.keep_contact import Contact, read_contact, write_destination
+from app.orders.lock_order import OrderNow
+from app.orders.write_order import CANCEL_ASKED
+from app.orders.write_state import OrderEvent
+from domain.order_change import LineChanges, compare_lines
+from domain.orders import PAYMENTS, OrderStatus, Payment
+
+ADDRESS = ("name", "lines", "city", "region", "postal_code", "country_code")
+_COORDINATES = ("latitude", "longitude")
+_ENDED = (OrderStatus.SHIPPED, OrderStatus.CANCELLED)
+
+
+@dataclass(slots=True)
+class OrderPlan:
+    """`columns`: of the order's row. `contact`: the new one, None when it stays.
+
+    `revived`: units are wanted of an order that was cancelled, which stays so.
+    """
+
+    lines: LineChanges = field(default_factory=LineChanges)
+    columns: dict[str, Any] = field(default_factory=dict)
+    contact: Contact | None = None
+    events: list[OrderEvent] = field(default_factory=list)
+    revived: bool = False
+
+    @property
+    def empty(self) -> bool:
+        return self.lines.empty and not (self.lines.late or self.columns or self.contact or self.revived)
+
+
+def is_late(now: OrderNow, order: ChannelOrder) -> bool:
+    """Whether a newer word of the order was heard."""
+    known = now.row["channel_version"]
+    return order.version is not None and known is not None and order.version < known
+
+
+def plan_change(
+    now: OrderNow, kept: Contact | None, erased: bool, order: ChannelOrder, at: datetime.datetime
+) -> OrderPlan:
+    """`kept`: the contact on record; `erased`: it is gone for good. `at`: now."""
+    plan = OrderPlan()
+    if is_late(now, order):
+        return plan
+    wanted = {} if order.cancelled else count_wanted(order)
+    if order.version is not None and order.version != now.row["channel_version"]:
+        plan.columns["channel_version"] = order.version
+    if now.status is OrderStatus.CANCELLED:
+        plan.revived = bool(wanted) and bool(plan.columns)
+        return plan
+    plan.lines = compare_lines(now.known_lines(), wanted)
+    _plan_payment(plan, now, order)
+    _plan_request(plan, now, order, at)
+    _plan_promise(plan, now, order)
+    if now.status not in _ENDED and not erased and not order.cancelled:
+        _plan_address(plan, now, kept or {}, order)
+    return plan
+
+
+def count_wanted(order: ChannelOrder) -> dict[str, int]:
+    """Units by the channel's line id; a line named twice is one."""
+    wanted: Counter[str] = Counter()
+    for line in order.lines:
+        wanted[line.external_id] += line.quantity
+    return dict(wanted)
+
+
+def _plan_payment(plan: OrderPlan, now: OrderNow, order: ChannelOrder) -> None:
+    """A late word of an unpaid order does not undo its payment."""
+    told = Payment.PENDING if order.pending else Payment.PAID
+    if told is not now.payment and told in PAYMENTS[now.payment]:
+        plan.columns["payment"] = told.value
+        plan.events.append(OrderEvent(told.value))
+
+
+def _plan_request(plan: OrderPlan, now: OrderNow, order: ChannelOrder, at: datetime.datetime) -> None:
+    """A buyer who asks to cancel holds the order until the channel says what came of it."""
+    asked, held = now.row["cancel_requested_at"] is not None, now.row["hold_reason"] == CANCEL_ASKED
+    if order.cancel_requested and not asked and not order.cancelled:
+        plan.columns["cancel_requested_at"] = at
+        if now.row["hold_reason"] is None:
+            plan.columns["hold_reason"] = CANCEL_ASKED
+        plan.events.append(OrderEvent("CANCEL_REQUESTED"))
+    elif asked and (order.cancel_requested is False or order.cancelled):
+        plan.columns |= {"cancel_requested_at": None} | ({"hold_reason": None} if held else {})
+        plan.events.append(OrderEvent("CANCEL_REQUEST_ENDED"))
+
+
+def _plan_promise(plan: OrderPlan, now: OrderNow, order: ChannelOrder) -> None:
+    told: dict[str, Any] = {"ship_by": order.ship_by, "deliver_by": order.deliver_by, "name": order.name}
+    told |= {"total": order.total, "currency": order.currency}
+    changed = {name: value for name, value in told.items() if value is not None and value != now.row[name]}
+    plan.columns |= changed
+    if "ship_by" in changed:
+        plan.events.append(OrderEvent("SHIP_BY_CHANGED", data={"shipBy": changed["ship_by"].isoformat()}))
+
+
+def _plan_address(plan: OrderPlan, now: OrderNow, kept: Contact, order: ChannelOrder) -> None:
+    """Somebody who is told of by e-mail alone keeps the address that is known."""
+    told = read_contact(order)
+    left = kept if order.address is None else {name: kept[name] for name in kept if name not in ADDRESS}
+    merged = {**left, **told}
+    if told and merged != kept:
+        plan.contact = merged
+        plan.events.append(OrderEvent("ADDRESS_CHANGED"))
+    destination = _merge_destination(orjson.loads(now.row["destination"] or "{}"), write_destination(order))
+    if destination is not None:
+        plan.columns["destination"] = orjson.dumps(destination).decode()
+
+
+def _merge_destination(known: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any] | None:
+    """None when it stays. Coordinates are kept while the place is the same: not every word of a channel has them."""
+    if not told or (set(told) == {"country"} and told["country"] == known.get("country")):
+        return None
+    place = {name: value for name, value in told.items() if name not in _COORDINATES}
+    same = place == {name: value for name, value in known.items() if name not in _COORDINATES}
+    coordinates = {name: told.get(name, known.get(name) if same else None) for name in _COORDINATES}
+    merged = {**place, **{name: value for name, value in coordinates.items() if value is not None}}
+    return None if merged == dict(known) else merged

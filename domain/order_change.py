@@ -1,0 +1,69 @@
+"""What has to happen to an order's lines so that they are what a channel wants of them now.
+
+A channel names the units it wants of each line in all, shipped ones among them. What it wants no more is taken from
+what is backordered first, then from what is promised; what was shipped stays shipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from domain.orders import LineCounts
+
+
+class KnownLine(NamedTuple):
+    """A line on record. `requested`: promised units of it that a warehouse is asked to cancel."""
+
+    line: int
+    external_id: str
+    counts: LineCounts
+    requested: int = 0
+
+    @property
+    def kept(self) -> int:
+        """Units that are to be shipped in the end, or were."""
+        return self.counts.quantity - self.counts.cancelled - self.requested
+
+
+@dataclass(slots=True)
+class LineChanges:
+    """Units by line. `drop`: wanted no more. `recall`: asked to be cancelled, and wanted after all.
+
+    `late`: wanted no more, but shipped. `new`: external ids of lines that are not on record.
+    """
+
+    add: dict[int, int] = field(default_factory=dict)
+    drop: dict[int, int] = field(default_factory=dict)
+    recall: dict[int, int] = field(default_factory=dict)
+    late: dict[int, int] = field(default_factory=dict)
+    new: list[str] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing changes; units that come too late change nothing."""
+        return not (self.add or self.drop or self.recall or self.new)
+
+
+def compare_lines(known: Iterable[KnownLine], wanted: Mapping[str, int]) -> LineChanges:
+    """`wanted`: units by external id; a line that is not there is wanted no more."""
+    changes, seen = LineChanges(), set()
+    for line in known:
+        seen.add(line.external_id)
+        surplus = line.kept - wanted.get(line.external_id, 0)
+        if surplus > 0:
+            drop = min(surplus, line.kept - line.counts.shipped)
+            _put(changes.drop, line.line, drop)
+            _put(changes.late, line.line, surplus - drop)
+        elif surplus < 0:
+            recall = min(line.requested, -surplus)
+            _put(changes.recall, line.line, recall)
+            _put(changes.add, line.line, -surplus - recall)
+    changes.new = [name for name, units in wanted.items() if name not in seen and units > 0]
+    return changes
+
+
+def _put(into: dict[int, int], line: int, units: int) -> None:
+    if units:
+        into[line] = units
