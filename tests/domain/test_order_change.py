@@ -1,0 +1,42 @@
+"""What has to happen to lines so that they are what a channel wants: conserved, whatever it says."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.order_change import KnownLine, compare_lines
+from domain.orders import LineCounts
+
+
+@st.composite
+def known_lines(draw: st.DrawFn) -> list[KnownLine]:
+    lines = []
+    for number in range(draw(st.integers(0, 4))):
+        backordered, allocated, shipped, cancelled = (draw(st.integers(0, 9)) for _ in range(4))
+        quantity = backordered + allocated + shipped + cancelled
+        requested = draw(st.integers(0, allocated))
+        lines.append(KnownLine(number, f"l{number}", LineCounts(quantity, allocated, shipped, cancelled), requested))
+    return lines
+
+
+@given(known_lines(), st.dictionaries(st.sampled_from([f"l{n}" for n in range(6)]), st.integers(0, 30)))
+def test_what_is_kept_becomes_what_is_wanted(lines: list[KnownLine], wanted: dict[str, int]) -> None:
+    changes = compare_lines(lines, wanted)
+    for line in lines:
+        add, drop = changes.add.get(line.line, 0), changes.drop.get(line.line, 0)
+        recall, late = changes.recall.get(line.line, 0), changes.late.get(line.line, 0)
+        assert line.kept + add + recall - drop - late == wanted.get(line.external_id, 0)
+        assert not ((add or recall) and (drop or late))
+        assert recall <= line.requested
+        assert drop <= line.kept - line.counts.shipped
+        assert late <= line.counts.shipped
+    known = {line.external_id for line in lines}
+    assert set(changes.new) == {name for name, units in wanted.items() if units and name not in known}
+
+
+@given(known_lines())
+def test_saying_what_is_kept_changes_nothing(lines: list[KnownLine]) -> None:
+    changes = compare_lines(lines, {line.external_id: line.kept for line in lines})
+    assert changes.empty
+    assert changes.late == {}
