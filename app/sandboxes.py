@@ -28,4 +28,8 @@ SANDBOXES = {
         "adapters.sandbox.ebay",
         "A seller account that speaks eBay's Sell APIs, with a page to buy from, limits, signed events and faults.",
     ),
+    "threepl": Sandbox(
+        "adapters.sandbox.threepl",
+        "A logistics partner that speaks ShipEngine Connect's contract, with stock, webhooks, faults and defects.",
+    ),
 }

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from adapters.alerts.send_apprise import send_apprise
-from adapters.alerts.send_webhook import send_webhook
+from adapters.webhooks.send_webhook import send_webhook
 from app.alerts.describe_cases import describe_for_people, describe_for_programs
 from app.channels.seal_credentials import open_credentials
 from app.exceptions.read_cases import read_cases_by_ids

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from adapters.alerts.send_apprise import name_service
-from adapters.alerts.sign_webhook import is_secret, make_secret
 from adapters.postgres.database import WriteSession
 from adapters.postgres.idempotency import IdempotentCall
+from adapters.webhooks.sign_webhook import is_secret, make_secret
 from app.alerts.read_rules import RULES, show_rule
 from app.calls import check_text
 from app.channels.seal_credentials import open_credentials, seal_credentials

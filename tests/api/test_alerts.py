@@ -13,9 +13,9 @@ import orjson
 import pytest
 
 from adapters.alerts.send_apprise import name_service
-from adapters.alerts.sign_webhook import is_secret, make_secret, sign
 from adapters.channels.base import QuantityWrite
 from adapters.channels.memory import MemoryChannel
+from adapters.webhooks.sign_webhook import is_secret, make_secret, sign
 from app.alerts.plan_alerts import plan_alerts
 from app.alerts.send_alerts import ATTEMPTS_MAX, send_alert
 from app.exceptions.open_cases import open_cases

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import httpx
 
-from adapters.alerts.sign_webhook import sign
+from adapters.webhooks.sign_webhook import sign
 from domain.errors import CauseClass, Fault
 
 USER_AGENT = "Onhand"
