@@ -275,6 +275,10 @@ class Channel(Protocol):
         """How many of `pending` writes one `set_quantities` should carry now."""
         ...
 
+    def patience_seconds(self, writes: int, *, urgent: bool) -> float:
+        """How long one `set_quantities` of so many may take; 0 when it is as quick as any call."""
+        ...
+
     async def set_quantities(self, writes: Sequence[QuantityWrite], *, urgent: bool = False) -> list[WriteResult]:
         """A result for each write, in order."""
         ...

@@ -41,6 +41,7 @@ class MemoryChannel:
     after: Hook = _nothing
     size: int = 250
     accepts_only: bool = False
+    patience: float = 0.0
     batches: list[list[QuantityWrite]] = field(default_factory=list)
     pending: dict[str, list[QuantityWrite]] = field(default_factory=dict)
     """Accepted and not applied yet, by receipt: `apply` does."""
@@ -48,6 +49,9 @@ class MemoryChannel:
 
     def batch_size(self, pending: int, *, urgent: bool) -> int:
         return min(pending, self.size)
+
+    def patience_seconds(self, writes: int, *, urgent: bool) -> float:
+        return 0.0 if urgent else self.patience
 
     async def set_quantities(self, writes: Sequence[QuantityWrite], *, urgent: bool = False) -> list[WriteResult]:
         await self.before(writes)

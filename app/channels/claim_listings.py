@@ -2,6 +2,10 @@
 
 A claim is a lease with an owner of its own (worker and number), so whoever settles later than its lease finds
 nothing to settle: the row belongs to the next. Rows are locked in id order by everyone who locks several.
+
+A fall to zero does not wait for a bulk write that is under way: the zero lane takes the lease over. The vendor may
+apply the two in either order, so such a zero is not believed and is sent again once the bulk call has ended: its
+worker says so, or its lease runs out. Until then the bulk lane leaves the listing alone.
 """
 
 from __future__ import annotations
@@ -27,14 +31,23 @@ class Lane(StrEnum):
 
 _DUE = """
 channel_id = $1 AND desired_version > acknowledged_version AND NOT rejected
-AND (next_attempt_at IS NULL OR next_attempt_at <= now()) AND (lease_until IS NULL OR lease_until < now())
+AND (next_attempt_at IS NULL OR next_attempt_at <= now())
 """
+_FREE = "(lease_until IS NULL OR lease_until < now())"
+_BULK = f"AND {_FREE} AND receipt IS NULL AND (overtaken_until IS NULL OR overtaken_until <= now())"
+_ZERO = f"AND desired = 0 AND ({_FREE} OR lease_lane = 'BULK')"
+_OVERTAKEN = """
+overtaken_{0} = CASE WHEN l.lease_until >= now() THEN l.lease_{0}
+  WHEN l.overtaken_until > now() THEN l.overtaken_{0} END
+"""
+_TAKE_OVER = ", ".join(_OVERTAKEN.format(name) for name in ("owner", "until", "quantity"))
 _CLAIM = """
 WITH due AS (
   SELECT id FROM listings WHERE {due} {lane}
   ORDER BY {order} LIMIT $2 FOR UPDATE SKIP LOCKED
 )
-UPDATE listings l SET lease_owner = $3, lease_until = now() + make_interval(secs => $4)
+UPDATE listings l SET {take_over}, lease_owner = $3, lease_until = now() + make_interval(secs => $4),
+  lease_lane = $5, lease_quantity = l.desired
 FROM due WHERE l.id = due.id
 RETURNING l.id, l.sku_id, l.external_id, l.location, l.reference, l.desired, l.desired_version, l.dirty_since,
   l.attempts, l.uncertain, {shown} AS shown
@@ -42,10 +55,12 @@ RETURNING l.id, l.sku_id, l.external_id, l.location, l.reference, l.desired, l.d
 _RISK = "greatest(0, coalesce(acknowledged, 0) - desired) * (velocity + 0.001) DESC, dirty_since"
 """Units the channel may oversell, times how fast it sells them: not age, which only breaks ties."""
 CLAIMS = {
-    Lane.ZERO: _CLAIM.format(due=_DUE, lane="AND desired = 0", order="velocity DESC, dirty_since", shown=SHOWN),
-    Lane.BULK: _CLAIM.format(due=_DUE, lane="AND receipt IS NULL", order=_RISK, shown=SHOWN),
+    Lane.ZERO: _CLAIM.format(
+        due=_DUE, lane=_ZERO, order="velocity DESC, dirty_since", shown=SHOWN, take_over=_TAKE_OVER
+    ),
+    Lane.BULK: _CLAIM.format(due=_DUE, lane=_BULK, order=_RISK, shown=SHOWN, take_over=_TAKE_OVER),
 }
-_PENDING = f"SELECT count(*) FROM (SELECT FROM listings WHERE {_DUE} AND receipt IS NULL LIMIT $2) AS due"  # noqa: S608
+_PENDING = f"SELECT count(*) FROM (SELECT FROM listings WHERE {_DUE} {_BULK} LIMIT $2) AS due"  # noqa: S608
 _LOCKED = """
 WITH given AS (SELECT * FROM unnest($2::bigint[], $3::bigint[], {types}) AS g (id, version, {names})),
 held AS MATERIALIZED (
@@ -60,10 +75,15 @@ _ACKNOWLEDGE = _LOCKED.format(
     names="quantity",
     sets="""
     acknowledged = g.quantity,
-    acknowledged_version = CASE WHEN l.desired = g.quantity THEN l.desired_version ELSE g.version END,
-    acknowledged_at = clock_timestamp(), uncertain = l.receipt IS NOT NULL, drift_since = NULL,
-    dirty_since = CASE WHEN l.desired = g.quantity THEN NULL ELSE l.desired_at END,
-    attempts = 0, next_attempt_at = NULL, error = NULL, cause = NULL""",
+    desired_version = l.desired_version + (l.overtaken_owner IS NOT NULL)::int,
+    acknowledged_version = CASE
+      WHEN l.desired = g.quantity AND l.overtaken_owner IS NULL THEN l.desired_version ELSE g.version END,
+    acknowledged_at = clock_timestamp(), drift_since = NULL,
+    uncertain = l.receipt IS NOT NULL OR l.overtaken_owner IS NOT NULL,
+    dirty_since = CASE WHEN l.overtaken_owner IS NOT NULL THEN clock_timestamp()
+      WHEN l.desired = g.quantity THEN NULL ELSE l.desired_at END,
+    attempts = 0, next_attempt_at = CASE WHEN l.overtaken_until > now() THEN l.overtaken_until END,
+    error = NULL, cause = NULL""",
 )
 _AWAIT = _LOCKED.format(
     types="$4::int[], $5::text[], $6::text[]",
@@ -81,6 +101,29 @@ _FAIL = _LOCKED.format(
 _RELEASE = """
 UPDATE listings SET lease_owner = NULL, lease_until = NULL
 WHERE id IN (SELECT id FROM listings WHERE lease_owner = $1 AND id = ANY($2::bigint[]) ORDER BY id FOR UPDATE)
+"""
+
+_KEEP = """
+UPDATE listings SET
+  lease_until = CASE WHEN lease_owner = $1 THEN now() + make_interval(secs => $3) ELSE lease_until END,
+  overtaken_until = CASE WHEN overtaken_owner = $1 THEN now() + make_interval(secs => $3) ELSE overtaken_until END
+WHERE id IN (
+  SELECT id FROM listings WHERE id = ANY($2::bigint[]) AND (lease_owner = $1 OR overtaken_owner = $1)
+  ORDER BY id FOR UPDATE)
+"""
+_END = """
+WITH given AS (
+  SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::int[], $5::text[], $6::text[])
+    AS g (id, version, quantity, receipt, key)
+), held AS MATERIALIZED (
+  SELECT l.id FROM listings l JOIN given USING (id) WHERE l.overtaken_owner = $1 ORDER BY l.id FOR UPDATE OF l
+)
+UPDATE listings l SET overtaken_until = clock_timestamp(), next_attempt_at = NULL,
+  receipt = coalesce(l.receipt, g.receipt), receipt_key = CASE WHEN l.receipt IS NULL THEN g.key ELSE l.receipt_key END,
+  receipt_version = CASE WHEN l.receipt IS NULL AND g.receipt IS NOT NULL THEN g.version ELSE l.receipt_version END,
+  receipt_quantity = CASE WHEN l.receipt IS NULL AND g.receipt IS NOT NULL THEN g.quantity ELSE l.receipt_quantity END
+FROM given g JOIN held USING (id) WHERE l.id = g.id
+RETURNING l.id
 """
 
 
@@ -127,7 +170,7 @@ async def claim_listings(
     database: Database, channel_id: int, lane: Lane, limit: int, owner: str, lease_seconds: float
 ) -> list[Claim]:
     """At most `limit` due listings, those with the most to lose first."""
-    rows = await database.hot.fetch(CLAIMS[lane], channel_id, limit, owner, lease_seconds)
+    rows = await database.hot.fetch(CLAIMS[lane], channel_id, limit, owner, lease_seconds, lane.value)
     return [_claim(row) for row in rows]
 
 
@@ -196,6 +239,29 @@ async def fail(database: Database, owner: str, failures: Sequence[Failure]) -> l
         [one.uncertain for one in failures],
     )
     return rows
+
+
+async def keep_leases(database: Database, owner: str, claims: Sequence[Claim], lease_seconds: float) -> None:
+    """Have the leases run `lease_seconds` from now: the call goes on. What was taken over waits for it as long."""
+    await database.hot.execute(_KEEP, owner, [claim.id for claim in claims], lease_seconds)
+
+
+async def end_overtaken(
+    database: Database, owner: str, claims: Sequence[Claim], accepted: Sequence[tuple[Claim, str]]
+) -> int:
+    """The call has ended: zeros that overtook it are sent again now. Returns how many.
+
+    A receipt is noted all the same: its batch will be applied after the zero, and is not believed then.
+    """
+    receipts = {claim.id: receipt for claim, receipt in accepted}
+    rows = await database.hot.fetch(
+        _END,
+        owner,
+        *_columns(claims),
+        [receipts.get(claim.id) for claim in claims],
+        [claim.write.key if claim.id in receipts else None for claim in claims],
+    )
+    return len(rows)
 
 
 async def release(database: Database, owner: str, claims: Sequence[Claim]) -> None:

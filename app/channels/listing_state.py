@@ -31,9 +31,11 @@ CASE WHEN l.rejected THEN 'REJECTED'
 MAY_SELL = """
 greatest(coalesce(l.acknowledged, l.observed, 0), CASE WHEN l.receipt IS NOT NULL THEN l.receipt_quantity END,
   CASE WHEN l.drift_since IS NOT NULL THEN l.observed END,
-  CASE WHEN l.uncertain OR l.lease_until > now() THEN l.desired END)
+  CASE WHEN l.uncertain OR l.lease_until > now() THEN l.desired END,
+  CASE WHEN l.lease_until > now() THEN l.lease_quantity END, l.overtaken_quantity)
 """
-"""The most that the channel may believe it has: what it took, or what a batch, a lost reply or drift may have left."""
+"""The most that the channel may believe it has: what it took, or what a batch, a write under way, a lost
+reply or drift may have left."""
 EXPOSURE = f"greatest(0, {MAY_SELL} - greatest(0, a.available))::int"
 """`domain.publish.compute_exposure` as SQL: a test holds the two together."""
 LISTING_COLUMNS = f"""

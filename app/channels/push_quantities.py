@@ -6,9 +6,14 @@ import asyncio
 import datetime
 import random
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+import asyncpg
+import structlog
 
 from adapters.channels.base import Channel, Throttled, WriteOutcome, WriteResult
 from app.channels.adopt_observations import adopt_observations
@@ -20,7 +25,9 @@ from app.channels.claim_listings import (
     await_receipts,
     claim_listings,
     count_due,
+    end_overtaken,
     fail,
+    keep_leases,
     release,
 )
 from app.channels.health import read_health
@@ -29,6 +36,7 @@ from app.channels.observe_listings import describe_mapping
 from app.channels.open_channel import OpenChannel
 from app.exceptions.open_cases import open_cases
 from app.state import State
+from app.tasks import end_tasks
 from app.tracing import span
 from domain.errors import CauseClass, Fault
 
@@ -39,8 +47,12 @@ ROUNDS_MAX = 4
 OBSERVE_MAX = 50
 LEASE_SHARE = 0.8
 """Of the lease that a call may take: what comes later is not ours to settle any more."""
+PATIENCE_SECONDS_MAX = 600.0
+"""Of a batch that an adapter asks more time for: its leases are renewed meanwhile."""
 STALE_SECONDS = 0.3
 """Before a listing that the channel sold from is written again: the order is on its way."""
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -65,7 +77,7 @@ async def push_quantities(state: State, channel: OpenChannel, lane: Lane, owner:
     if health.wait_seconds:
         return 0, health.wait_seconds
     limit = 1 if health.probing else await _batch_size(state, channel, channel.adapter, lane)
-    lease_seconds = state.settings.push_lease_seconds
+    lease_seconds, owner = state.settings.push_lease_seconds, f"{owner}:{uuid.uuid4().hex}"
     claims = await claim_listings(state.database, channel.id, lane, limit, owner, lease_seconds) if limit else []
     if not claims:
         return 0, 0.0
@@ -74,19 +86,55 @@ async def push_quantities(state: State, channel: OpenChannel, lane: Lane, owner:
     outcomes = Outcomes()
     try:
         with span("channel push", channel=channel.code, lane=lane.value, listings=len(claims)):
-            async with asyncio.timeout(lease_seconds * LEASE_SHARE):
+            async with _holding(state, channel.adapter, lane, owner, claims):
                 sure = await _look_first(state, channel, lane, claims, owner, outcomes)
                 await _send(channel.adapter, lane, sure, outcomes)
                 await _settle_stale(state, channel, owner, outcomes)
     except TimeoutError:
         _blame_rest(claims, outcomes)
     lags = await _settle(state, channel, owner, outcomes)
+    if lane is Lane.BULK and await end_overtaken(state.database, owner, claims, outcomes.accepted):
+        state.doorbell.ring("push")
     done = len(outcomes.done) + len(outcomes.accepted) + outcomes.seen
     seconds = time.monotonic() - started
     failed = len(outcomes.failures)
     attempt = Attempt(channel, lane.value, started_at, seconds, len(claims), done, failed, lags)
     await note_attempt(state, attempt, outcomes.fault, outcomes.failures)
     return len(claims), outcomes.wait_seconds
+
+
+@asynccontextmanager
+async def _holding(
+    state: State, adapter: Channel, lane: Lane, owner: str, claims: Sequence[Claim]
+) -> AsyncIterator[None]:
+    """The leases, for as long as the calls may take: within them, or renewed while a vendor takes in a large batch.
+
+    Raises TimeoutError.
+    """
+    lease_seconds = state.settings.push_lease_seconds
+    limit_seconds = lease_seconds * LEASE_SHARE
+    patience_seconds = adapter.patience_seconds(len(claims), urgent=lane is Lane.ZERO)
+    keeper = None
+    if patience_seconds > limit_seconds:
+        limit_seconds = min(patience_seconds, PATIENCE_SECONDS_MAX)
+        keeper = asyncio.create_task(_keep(state, owner, claims), name="keep leases")
+    try:
+        async with asyncio.timeout(limit_seconds):
+            yield
+    finally:
+        if keeper is not None:
+            await end_tasks(keeper)
+
+
+async def _keep(state: State, owner: str, claims: Sequence[Claim]) -> None:
+    """Until cancelled. A renewal that fails is tried again at the next turn, two of which fit into a lease."""
+    lease_seconds = state.settings.push_lease_seconds
+    while True:
+        await asyncio.sleep(lease_seconds / 3)
+        try:
+            await keep_leases(state.database, owner, claims, lease_seconds)
+        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            log.warning("leases cannot be renewed", error=repr(error))
 
 
 async def _batch_size(state: State, channel: OpenChannel, adapter: Channel, lane: Lane) -> int:

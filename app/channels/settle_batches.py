@@ -39,6 +39,9 @@ UPDATE listings l SET
     ELSE l.acknowledged_version END,
   desired_version = l.desired_version + overtaken.yes::int,
   uncertain = l.uncertain OR overtaken.yes,
+  overtaken_owner = CASE WHEN l.lease_owner IS NULL THEN l.overtaken_owner ELSE l.receipt END,
+  overtaken_until = CASE WHEN l.lease_owner IS NULL THEN l.overtaken_until ELSE clock_timestamp() END,
+  overtaken_quantity = CASE WHEN l.lease_owner IS NULL THEN l.overtaken_quantity ELSE l.receipt_quantity END,
   dirty_since = CASE
     WHEN g.applied AND NOT overtaken.yes AND l.desired = l.receipt_quantity THEN NULL
     ELSE coalesce(l.dirty_since, clock_timestamp()) END,
@@ -52,7 +55,10 @@ RETURNING l.id, l.sku_id, l.external_id,
   CASE WHEN g.applied AND NOT overtaken.yes THEN extract(epoch FROM clock_timestamp() - old.dirty_since)::float8
   END AS lag
 """
-"""`overtaken`: the zero lane wrote while the batch was under way, so the batch may have undone it: send again."""
+"""`overtaken`: the zero lane wrote while the batch was under way, so the batch may have undone it: send again.
+
+A zero that is under way just now is not believed either.
+"""
 
 
 async def settle_batches(state: State, channel: OpenChannel) -> tuple[int, float]:

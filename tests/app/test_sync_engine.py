@@ -249,7 +249,9 @@ async def test_neighbours_of_a_refused_listing_go_through_in_the_same_push(setti
             return [bad if write.external_id in ("item-1", "item-3") else bystander for write in writes]
         return await whole(writes, urgent=urgent)
 
-    shop = SimpleNamespace(batch_size=setting.shop.batch_size, set_quantities=all_or_none)
+    shop = SimpleNamespace(
+        batch_size=setting.shop.batch_size, patience_seconds=setting.shop.patience_seconds, set_quantities=all_or_none
+    )
     channel = replace(setting.channel, adapter=shop)
     assert (await push_quantities(setting.state, channel, Lane.BULK, "me"))[0] == SKUS
     assert setting.shows() == [20, None, 20, None]

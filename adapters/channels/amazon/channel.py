@@ -25,7 +25,7 @@ from adapters.channels.amazon.read_listing import TermsBook
 from adapters.channels.amazon.receive_messages import utc_now
 from adapters.channels.amazon.refresh_token import TokenSource
 from adapters.channels.amazon.settle_feed import settle_feed
-from adapters.channels.amazon.submit_feed import FeedBook, submit_feed
+from adapters.channels.amazon.submit_feed import UPLOAD_SECONDS, FeedBook, submit_feed
 from adapters.channels.amazon.verify_event import seal_event, verify_event
 from adapters.channels.base import (
     Channel,
@@ -47,6 +47,8 @@ from domain.errors import CauseClass
 
 FEED_SECONDS_MIN = 30.0
 FEED_SECONDS_MAX = 3_600.0
+FEED_CALLS_SECONDS = 60.0
+"""For the calls before and after an upload, with what they wait for quota."""
 
 
 @dataclass(slots=True)
@@ -77,6 +79,11 @@ class AmazonChannel:
 
     def batch_size(self, pending: int, *, urgent: bool) -> int:
         return size_batch(pending, self.pace(), urgent=urgent)
+
+    def patience_seconds(self, writes: int, *, urgent: bool) -> float:
+        """A feed's document is large, and takes its time to upload."""
+        route = choose_route(writes, self.pace(), urgent=urgent)
+        return FEED_CALLS_SECONDS + UPLOAD_SECONDS if route is Route.FEED else 0.0
 
     async def set_quantities(self, writes: Sequence[QuantityWrite], *, urgent: bool = False) -> list[WriteResult]:
         if choose_route(len(writes), self.pace(), urgent=urgent) is Route.FEED:

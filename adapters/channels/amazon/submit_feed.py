@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -96,10 +97,11 @@ async def _send(api: AmazonApi, messages: list[dict[str, Any]]) -> str:
 async def _upload(api: AmazonApi, url: str, content: bytes) -> None:
     """To the address signed for it, which is the whole authorisation: the access token stays here."""
     try:
-        response = await api.http.put(
-            url, content=content, headers={"content-type": CONTENT_TYPE}, timeout=UPLOAD_SECONDS
-        )
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            response = await api.http.put(
+                url, content=content, headers={"content-type": CONTENT_TYPE}, timeout=UPLOAD_SECONDS
+            )
+    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
         message = f"Amazon took no feed document ({type(error).__name__})."
         raise Fault(message, transient=True, cause=CauseClass.OUTAGE) from None
     if not response.is_success:

@@ -56,6 +56,9 @@ class EbayChannel:
     def batch_size(self, pending: int, *, urgent: bool) -> int:
         return max(1, min(WRITES_MAX, pending))
 
+    def patience_seconds(self, writes: int, *, urgent: bool) -> float:
+        return 0.0
+
     async def set_quantities(self, writes: Sequence[QuantityWrite], *, urgent: bool = False) -> list[WriteResult]:
         return await self.setter.set(writes, urgent=urgent)
 

@@ -52,6 +52,9 @@ class ShopifyChannel:
     def batch_size(self, pending: int, *, urgent: bool) -> int:
         return min(pending, WRITES_MAX)
 
+    def patience_seconds(self, writes: int, *, urgent: bool) -> float:
+        return 0.0
+
     async def set_quantities(self, writes: Sequence[QuantityWrite], *, urgent: bool = False) -> list[WriteResult]:
         return await set_quantities(self.client, writes, urgent=urgent)
 

@@ -14,7 +14,7 @@ import pytest
 
 from adapters.channels.amazon.read_listing import Terms
 from adapters.channels.amazon.settle_feed import REPORT_BYTES_MAX, read_report, unpack_report
-from adapters.channels.amazon.submit_feed import number_message, submit_feed
+from adapters.channels.amazon.submit_feed import UPLOAD_SECONDS, number_message, submit_feed
 from adapters.channels.base import BatchFinished, ChannelNews, QuantityWrite, WriteOutcome, WriteResult
 from adapters.sandbox.amazon import ProductConfig
 from domain.errors import CauseClass, Fault
@@ -68,6 +68,12 @@ async def test_urgent_ones_never_go_by_feed(setup: Setup) -> None:
     assert setup.channel.batch_size(30, urgent=True) == 10
     await setup.channel.set_quantities(writes_of(10, 0), urgent=True)
     assert setup.quota.count("createFeed") == 0
+
+
+async def test_only_a_feed_asks_for_the_time_of_an_upload(setup: Setup) -> None:
+    assert setup.channel.patience_seconds(30, urgent=False) > UPLOAD_SECONDS
+    assert setup.channel.patience_seconds(30, urgent=True) == 0
+    assert setup.channel.patience_seconds(1, urgent=False) == 0
 
 
 async def test_refused_messages_are_told_apart_by_their_keys(setup: Setup) -> None:
