@@ -53,6 +53,11 @@ EXPOSURE_UNITS = Gauge(
     "onhand_oversell_exposure_units", "Units a channel may sell now that are not there, in the worst case", ["channel"]
 )
 LISTINGS = Gauge("onhand_listings", "Listings by state", ["channel", "state"])
+ACCURACY = Gauge(
+    "onhand_inventory_accuracy_ratio",
+    "How right the books were in the last 30 days, as counts found them: by line, unit or value",
+    ["warehouse", "by"],
+)
 CASES_OPEN = Gauge("onhand_exceptions_open", "Exception cases not resolved", ["severity"])
 ALERTS = Counter("onhand_alerts_total", "Alerts by what came of them", ["target", "outcome"])
 ALERT_DELAY_SECONDS = Histogram(

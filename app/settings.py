@@ -98,6 +98,8 @@ class Settings(BaseSettings):
     """How often it is looked whether a channel still sends us its events."""
     attempts_retention_seconds: int = Field(default=604_800, ge=60)
     alerts_retention_seconds: int = Field(default=2_592_000, ge=3_600)
+    count_share_percent: float = Field(default=5.0, ge=0, le=100)
+    """Of a warehouse's lines so many are planned to be counted each day; 0 plans none."""
 
     @field_validator("database_url", "migration_database_url")
     @classmethod

@@ -16,10 +16,13 @@ from app.channels.process_events import process_events
 from app.channels.relay_stock import relay_stock
 from app.channels.run_channels import run_channels
 from app.channels.set_gauges import set_gauges
+from app.counts.gauge_accuracy import gauge_accuracy
+from app.counts.plan_counts import plan_counts
 from app.feed.sweep import sweep_feed
 from app.logs import configure_logs
 from app.metrics import serving_metrics
 from app.repeat import Work, repeat
+from app.replenishment.relay_demand import relay_demand
 from app.settings import Settings, load_settings
 from app.state import State, open_state
 from app.stock.end_reservation import expire_reservations
@@ -29,11 +32,14 @@ from app.tracing import traced
 PENDING_SECONDS = 0.015
 RELAY_BREATH_SECONDS = 0.03
 """Between two relays: under load many changes of a SKU become one new quantity."""
+DEMAND_BREATH_SECONDS = 0.25
+"""What is to be bought or counted may wait for so long."""
 CLEANING_SECONDS = 10.0
 ALERTS_SECONDS = 1.0
 ALERT_SENDERS = 4
 BUFFERS_SECONDS = 5.0
 GAUGES_SECONDS = 15.0
+PLANS_SECONDS = 60.0
 KEYS_MAX = 5_000
 _FORGET = """
 DELETE FROM idempotency_keys WHERE (principal, key) IN (
@@ -59,6 +65,12 @@ async def _relay(state: State) -> int:
     return read or int(pending)
 
 
+async def _relay_demand(state: State) -> int:
+    read, pending = await relay_demand(state)
+    await asyncio.sleep(DEMAND_BREATH_SECONDS if read or pending else 0)
+    return read or int(pending)
+
+
 async def _forget_keys(state: State) -> int:
     status = await state.database.hot.execute(_FORGET, state.settings.idempotency_days, KEYS_MAX)
     return int(status.rsplit(" ", 1)[-1])
@@ -74,6 +86,9 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
     settings, owner = state.settings, f"worker:{uuid.uuid4().hex}"
     loops: list[tuple[str, float, Work, str | None]] = [
         ("relay", settings.feed_poll_seconds, lambda: _relay(state), "feed"),
+        ("demand", settings.feed_poll_seconds, lambda: _relay_demand(state), "feed"),
+        ("counts", PLANS_SECONDS, lambda: plan_counts(state), None),
+        ("accuracy", PLANS_SECONDS, lambda: gauge_accuracy(state), None),
         ("events", settings.push_poll_seconds, lambda: process_events(state), "events"),
         ("expire", settings.sweep_seconds, lambda: _expire(state), None),
         ("feed", CLEANING_SECONDS, lambda: sweep_feed(state.database, settings), None),

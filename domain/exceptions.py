@@ -19,6 +19,7 @@ class CaseKind(StrEnum):
     NOT_SUBSCRIBED = "NOT_SUBSCRIBED"
     OVERSELL = "OVERSELL"
     ORDER_PROBLEM = "ORDER_PROBLEM"
+    COUNT_SHORTAGE = "COUNT_SHORTAGE"
 
 
 class Severity(StrEnum):
@@ -48,6 +49,7 @@ OWNERS = {
     CaseKind.NOT_SUBSCRIBED: "ENGINEER",
     CaseKind.OVERSELL: "OPERATIONS",
     CaseKind.ORDER_PROBLEM: "OPERATIONS",
+    CaseKind.COUNT_SHORTAGE: "OPERATIONS",
 }
 """The role that a case belongs to until somebody takes it."""
 

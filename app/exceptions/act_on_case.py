@@ -21,7 +21,9 @@ from domain.provenance import Provenance
 
 OWNER_LENGTH_MAX = 100
 NOTE_LENGTH_MAX = 2_000
-SETTLED_BY_PEOPLE = frozenset({CaseKind.EVENT_FAILED, CaseKind.OVERSELL, CaseKind.ORDER_PROBLEM})
+SETTLED_BY_PEOPLE = frozenset(
+    {CaseKind.EVENT_FAILED, CaseKind.OVERSELL, CaseKind.ORDER_PROBLEM, CaseKind.COUNT_SHORTAGE}
+)
 """The others end by themselves, with the observation that proves it: whoever closed one by hand would only hide it."""
 _LOCK = f"{CASES} WHERE x.id = $1 FOR UPDATE OF x"
 _CHANGE = """

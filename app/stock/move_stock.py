@@ -13,10 +13,12 @@ from adapters.postgres.ledger import Footing
 from app.calls import check_remarks
 from app.catalog.lookup import Lookup, sku_not_found
 from app.catalog.upsert import check_cost
+from app.counts.suspect_stock import Suspicion, suspect_stock
 from app.run_once import Answer, refuse_once
 from app.state import State
 from app.stock.reserve_stock import check_line_count
 from app.stock.run_commands import Decision, run_commands
+from domain.counts import CountCause
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
 from domain.provenance import Provenance, Remarks
@@ -138,7 +140,10 @@ async def move_stock(
     call: IdempotentCall | None,
     effective_at: datetime.datetime | None = None,
 ) -> Answer:
-    """Move stock in a transaction of its own, once per key; `levels` and ids of `movements`. Raises `Refusal`."""
+    """Move stock in a transaction of its own, once per key; `levels` and ids of `movements`. Raises `Refusal`.
+
+    Whoever would take out more than the books have may be looking at it: that is noted for the next count.
+    """
     try:
         command = await prepare_movement(
             state.lookup, principal, kind, warehouse, lines, provenance, remarks, call, effective_at
@@ -147,6 +152,10 @@ async def move_stock(
         return await refuse_once(state.database, call, refusal)
     (result,) = await run_commands(state.database, [command])
     state.doorbell.ring("feed")
+    if isinstance(result, Refusal) and result.code is RefusalCode.INSUFFICIENT_STOCK:
+        sku_id = command.lines[int(result.path[1])][0]
+        doubt = Suspicion(sku_id, command.warehouse_id, CountCause.NEGATIVE)
+        await suspect_stock(state.database.hot, [doubt])
     if isinstance(result, Exception):
         raise result
     return result

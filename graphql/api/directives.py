@@ -35,7 +35,7 @@ class Cost:
 
 
 EVERYONE = list(Role)
-STAFF = [role for role in Role if role is not Role.PARTNER]
+STAFF: list[Role] = [role for role in Role if role is not Role.PARTNER]
 
 
 def requires(roles: list[Role], scope: str | None = None) -> list[object]:

@@ -10,7 +10,8 @@ import strawberry
 from api.alerts.fields import READERS, delivery_from_row, rule_from_row
 from api.channels.types import attempt_from_row, channel_from_row, listing_from_row
 from api.context import Context, Info
-from api.directives import EVERYONE, Requires, check_requirement, requires
+from api.counts.types import count_from_row
+from api.directives import EVERYONE, STAFF, Requires, check_requirement, requires
 from api.exceptions.types import case_from_row, inbound_event_from_row
 from api.identity.fields import KEEPERS, token_from_answer
 from api.ids import BIGINT_MAX, decode_id, decode_numbers, decode_uuid
@@ -30,6 +31,7 @@ from app.channels.read_channels import read_channels_by_ids
 from app.channels.read_listings import read_listing
 from app.channels.reprocess_event import read_event
 from app.channels.see_channels import see_channels
+from app.counts.read_counts import read_count
 from app.exceptions.read_cases import read_case
 from app.identity.use_tokens import show_token
 from app.orders.read_orders import read_order
@@ -121,6 +123,11 @@ async def _delivery(context: Context, id: str) -> Any:
     return None if row is None else delivery_from_row(row)
 
 
+async def _count(context: Context, id: str) -> Any:
+    row = await read_count(context.state.database.hot, context.principal, decode_uuid(id, "Count"))
+    return None if row is None else count_from_row(row)
+
+
 _STOCK = Requires(roles=EVERYONE, scope="stock:read")
 _CHANNELS = Requires(roles=EVERYONE, scope="channels:read")
 _ALERTS = Requires(roles=READERS, scope="channels:read")
@@ -137,6 +144,7 @@ KINDS: dict[str, tuple[Requires, Find]] = {
     "InboundEvent": (_CHANNELS, _event),
     "AlertRule": (_ALERTS, _rule),
     "AlertDelivery": (_ALERTS, _delivery),
+    "Count": (Requires(roles=STAFF, scope="stock:read"), _count),
     "Order": (Requires(roles=EVERYONE, scope="orders:read"), _order),
     "Token": (Requires(roles=KEEPERS, scope="tokens:write"), _token),
 }

@@ -12,6 +12,8 @@ from api.channels.change_listings import ListingMutation
 from api.channels.match_listings import MatchMutation
 from api.channels.queries import ChannelQuery
 from api.channels.subscriptions import ChannelSubscription
+from api.counts.change_counts import CountMutation
+from api.counts.queries import CountQuery
 from api.directives import Requires, install_guard
 from api.exceptions.act import ExceptionMutation
 from api.exceptions.queries import ExceptionQuery
@@ -28,7 +30,16 @@ from api.stock.subscriptions import StockSubscription
 
 
 @strawberry.type
-class Query(StockQuery, ChannelQuery, ExceptionQuery, AlertQuery, OrderQuery, IdentityQuery, NodeQuery): ...
+class Query(
+    StockQuery,
+    ChannelQuery,
+    ExceptionQuery,
+    AlertQuery,
+    OrderQuery,
+    CountQuery,
+    IdentityQuery,
+    NodeQuery,
+): ...
 
 
 @strawberry.type
@@ -41,6 +52,7 @@ class Mutation(
     MatchMutation,
     ExceptionMutation,
     AlertMutation,
+    CountMutation,
     IdentityMutation,
 ): ...
 

@@ -17,6 +17,7 @@ from api.schema import REQUIREMENTS, core
 from app.settings import Settings
 from app.state import State
 from domain.identity import Principal, Role
+from tests.api import count_documents
 from tests.company import Client, make_company, make_secret, running_app
 from tests.sockets import open_socket
 
@@ -51,6 +52,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "live_listings": {"filter": {"channel": "direct"}},
     "live_exceptions": {"filter": {"severities": ["CRITICAL"]}},
     "live_failures": {"filter": {"channel": "direct"}},
+    **count_documents.GIVEN,
 }
 QUERIES = [name for name in NAMES if "\nquery " in TEXTS[name]]
 HOT = ("stock_page", "reservation_create", "sku_scan", "stock_receive", "order_page")
@@ -96,8 +98,8 @@ def test_hot_documents_are_compiled(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_document_is_answered(shop: tuple[Any, Client, State], name: str) -> None:
-    app, client, _ = shop
-    variables = dict(GIVEN[name])
+    app, client, state = shop
+    variables = await count_documents.fill(client, state, name, dict(GIVEN[name]))
     if name.startswith("reservation_") and name != "reservation_create":
         made = await client.mutate("reservationCreate", "reservation { id }", lines=STOCK)
         found = {"id": made["reservation"]["id"]}

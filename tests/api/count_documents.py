@@ -1,0 +1,33 @@
+"""What the documents of counts are sent with, and what must be there before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.state import State
+from domain.identity import Role
+from tests.company import Client, make_secret
+
+GIVEN: dict[str, dict[str, Any]] = {
+    "count_create": {"input": {"warehouse": "NYC", "skus": ["SKU-1"]}},
+    "count_submit": {"input": {"id": "", "lines": [{"sku": "SKU-2", "quantity": 99}]}},
+    "count_review": {"input": {"id": "", "note": "seen twice"}},
+    "count_page": {"filter": {"warehouses": ["BER"], "statuses": ["PLANNED"]}, "first": 20, "after": None},
+    "inventory_accuracy": {"filter": {"warehouses": ["BER"]}},
+}
+
+
+async def fill(client: Client, state: State, name: str, variables: dict[str, Any]) -> dict[str, Any]:
+    """The variables with the id of a count that the document can do its work on."""
+    if name not in ("count_submit", "count_review"):
+        return variables
+    unfinished = "{ counts(filter: {statuses: [REVIEW]}) { nodes { id } } }"
+    for node in (await client.data(unfinished))["counts"]["nodes"]:
+        await client.mutate("countCancel", "", id=node["id"])
+    made = await client.mutate("countCreate", "count { id }", warehouse="NYC", skus=["SKU-2"], toleranceUnits=5)
+    count_id = made["count"]["id"]
+    if name == "count_review":
+        other = Client(client.http, await make_secret(state, Role.WAREHOUSE))
+        lines = [{"sku": "SKU-2", "quantity": 99}]
+        assert (await other.mutate("countSubmit", "", id=count_id, lines=lines))["userErrors"] == []
+    return {"input": {**variables["input"], "id": count_id}}

@@ -1,0 +1,259 @@
+"""Counts on a real ledger: each scan against the books of its moment, two people, planned within bounds."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from app.counts.plan_counts import plan_counts, plan_warehouse
+from app.replenishment.relay_demand import relay_demand
+from app.settings import Settings
+from app.state import State
+from app.stock.move_stock import MoveLine, move_stock
+from app.stock.verify_ledger import verify_ledger
+from domain.accuracy import CountedLine, measure_accuracy
+from domain.identity import Role
+from domain.provenance import Provenance, Remarks
+from tests.company import Client, make_company, make_secret, running_app
+from tests.seed import TESTER
+
+COUNT = (
+    "count { id status lines { sku bin status expected counted variance posted unposted scans cause ledgerVersion } }"
+)
+
+
+@dataclass
+class Floor:
+    """BER and NYC with a hundred of each SKU; two people of BER."""
+
+    state: State
+    admin: Client
+    anna: Client
+    bert: Client
+
+    async def count(self, *skus: str, **more: Any) -> str:
+        made = await self.anna.mutate("countCreate", COUNT, warehouse="BER", skus=list(skus), **more)
+        assert made["userErrors"] == []
+        return str(made["count"]["id"])
+
+    async def scan(self, count_id: str, *lines: dict[str, Any], who: Client | None = None) -> Any:
+        made = await (who or self.anna).mutate("countSubmit", COUNT, id=count_id, lines=list(lines))
+        assert made["userErrors"] == []
+        return made["count"]
+
+    async def adjust(self, sku: str, delta: int, **more: Any) -> Any:
+        lines = [{"sku": sku, "delta": delta}]
+        return await self.admin.mutate("stockAdjust", "", warehouse="BER", reason="TEST", lines=lines, **more)
+
+    async def available(self, sku: str) -> int:
+        query = 'query($s: String!) { stockLevels(filter: {skus: [$s], warehouses: ["BER"]}) { nodes { available } } }'
+        return int((await self.admin.data(query, s=sku))["stockLevels"]["nodes"][0]["available"])
+
+    async def relay(self) -> None:
+        while (await relay_demand(self.state))[0]:
+            pass
+
+
+@pytest.fixture
+async def floor(settings: Settings) -> AsyncIterator[Floor]:
+    async with running_app(settings) as (app, http):
+        state = app._rest.state.onhand
+        admin = Client(http, await make_secret(state))
+        await make_company(admin)
+        house = await state.database.hot.fetchval("SELECT id FROM warehouses WHERE code = 'BER'")
+        people = [
+            Client(http, await make_secret(state, Role.WAREHOUSE, warehouse_ids=frozenset({house}))) for _ in range(2)
+        ]
+        yield Floor(state, admin, *people)
+
+
+async def test_a_difference_is_scanned_again_and_posted_by_somebody_else(floor: Floor) -> None:
+    count_id = await floor.count("SKU-0", "SKU-1")
+    first = await floor.scan(count_id, {"sku": "SKU-0", "quantity": 97}, {"sku": "SKU-1", "quantity": 100})
+    assert (first["status"], [line["status"] for line in first["lines"]]) == ("COUNTING", ["RECOUNT", "COUNTED"])
+    assert all(line["expected"] is None for line in first["lines"]), "blind"
+    second = await floor.scan(count_id, {"sku": "SKU-0", "quantity": 97})
+    assert second["status"] == "REVIEW"
+    assert [line["variance"] for line in second["lines"]] == [-3, 0]
+    own = await floor.anna.mutate("countReview", COUNT, id=count_id)
+    assert [error["code"] for error in own["userErrors"]] == ["NOT_ALLOWED"]
+    made = await floor.bert.mutate("countReview", COUNT, id=count_id, note="seen")
+    assert (made["count"]["status"], made["count"]["lines"][0]["posted"]) == ("POSTED", -3)
+    assert await floor.available("SKU-0") == 97
+    query = '{ stockMovements(filter: {sku: "SKU-0", reasons: ["COUNT"]}) { nodes { quantity fromBucket toBucket } } }'
+    assert (await floor.admin.data(query))["stockMovements"]["nodes"] == [
+        {"quantity": 3, "fromBucket": "AVAILABLE", "toBucket": "ADJUSTMENT"}
+    ]
+    assert (await verify_ledger(floor.state.database)).problems == []
+
+
+async def test_what_moves_during_a_count_stays_moved(floor: Floor) -> None:
+    """Scanned at 98 of 100, then ten are sold and five received, then reviewed: the two are missing, nothing else."""
+    count_id = await floor.count("SKU-0", toleranceUnits=2)
+    await floor.scan(count_id, {"sku": "SKU-0", "quantity": 98})
+    await floor.adjust("SKU-0", -10)
+    await floor.adjust("SKU-0", 5)
+    await floor.bert.mutate("countReview", COUNT, id=count_id)
+    assert await floor.available("SKU-0") == 93
+
+
+async def test_an_offline_scan_is_held_against_the_books_of_then(floor: Floor) -> None:
+    count_id = await floor.count("SKU-0")
+    then = await floor.state.database.hot.fetchval("SELECT clock_timestamp()")
+    await floor.adjust("SKU-0", -10)
+    late = await floor.scan(count_id, {"sku": "SKU-0", "quantity": 100, "occurredAt": then.isoformat()})
+    assert late["status"] == "POSTED"
+    assert await floor.available("SKU-0") == 90
+
+
+async def test_what_another_tablet_tells_late_is_taken_into_account(floor: Floor) -> None:
+    """Ten were taken before the scan, and that is only told after it: nothing is missing."""
+    count_id = await floor.count("SKU-0", toleranceUnits=10)
+    before = await floor.state.database.hot.fetchval("SELECT clock_timestamp()")
+    scanned = await floor.scan(count_id, {"sku": "SKU-0", "quantity": 90})
+    assert (scanned["status"], scanned["lines"][0]["variance"]) == ("REVIEW", -10)
+    await floor.adjust("SKU-0", -10, occurredAt=before.isoformat())
+    made = await floor.bert.mutate("countReview", COUNT, id=count_id)
+    assert (made["count"]["lines"][0]["variance"], made["count"]["lines"][0]["posted"]) == (0, 0)
+    assert await floor.available("SKU-0") == 90
+
+
+async def test_promised_units_are_no_loss_to_be_written_off(floor: Floor) -> None:
+    lines = [{"sku": "SKU-0", "quantity": 95, "warehouse": "BER"}]
+    await floor.admin.mutate("reservationCreate", "", lines=lines, expiresInSeconds=600)
+    count_id = await floor.count("SKU-0", toleranceUnits=20)
+    await floor.scan(count_id, {"sku": "SKU-0", "quantity": 88})
+    made = await floor.bert.mutate("countReview", COUNT, id=count_id)
+    assert [(line["posted"], line["unposted"]) for line in made["count"]["lines"]] == [(-5, -7)]
+    cases = "{ exceptionCases(filter: {kinds: [COUNT_SHORTAGE]}) { nodes { title state } } }"
+    assert (await floor.admin.data(cases))["exceptionCases"]["nodes"] == [
+        {"title": "7 of SKU-0 are missing that orders were promised", "state": "OPEN"}
+    ]
+    again = await floor.count("SKU-0")
+    for _ in range(2):
+        await floor.scan(again, {"sku": "SKU-0", "quantity": 100})
+    await floor.bert.mutate("countReview", COUNT, id=again)
+    assert (await floor.admin.data(cases))["exceptionCases"]["nodes"][0]["state"] == "RESOLVED"
+
+
+async def test_a_line_is_counted_by_one_count_at_a_time(floor: Floor) -> None:
+    count_id = await floor.count("SKU-0")
+    taken = await floor.bert.mutate("countCreate", COUNT, warehouse="BER", skus=["SKU-0"])
+    assert [error["code"] for error in taken["userErrors"]] == ["ALREADY_EXISTS"]
+    await floor.anna.mutate("countCancel", COUNT, id=count_id)
+    await floor.count("SKU-0")
+    ended = await floor.anna.mutate("countSubmit", COUNT, id=count_id, lines=[{"sku": "SKU-0", "quantity": 1}])
+    assert [error["code"] for error in ended["userErrors"]] == ["WRONG_STATE"]
+
+
+async def test_another_warehouse_is_not_there(floor: Floor) -> None:
+    made = await floor.admin.mutate("countCreate", COUNT, warehouse="NYC", skus=["SKU-0"])
+    count_id = made["count"]["id"]
+    for name in ("countSubmit", "countReview", "countCancel"):
+        more = {"lines": [{"sku": "SKU-0", "quantity": 1}]} if name == "countSubmit" else {}
+        refused = await floor.anna.mutate(name, COUNT, id=count_id, **more)
+        assert [error["code"] for error in refused["userErrors"]] == ["COUNT_NOT_FOUND"], name
+    refused = await floor.anna.mutate("countCreate", COUNT, warehouse="NYC", skus=["SKU-1"])
+    assert [error["code"] for error in refused["userErrors"]] == ["WAREHOUSE_NOT_FOUND"]
+    query = "query($id: ID!) { count(id: $id) { id } node(id: $id) { id } counts { nodes { id } } }"
+    assert await floor.anna.data(query, id=count_id) == {"count": None, "node": None, "counts": {"nodes": []}}
+    assert (await floor.admin.data(query, id=count_id))["node"] == {"id": count_id}
+
+
+async def test_a_repeat_gets_the_first_answer(floor: Floor) -> None:
+    count_id = await floor.count("SKU-0", toleranceUnits=5)
+    given = {"id": count_id, "lines": [{"sku": "SKU-0", "quantity": 98}], "idempotencyKey": "scan-1"}
+    first = await floor.anna.mutate("countSubmit", COUNT, **given)
+    await floor.bert.mutate("countReview", COUNT, id=count_id)
+    assert await floor.anna.mutate("countSubmit", COUNT, **given) == first
+    assert await floor.state.database.hot.fetchval("SELECT count(*) FROM count_scans") == 1
+
+
+async def test_bins_are_counted_and_what_only_moved_is_no_loss(floor: Floor) -> None:
+    hot = floor.state.database.hot
+    house = await hot.fetchval("SELECT id FROM warehouses WHERE code = 'BER'")
+    zone = await hot.fetchval("INSERT INTO zones (warehouse_id, code) VALUES ($1, 'Z') RETURNING id", house)
+    sku = await hot.fetchval("SELECT id FROM skus WHERE code = 'SKU-0'")
+    for code, held in (("A-1", 60), ("A-2", 40)):
+        bin_id = await hot.fetchval(
+            "INSERT INTO bins (warehouse_id, zone_id, code) VALUES ($1, $2, $3) RETURNING id", house, zone, code
+        )
+        await hot.execute("INSERT INTO bin_contents (bin_id, sku_id, quantity) VALUES ($1, $2, $3)", bin_id, sku, held)
+    made = await floor.anna.mutate(
+        "countCreate", COUNT, warehouse="BER", bins=["A-1", "A-2"], toleranceUnits=10, blind=False
+    )
+    count_id = made["count"]["id"]
+    await floor.scan(
+        count_id,
+        {"sku": "SKU-0", "bin": "A-1", "quantity": 55},
+        {"sku": "SKU-0", "bin": "A-2", "quantity": 44},
+        {"sku": "SKU-1", "bin": "A-2", "quantity": 2},
+    )
+    made = await floor.bert.mutate("countReview", COUNT, id=count_id)
+    assert [(x["sku"], x["bin"], x["variance"], x["posted"]) for x in made["count"]["lines"]] == [
+        ("SKU-0", "A-1", -5, -1),
+        ("SKU-0", "A-2", 4, 0),
+        ("SKU-1", "A-2", 2, 0),
+    ]
+    assert (await floor.available("SKU-0"), await floor.available("SKU-1")) == (99, 100)
+    held = await hot.fetch("SELECT b.code, c.sku_id, c.quantity FROM bin_contents c JOIN bins b ON b.id = c.bin_id")
+    assert sorted((row[0], row[2]) for row in held) == [("A-1", 55), ("A-2", 2), ("A-2", 44)]
+
+
+async def test_the_plan_is_bounded_and_made_once_a_day(floor: Floor) -> None:
+    """What somebody wanted to take out although the books have too little is counted first."""
+    assert (await floor.adjust("SKU-2", -101))["userErrors"][0]["code"] == "INSUFFICIENT_STOCK"
+    await floor.relay()
+    await plan_counts(floor.state)
+    await plan_counts(floor.state)
+    query = "{ counts { nodes { warehouse plannedFor createdBy lines { sku cause } } } }"
+    (found,) = (await floor.admin.data(query))["counts"]["nodes"]
+    assert (found["warehouse"], found["createdBy"]) == ("BER", "system:count plan")
+    assert found["lines"] == [{"sku": "SKU-2", "cause": "NEGATIVE"}]
+    house = await floor.state.database.hot.fetchval("SELECT id FROM warehouses WHERE code = 'BER'")
+    later = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=2)
+    assert await plan_warehouse(floor.state, house, later, 5.0) is None, "the line of before takes the whole share"
+
+
+async def test_handlings_and_sales_are_noted_exactly_once(floor: Floor) -> None:
+    await floor.relay()
+    state = floor.state
+    for _ in range(3):
+        command = [MoveLine("SKU-0", -1)]
+        await move_stock(state, TESTER, "adjust", "BER", command, Provenance("t"), Remarks("X"), None)
+        await floor.relay()
+        await state.database.hot.execute("UPDATE relay_positions SET xid = '0', id = 0 WHERE name = 'demand'")
+    await floor.relay()
+    rows = await state.database.hot.fetch("SELECT handlings FROM sku_activity ORDER BY handlings DESC")
+    assert [row[0] for row in rows] == [4, 1, 1, 1, 1, 1]
+
+
+async def test_accuracy_is_what_the_counts_found(floor: Floor) -> None:
+    await floor.admin.mutate(
+        "skuUpsert",
+        "",
+        lines=[{"code": "SKU-0", "unitCost": {"amount": "2.50"}}, {"code": "SKU-1", "unitCost": {"amount": "4"}}],
+    )
+    count_id = await floor.count("SKU-0", "SKU-1", "SKU-2", toleranceUnits=50)
+    found = {"SKU-0": 96, "SKU-1": 100, "SKU-2": 110}
+    await floor.scan(count_id, *({"sku": sku, "quantity": units} for sku, units in found.items()))
+    await floor.bert.mutate("countReview", COUNT, id=count_id)
+    query = "{ inventoryAccuracy(period: DAY) { warehouse lines linesRight units unitsWrong byLine byUnit byValue } }"
+    (row,) = (await floor.anna.data(query))["inventoryAccuracy"]
+    costs = {"SKU-0": Decimal("2.50"), "SKU-1": Decimal(4), "SKU-2": Decimal(0)}
+    true = measure_accuracy(CountedLine(100, units, costs[sku]) for sku, units in found.items())
+    assert row == {
+        "warehouse": "BER",
+        "lines": 3,
+        "linesRight": 1,
+        "units": true.units,
+        "unitsWrong": true.units_wrong,
+        "byLine": true.by_line,
+        "byUnit": true.by_unit,
+        "byValue": true.by_value,
+    }
