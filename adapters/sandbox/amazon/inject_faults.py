@@ -1,4 +1,4 @@
-"""The ways a marketplace misbehaves, each switched on by itself, all drawn from one seed.
+"""The ways a marketplace misbehaves, each switched on by itself, and drawn by itself, from one seed.
 
 {"seed": 7, "throttled": {"rate": 1, "times": 3}, "latency": {"rate": 0.1, "seconds": 0.5}}
 means: the next three calls are throttled, and a tenth of all calls is half a second late.
@@ -63,17 +63,23 @@ class Faults:
     seed: int = 0
     active: dict[FaultKind, Fault] = field(default_factory=dict)
     struck: dict[FaultKind, int] = field(default_factory=dict)
-    dice: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - repeatable on purpose
+    # Each kind has dice of its own: how often one was thrown does not change what another does.
+    dice: dict[FaultKind, random.Random] = field(default_factory=dict)
 
     def strike(self, kind: FaultKind) -> Fault | None:
         """The fault if it happens now, and counts it. No draw is made for a fault that is off."""
         fault = self.active.get(kind)
-        if fault is None or fault.times == 0 or self.dice.random() >= fault.rate:
+        if fault is None or fault.times == 0 or self.dice_of(kind).random() >= fault.rate:
             return None
         if fault.times is not None:
             fault.times -= 1
         self.struck[kind] = self.struck.get(kind, 0) + 1
         return fault
+
+    def dice_of(self, kind: FaultKind) -> random.Random:
+        if kind not in self.dice:
+            self.dice[kind] = random.Random(f"{self.seed}:{kind}")  # noqa: S311 - repeatable on purpose
+        return self.dice[kind]
 
     def replace(self, raw: dict[str, Any]) -> None:
         """Sets exactly the faults described; {} switches all off. Raises FaultError."""
@@ -82,7 +88,7 @@ class Faults:
             raise FaultError("seed is a whole number")
         active = {_read_kind(name): _read_fault(name, fault) for name, fault in raw.items() if name != "seed"}
         self.seed, self.active, self.struck = seed, active, {}
-        self.dice = random.Random(seed)  # noqa: S311 - repeatable on purpose
+        self.dice = {}
 
     def add_counted(self, raw: dict[str, Any]) -> None:
         """{"kind": "lost_reply", "count": 2}: the next two, beside what is on already. Raises FaultError."""

@@ -10,7 +10,8 @@ def change_quantity(
 ) -> None:
     """Gives an item its new total and each offer its own new number; what is not given stays.
 
-    `cause` is "api" (a client's write), "order" (the account sold) or "outside" (the seller on the website).
+    `cause` is "api" (a client's write), "order" (the account sold), "outside" (the seller on the website) or
+    "not_applied" (a client's write was answered as done, and nothing is changed).
     """
     before = shown_quantity(state, sku)
     if total is not None:

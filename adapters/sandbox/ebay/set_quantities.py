@@ -58,7 +58,9 @@ class BulkUpdate:
         try:
             self._strike()
             total, offers = self._check(wanted)
-            if not self.faults.strike(FaultKind.NOT_APPLIED):
+            if self.faults.strike(FaultKind.NOT_APPLIED):
+                change_quantity(self.state, sku, cause="not_applied")
+            else:
                 self._write(sku, total, offers)
         except ItemError as error:
             details = [describe_error(error.error_id, error.message)]

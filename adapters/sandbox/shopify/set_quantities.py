@@ -164,7 +164,7 @@ def _change_outside(context: Context, wanted: dict[str, Any]) -> None:
         if (level := _find_level(context.state, quantity)) is not None and level.available > 0
     ]  # fmt: skip
     if levels:
-        level = context.faults.dice.choice(levels)
+        level = context.faults.dice_of(FaultKind.OUTSIDE_CHANGE).choice(levels)
         change_level(
             context.state,
             level,
