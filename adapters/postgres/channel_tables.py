@@ -115,6 +115,7 @@ listings = Table(
     Column("acknowledged_version", BigInteger, nullable=False, server_default="0"),
     Column("acknowledged_at", DateTime(timezone=True)),
     Column("uncertain", Boolean, nullable=False, server_default=text("false")),
+    Column("may_show", Integer),
     Column("receipt", Text),
     Column("receipt_key", Text),
     Column("receipt_version", BigInteger),

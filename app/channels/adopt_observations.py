@@ -25,6 +25,7 @@ UPDATE listings l SET
   acknowledged_at = CASE WHEN l.desired = g.quantity THEN clock_timestamp() ELSE l.acknowledged_at END,
   dirty_since = CASE WHEN l.desired = g.quantity THEN NULL ELSE l.dirty_since END,
   drift_since = NULL, uncertain = g.quantity IS NULL,
+  may_show = CASE WHEN c.kind = 'AMAZON' THEN l.may_show END,
   rejected = g.quantity IS NULL,
   cause = CASE WHEN g.quantity IS NULL THEN 'MAPPING' END,
   error = CASE WHEN NOT g.tracked THEN $6 WHEN g.quantity IS NULL THEN $7 END,
@@ -33,7 +34,7 @@ UPDATE listings l SET
   next_attempt_at = CASE WHEN l.desired <> g.quantity AND g.quantity < l.acknowledged
     THEN now() + make_interval(secs => $4) END,
   lease_owner = NULL, lease_until = NULL
-FROM given g JOIN held USING (id) WHERE l.id = g.id
+FROM given g JOIN held USING (id), channels c WHERE l.id = g.id AND c.id = l.channel_id
 RETURNING l.id, l.sku_id, l.external_id, l.rejected, l.error
 """
 

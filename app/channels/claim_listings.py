@@ -6,6 +6,9 @@ nothing to settle: the row belongs to the next. Rows are locked in id order by e
 A fall to zero does not wait for a bulk write that is under way: the zero lane takes the lease over. The vendor may
 apply the two in either order, so such a zero is not believed and is sent again once the bulk call has ended: its
 worker says so, or its lease runs out. Until then the bulk lane leaves the listing alone.
+
+`may_show` is what the channel may show besides what it acknowledged: what a lost reply or a dead worker may have left
+there, and after an answer that only takes a write in, what it showed before.
 """
 
 from __future__ import annotations
@@ -47,7 +50,8 @@ WITH due AS (
   ORDER BY {order} LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE listings l SET {take_over}, lease_owner = $3, lease_until = now() + make_interval(secs => $4),
-  lease_lane = $5, lease_quantity = l.desired
+  lease_lane = $5, lease_quantity = l.desired,
+  may_show = greatest(l.may_show, l.overtaken_quantity, CASE WHEN l.lease_owner IS NOT NULL THEN l.lease_quantity END)
 FROM due WHERE l.id = due.id
 RETURNING l.id, l.sku_id, l.external_id, l.location, l.reference, l.desired, l.desired_version, l.dirty_since,
   l.attempts, l.uncertain, {shown} AS shown
@@ -71,9 +75,10 @@ FROM given g JOIN held USING (id) WHERE l.id = g.id
 RETURNING l.id, l.channel_id, l.sku_id, l.desired, l.acknowledged, l.desired_version = l.acknowledged_version AS clean
 """
 _ACKNOWLEDGE = _LOCKED.format(
-    types="$4::int[]",
-    names="quantity",
+    types="$4::int[], $5::bool[]",
+    names="quantity, applied",
     sets="""
+    may_show = CASE WHEN NOT g.applied OR l.overtaken_owner IS NOT NULL THEN greatest(l.may_show, l.acknowledged) END,
     acknowledged = g.quantity,
     desired_version = l.desired_version + (l.overtaken_owner IS NOT NULL)::int,
     acknowledged_version = CASE
@@ -96,6 +101,7 @@ _FAIL = _LOCKED.format(
     sets="""
     attempts = l.attempts + 1, next_attempt_at = now() + make_interval(secs => g.wait),
     rejected = g.refused AND l.desired_version = g.version, cause = g.cause, error = g.error,
+    may_show = CASE WHEN g.uncertain THEN greatest(l.may_show, l.lease_quantity) ELSE l.may_show END,
     uncertain = l.uncertain OR g.uncertain""",
 )
 _RELEASE = """
@@ -195,11 +201,13 @@ def _claim(row: Any) -> Claim:
     )
 
 
-async def acknowledge(database: Database, owner: str, done: Sequence[Claim]) -> list[Any]:
-    """Note what the channel took; a listing that moved on stays dirty."""
-    if not done:
+async def acknowledge(database: Database, owner: str, done: Sequence[Claim], taken: Sequence[Claim] = ()) -> list[Any]:
+    """Note what the channel applied, and what it has only taken; a listing that moved on stays dirty."""
+    both = [*done, *taken]
+    if not both:
         return []
-    rows: list[Any] = await database.hot.fetch(_ACKNOWLEDGE, owner, *_columns(done))
+    applied = [True] * len(done) + [False] * len(taken)
+    rows: list[Any] = await database.hot.fetch(_ACKNOWLEDGE, owner, *_columns(both), applied)
     return rows
 
 

@@ -15,6 +15,7 @@ FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS l (code, external
 JOIN skus s ON s.code = l.code
 ON CONFLICT (channel_id, sku_id, location) DO UPDATE SET external_id = excluded.external_id,
   reference = excluded.reference, acknowledged = NULL, observed = NULL, observed_at = NULL, uncertain = false,
+  may_show = NULL,
   rejected = false, cause = NULL, error = NULL, attempts = 0, next_attempt_at = NULL,
   desired_version = listings.desired_version + 1, dirty_since = clock_timestamp()
 WHERE listings.external_id <> excluded.external_id OR listings.reference IS DISTINCT FROM excluded.reference

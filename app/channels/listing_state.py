@@ -30,14 +30,14 @@ CASE WHEN l.rejected THEN 'REJECTED'
 """
 MAY_SELL = """
 greatest(coalesce(l.acknowledged, l.observed, 0), CASE WHEN l.receipt IS NOT NULL THEN l.receipt_quantity END,
-  CASE WHEN l.drift_since IS NOT NULL THEN l.observed END,
-  CASE WHEN l.uncertain OR l.lease_until > now() THEN l.desired END,
-  CASE WHEN l.lease_until > now() THEN l.lease_quantity END, l.overtaken_quantity)
+  CASE WHEN l.drift_since IS NOT NULL THEN l.observed END, l.may_show, l.overtaken_quantity,
+  CASE WHEN l.lease_owner IS NOT NULL THEN l.lease_quantity END)
 """
-"""The most that the channel may believe it has: what it took, or what a batch, a write under way, a lost
-reply or drift may have left."""
-EXPOSURE = f"greatest(0, {MAY_SELL} - greatest(0, a.available))::int"
-"""`domain.publish.compute_exposure` as SQL: a test holds the two together."""
+"""The most that the channel may believe it has: what it took or is being sent, or what a batch, a lost reply, a write
+that it has only accepted, or drift may have left there."""
+EXPOSURE = f"CASE WHEN c.kind = 'B2B' THEN 0 ELSE greatest(0, {MAY_SELL} - greatest(0, a.available))::int END"
+"""`domain.publish.compute_exposure` as SQL: a test holds the two together. Direct B2B sells by our own API: never more
+than there is."""
 LISTING_COLUMNS = f"""
 l.id, l.channel_id, l.sku_id, l.location, l.external_id, l.reference, l.buffer, l.share_percent, l.maximum, l.minimum,
 l.frozen, l.adaptive_buffer, coalesce({DECAYED}, 0) AS velocity, l.desired,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.postgres.database import Database
-from app.channels.listing_state import EXPOSURE, OF_LISTING
+from app.channels.listing_state import EXPOSURE, MAY_SELL, OF_LISTING
 from app.channels.read_listings import LISTINGS
 from app.channels.see_channels import see_channels
 from app.conditions import Conditions
@@ -37,6 +37,20 @@ _WORST = f"""
 ORDER BY {EXPOSURE} DESC, l.id
 """  # noqa: S608
 
+_JOINT = f"""
+WITH chosen AS MATERIALIZED (
+  SELECT l.sku_id, l.channel_id, l.location, {MAY_SELL} AS units FROM listings l {OF_LISTING} {{}}
+), sold AS (SELECT sku_id, sum(units) AS units FROM chosen GROUP BY sku_id), there AS (
+  SELECT h.sku_id, sum(greatest(0, v.available)) AS units
+  FROM (SELECT DISTINCT h.sku_id, cw.warehouse_id FROM chosen h
+        JOIN channel_warehouses cw ON cw.channel_id = h.channel_id AND cw.location = h.location AND cw.status = 'LIVE'
+        JOIN warehouses w ON w.id = cw.warehouse_id AND w.status = 'LIVE') h
+  JOIN stock_levels v ON v.sku_id = h.sku_id AND v.warehouse_id = h.warehouse_id GROUP BY h.sku_id
+)
+SELECT coalesce(sum(greatest(0, sold.units - coalesce(there.units, 0))), 0)::bigint
+FROM sold LEFT JOIN there USING (sku_id)
+"""  # noqa: S608
+
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
@@ -54,6 +68,14 @@ async def measure_exposure(
     found = await _choose(database, principal, channel, skus)
     rows = await database.hot.fetch(_TOTALS.format(found.where), *found.values)
     return Exposure(sum(row["units"] for row in rows), sum(row["listings"] for row in rows), rows)
+
+
+async def measure_joint_exposure(
+    database: Database, principal: Principal, channel: str | None = None, skus: Sequence[str] | None = None
+) -> int:
+    """Units oversold if all channels sold all that they may at once: what several of them show is there only once."""
+    found = await _choose(database, principal, channel, skus)
+    return int(await database.hot.fetchval(_JOINT.format(found.where), *found.values))
 
 
 async def read_worst_exposed(

@@ -45,6 +45,7 @@ WITH given AS (
          WHEN l.acknowledged_at IS NULL OR l.acknowledged_at > $5 THEN l.drift_since
          ELSE coalesce(l.drift_since, $5) END AS drift,
     l.lease_owner IS NULL AND l.receipt IS NULL AND c.status = 'LIVE' AS free,
+    l.lease_owner IS NULL AND NOT l.uncertain AND l.acknowledged_at < $5 AND g.quantity <= l.acknowledged AS confirmed,
     g.quantity = l.desired AND c.kind <> 'AMAZON' AND NOT l.uncertain AND l.desired_at < $5
       AND (l.acknowledged_at IS NULL OR l.acknowledged_at < $5) AS "right"
   FROM listings l JOIN given g USING (external_id, location) JOIN channels c ON c.id = l.channel_id
@@ -56,6 +57,7 @@ WITH given AS (
 )
 UPDATE listings l SET observed = j.quantity, observed_at = $5,
   drift_since = CASE WHEN j.told THEN NULL WHEN j.again THEN $5 ELSE j.drift END,
+  may_show = CASE WHEN j.told OR j.confirmed THEN NULL ELSE l.may_show END,
   acknowledged = CASE WHEN j.told THEN j.quantity ELSE l.acknowledged END,
   acknowledged_at = CASE WHEN j.told THEN $5 ELSE l.acknowledged_at END,
   acknowledged_version = CASE WHEN j.told THEN l.desired_version ELSE l.acknowledged_version END,

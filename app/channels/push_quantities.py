@@ -60,6 +60,7 @@ class Outcomes:
     """What a batch came to, listing by listing."""
 
     done: list[Claim] = field(default_factory=list)
+    taken: list[Claim] = field(default_factory=list)
     accepted: list[tuple[Claim, str]] = field(default_factory=list)
     stale: list[Claim] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -95,7 +96,7 @@ async def push_quantities(state: State, channel: OpenChannel, lane: Lane, owner:
     lags = await _settle(state, channel, owner, outcomes)
     if lane is Lane.BULK and await end_overtaken(state.database, owner, claims, outcomes.accepted):
         state.doorbell.ring("push")
-    done = len(outcomes.done) + len(outcomes.accepted) + outcomes.seen
+    done = len(outcomes.done) + len(outcomes.taken) + len(outcomes.accepted) + outcomes.seen
     seconds = time.monotonic() - started
     failed = len(outcomes.failures)
     attempt = Attempt(channel, lane.value, started_at, seconds, len(claims), done, failed, lags)
@@ -214,7 +215,9 @@ def _sort(claim: Claim, result: WriteResult, outcomes: Outcomes) -> None:
     cause, message = result.cause or CauseClass.UNKNOWN, result.message or result.outcome.value
     if result.outcome is WriteOutcome.ACCEPTED and result.receipt is not None:
         outcomes.accepted.append((claim, result.receipt))
-    elif result.outcome in (WriteOutcome.OK, WriteOutcome.ACCEPTED):
+    elif result.outcome is WriteOutcome.ACCEPTED:
+        outcomes.taken.append(claim)
+    elif result.outcome is WriteOutcome.OK:
         outcomes.done.append(claim)
     elif result.outcome is WriteOutcome.STALE:
         outcomes.stale.append(claim)
@@ -259,20 +262,20 @@ async def _tell_unmapped(state: State, channel: OpenChannel, rows: Sequence[Any]
 def _blame_rest(claims: Sequence[Claim], outcomes: Outcomes) -> None:
     """After a time-out nobody knows what became of the rest. What was settled already is under no lease of ours."""
     fault = Fault("The channel took longer than the lease.", transient=True, cause=CauseClass.OUTAGE)
-    known = {claim.id for claim in (*outcomes.done, *outcomes.untouched)}
+    known = {claim.id for claim in (*outcomes.done, *outcomes.taken, *outcomes.untouched)}
     known |= {claim.id for claim, _ in outcomes.accepted} | {failure.claim.id for failure in outcomes.failures}
     _note_fault([claim for claim in claims if claim.id not in known], fault, outcomes)
 
 
 async def _settle(state: State, channel: OpenChannel, owner: str, outcomes: Outcomes) -> list[float]:
     """Returns how long each listing that is done now had waited, seconds."""
-    await acknowledge(state.database, owner, outcomes.done)
+    await acknowledge(state.database, owner, outcomes.done, outcomes.taken)
     await await_receipts(state.database, owner, outcomes.accepted)
     await fail(state.database, owner, outcomes.failures)
     if outcomes.untouched:
         await release(state.database, owner, outcomes.untouched)
     now = datetime.datetime.now(datetime.UTC)
-    waits = [now - claim.dirty_since for claim in outcomes.done if claim.dirty_since is not None]
+    waits = [now - claim.dirty_since for claim in (*outcomes.done, *outcomes.taken) if claim.dirty_since is not None]
     return [max(0.0, wait.total_seconds()) for wait in waits]
 
 

@@ -63,6 +63,7 @@ UPDATE listings l SET
   acknowledged_at = CASE WHEN d.ours OR d.shown_already THEN clock_timestamp() ELSE l.acknowledged_at END,
   acknowledged_version = CASE WHEN d.ours OR d.shown_already THEN l.desired_version + 1 ELSE l.acknowledged_version END,
   drift_since = CASE WHEN d.shown_already THEN NULL ELSE l.drift_since END,
+  may_show = CASE WHEN d.shown_already THEN NULL ELSE l.may_show END,
   rejected = l.rejected AND l.cause IN ('MAPPING', 'POLICY'),
   next_attempt_at = CASE WHEN l.attempts = 0 OR d.desired = 0 THEN NULL ELSE l.next_attempt_at END
 FROM computed d

@@ -30,6 +30,8 @@ WITH given AS (
   WHERE l.channel_id = $1 AND l.receipt = $2 ORDER BY l.id FOR UPDATE OF l
 )
 UPDATE listings l SET
+  may_show = CASE WHEN g.applied AND NOT overtaken.yes THEN greatest(l.may_show, l.acknowledged)
+    WHEN g.refused THEN l.may_show ELSE greatest(l.may_show, l.receipt_quantity) END,
   receipt = NULL, receipt_key = NULL, receipt_version = NULL, receipt_quantity = NULL,
   acknowledged = CASE WHEN g.applied AND NOT overtaken.yes THEN l.receipt_quantity ELSE l.acknowledged END,
   acknowledged_at = CASE WHEN g.applied THEN clock_timestamp() ELSE l.acknowledged_at END,

@@ -155,13 +155,14 @@ async def test_an_open_circuit_blocks(company: ChannelCompany) -> None:
 async def test_exposure_is_what_a_channel_may_sell_and_we_do_not_have(company: ChannelCompany) -> None:
     await company.settle("shop", "market")
     query = """query($filter: OversellExposureFilter) { oversellExposure(filter: $filter) {
-      units listings channels { channel units listings } worst { channel { code } sku { code } exposure } } }"""
-    assert (await company.admin.data(query))["oversellExposure"]["units"] == 0
+      units jointUnits listings channels { channel units listings } worst { channel { code } sku { code } exposure } } }"""
+    rest = (await company.admin.data(query))["oversellExposure"]
+    assert (rest["units"], rest["jointUnits"]) == (0, 3 * (20 + 10 - 20)), "both show the same units"
     for house in ("BER", "NYC"):
         lines = [{"sku": "SKU-1", "delta": -7}]
         await company.admin.mutate("stockAdjust", "levels { available }", warehouse=house, reason="COUNT", lines=lines)
     found = (await company.admin.data(query))["oversellExposure"]
-    assert (found["units"], found["listings"]) == (14 + 7, 2)
+    assert (found["units"], found["listings"], found["jointUnits"]) == (14 + 7, 2, 2 * 10 + (20 + 10 - 6))
     assert found["channels"] == [
         {"channel": "market", "units": 7, "listings": 1},
         {"channel": "shop", "units": 14, "listings": 1},
@@ -171,7 +172,7 @@ async def test_exposure_is_what_a_channel_may_sell_and_we_do_not_have(company: C
         {"channel": {"code": "market"}, "sku": {"code": "SKU-1"}, "exposure": compute_exposure(10, 3)},
     ]
     only = (await company.admin.data(query, filter={"channel": "market"}))["oversellExposure"]
-    assert (only["units"], only["listings"]) == (7, 1)
+    assert (only["units"], only["listings"], only["jointUnits"]) == (7, 1, 7)
     exposed = await listings(company.admin, filter={"exposed": True})
     assert [(node["channel"]["code"], node["exposure"]) for node in exposed["nodes"]] == [("shop", 14), ("market", 7)]
     assert exposed["totalCount"] == 2
@@ -184,7 +185,8 @@ async def test_exposure_is_what_a_channel_may_sell_and_we_do_not_have(company: C
     [
         ("receipt = 'r', receipt_quantity = 26", 6),
         ("drift_since = now(), observed = 25", 5),
-        ("uncertain = true, desired = 24", 4),
+        ("lease_owner = 'w', lease_quantity = 24", 4),
+        ("may_show = 22", 2),
         ("acknowledged = NULL, observed = 23", 3),
         ("acknowledged = 21, receipt = 'r', receipt_quantity = 2", 1),
         ("acknowledged = 2", 0),

@@ -14,7 +14,7 @@ from api.scalars import Counted, Edge, PageInfo, page_size
 from api.stock.types import Node, Sku, Warehouse, sku_from_row, warehouse_from_row
 from app.channels.health import FAILURES_OPEN
 from app.channels.listing_state import STATES
-from app.channels.measure_exposure import WORST_MAX, read_worst_exposed
+from app.channels.measure_exposure import WORST_MAX, measure_joint_exposure, read_worst_exposed
 from app.channels.read_quota import read_quota
 from app.channels.report_shadow import read_shadow_differences, report_shadow
 from domain.errors import CauseClass
@@ -299,6 +299,14 @@ class OversellExposure:
     listings: int
     channels: list[ChannelExposure]
     chosen: strawberry.Private[tuple[str | None, list[str] | None]]
+
+    @strawberry.field(
+        directives=[Cost(weight=100)],
+        description="If every channel sold all that it may at the same moment: what several show is there only once.",
+    )
+    async def joint_units(self, info: Info) -> int:
+        context = info.context
+        return await measure_joint_exposure(context.state.database, context.principal, *self.chosen)
 
     @strawberry.field(directives=[Cost(weight=100)], description=f"The {WORST_MAX} most exposed listings.")
     async def worst(self, info: Info) -> list[Listing]:
