@@ -100,7 +100,7 @@ def measure_sync(folder: Path) -> list[Row]:
     rows: list[Row] = []
     for kind in ("shopify", "amazon", "ebay"):
         with running_instance(folder / kind, api_processes=1) as instance:
-            lag = asyncio.run(measure_lag(instance, folder, kind, listings=1_700, per_second=50, seconds=15))
+            lag = asyncio.run(measure_lag(instance, folder, kind, listings=5_000, per_second=50, seconds=20))
         rows += [
             Row(f"{kind}: 50 changes/s to acknowledged, p50", 1_000 * lag.percentile(0.5), "ms"),
             Row(f"{kind}: 50 changes/s to acknowledged, p99", 1_000 * lag.percentile(0.99), "ms", most=1_000),

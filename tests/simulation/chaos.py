@@ -18,27 +18,32 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
 import psutil
 
 from adapters.postgres.database import open_database
-from app.channels.connect_channel import connect_channel
-from app.channels.link_listing import link_listings
-from app.channels.relay_stock import SELLABLE
+from app.channels.connect_channel import ChannelConnect, connect_channel
+from app.channels.link_listing import ListingLink, link_listings
+from app.channels.measure_exposure import measure_exposure
+from app.embedded import read_secrets
+from app.initialize_postgres import OWNER
 from app.state import State, open_state
 from app.stock.verify_ledger import verify_ledger
 from domain.errors import Refusal
 from tests.instance import Running, running_instance
 from tests.marketplaces import running_marketplace, settings_of
-from tests.seed import add_stock, make_catalog
+from tests.seed import TESTER, add_stock, make_catalog
+from tests.simulation.audit import Sale, find_uncovered
 from tests.simulation.markets import MARKETS, Market, gather_states
+from tests.simulation.trace import NEVER, read_trace, start_trace
 
 ENVIRONMENT = {
     "ONHAND_DRIFT_SECONDS": "2",
@@ -49,15 +54,18 @@ ENVIRONMENT = {
 }
 WAREHOUSES = ("SIM-A", "SIM-B")
 CONVERGE_SECONDS_MAX = 180.0
-EXPOSURE = f"""
-SELECT l.channel_id, l.sku_id, greatest(0, coalesce(l.acknowledged, 0) - greatest(0, a.available))
-FROM listings l CROSS JOIN LATERAL ({SELLABLE}) a
+SALES_PER_SECOND = 6.0
+DIRECT = "sim-direct"
+RESERVE = """
+mutation($input: ReservationCreateInput!) {
+  reservationCreate(input: $input) { reservation { id } userErrors { code } }
+}
 """
 UNSETTLED = """
 SELECT l.external_id, c.code, l.desired, l.acknowledged, l.observed, l.error FROM listings l
 JOIN channels c ON c.id = l.channel_id
 WHERE l.desired_version <> l.acknowledged_version OR l.desired IS DISTINCT FROM l.acknowledged
-   OR l.observed IS DISTINCT FROM l.desired LIMIT 20
+   OR (c.kind <> 'B2B' AND l.observed IS DISTINCT FROM l.desired) LIMIT 20
 """
 
 
@@ -70,11 +78,10 @@ class Chaos:
     state: State
     markets: list[Market]
     skus: list[str]
-    chance: random.Random
     sold: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
-    exposed: Counter[tuple[int, int]] = field(default_factory=Counter)
-    """The largest exposure reported for each channel and SKU."""
+    exposed: Counter[str] = field(default_factory=Counter)
+    """The most units that Onhand reported as exposed, by channel, and over all of them."""
     ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, seconds: float) -> None:
@@ -82,7 +89,8 @@ class Chaos:
         for market in self.markets:
             await market.set_faults(self.seed)
         loops = [self._buy(market) for market in self.markets]
-        tasks = [asyncio.create_task(one) for one in (*loops, self._move_stock(), self._kill(), self._watch_exposure())]
+        loops += [self._reserve(), self._move_stock(), self._kill(), self._watch_exposure()]
+        tasks = [asyncio.create_task(one) for one in loops]
         await asyncio.sleep(seconds)
         self.ending.set()
         await asyncio.gather(*tasks)
@@ -91,24 +99,48 @@ class Chaos:
 
     async def _buy(self, market: Market) -> None:
         chance = random.Random(f"{self.seed}{market.kind}")
-        while not self.ending.is_set():
+        async for _ in self._at_times(chance, SALES_PER_SECOND):
+            sku = self.skus[min(int(chance.expovariate(0.15)), len(self.skus) - 1)]
+            quantity = chance.choice((1, 1, 1, 2))
             with contextlib.suppress(httpx.HTTPError):
-                sku = self.skus[min(int(chance.expovariate(0.15)), len(self.skus) - 1)]
-                self.sold[market.kind] += await market.buy(sku, chance.choice((1, 1, 1, 2)))
-            await asyncio.sleep(chance.expovariate(8))
+                self.sold[market.kind] += await market.buy(sku, quantity)
+
+    async def _reserve(self) -> None:
+        """Companies that buy directly: nothing is reserved that is not there, so they never oversell."""
+        chance = random.Random(f"{self.seed}direct")
+        async for number in self._at_times(chance, SALES_PER_SECOND / 2):
+            line = {"sku": chance.choice(self.skus), "quantity": 1}
+            asked = {"lines": [line], "idempotencyKey": f"direct-{number}"}
+            with contextlib.suppress(httpx.HTTPError):
+                answer = await self.markets[0].http.post(
+                    self.instance.graphql,
+                    json={"query": RESERVE, "variables": {"input": asked}},
+                    headers={"Authorization": f"Bearer {self.instance.token}"},
+                    timeout=30,
+                )
+                self.sold["direct"] += answer.json()["data"]["reservationCreate"]["reservation"] is not None
+
+    async def _at_times(self, chance: random.Random, per_second: float) -> AsyncIterator[int]:
+        """The same moments for the same seed, however long what happens at them takes; late ones follow at once."""
+        started, number, due = time.monotonic(), 0, 0.0
+        while not self.ending.is_set():
+            due += chance.expovariate(per_second)
+            await asyncio.sleep(max(0.0, started + due - time.monotonic()))
+            yield number
+            number += 1
 
     async def _move_stock(self) -> None:
-        while not self.ending.is_set():
-            sku, house = self.chance.choice(self.skus), self.chance.choice(WAREHOUSES)
-            change = self.chance.choice((-3, -1, 2, 4, 8))
+        chance = random.Random(f"{self.seed}stock")
+        async for _ in self._at_times(chance, 5):
+            sku, house = chance.choice(self.skus), chance.choice(WAREHOUSES)
+            change = chance.choice((-3, -1, 2, 4, 8))
             with contextlib.suppress(Refusal, asyncpg.PostgresError, OSError):
                 await add_stock(self.state, house, {sku: change})
-            await asyncio.sleep(self.chance.expovariate(5))
 
     async def _kill(self) -> None:
-        while not self.ending.is_set():
-            await asyncio.sleep(self.chance.uniform(2, 5))
-            name = self.chance.choice(("app.worker", "app.worker", "app.worker", "valkey"))
+        chance = random.Random(f"{self.seed}kill")
+        async for _ in self._at_times(chance, 0.3):
+            name = chance.choice(("app.worker", "app.worker", "app.worker", "valkey"))
             for process in psutil.Process(self.instance.process.pid).children(recursive=True):
                 with contextlib.suppress(psutil.Error):
                     if name in " ".join(process.cmdline()):
@@ -117,12 +149,27 @@ class Chaos:
                         break
 
     async def _watch_exposure(self) -> None:
-        """As `oversellExposure` reports it, sampled for the whole run."""
+        """What `oversellExposure` says, a few times a second."""
         while not self.ending.is_set():
-            for channel_id, sku_id, units in await self.state.database.hot.fetch(EXPOSURE):
-                key = (channel_id, sku_id)
-                self.exposed[key] = max(self.exposed[key], units)
-            await asyncio.sleep(0.1)
+            found = await measure_exposure(self.state.database, TESTER)
+            for row in found.channels:
+                self.exposed[row["c_code"]] = max(self.exposed[row["c_code"]], row["units"])
+            self.exposed["in all"] = max(self.exposed["in all"], found.units)
+            await asyncio.sleep(0.3)
+
+    async def take_all(self, sku: str) -> None:
+        """What the houses hold of it goes, as in a count that finds nothing."""
+        query = """SELECT w.code, v.available FROM stock_levels v JOIN warehouses w ON w.id = v.warehouse_id
+                   JOIN skus k ON k.id = v.sku_id WHERE k.code = $1 AND v.available > 0"""
+        for house, units in await self.state.database.hot.fetch(query, sku):
+            await add_stock(self.state, house, {sku: -units})
+
+    async def wait_until(self, query: str, *values: Any) -> None:
+        """Until the database answers true. Raises AssertionError."""
+        end = time.monotonic() + CONVERGE_SECONDS_MAX
+        while not await self.state.database.hot.fetchval(query, *values):
+            assert time.monotonic() < end, query
+            await asyncio.sleep(0.02)
 
     async def converge(self) -> float:
         """Seconds until every listing shows what it should. Raises AssertionError with what does not."""
@@ -172,9 +219,7 @@ class Chaos:
             placed = {str(order["id"]) for order in states[market.kind]["orders"]}
             assert set(known) == placed, f"{hint}: {market.kind} orders differ: {set(known) ^ placed}"
             assert set(known.values()) <= {1}, hint
-        oversold = await self._count_oversold()
-        for key, units in oversold.items():
-            assert units <= self.exposed[key], f"{hint}: {units} of {key} oversold, exposed {self.exposed[key]}"
+        oversold = await self.audit_exposure(states)
         async with open_database(self.state.settings.database_url, pool_size=1, hot_pool_size=2, name="audit") as audit:
             report = await verify_ledger(audit)
         assert report.problems == [], hint
@@ -184,32 +229,70 @@ class Chaos:
             "sold": dict(self.sold),
             "kills": dict(self.kills),
             "orders": {row[0]: row[1] for row in allocated},
-            "oversold units": sum(oversold.values()),
+            "units oversold, every one of them reported as exposed": oversold,
+            "most units exposed": dict(self.exposed),
             "cases": {f"{row[0]} {row[1]}": row[2] for row in cases},
             "movements": report.movements,
         }
 
-    async def _count_oversold(self) -> Counter[tuple[int, int]]:
-        """Units sold that no warehouse had, by channel and SKU."""
-        query = """SELECT o.channel_id, l.sku_id, sum(l.quantity - l.cancelled - l.shipped - l.allocated)::int
-            FROM orders o JOIN order_lines l ON l.order_id = o.id
-            WHERE o.status <> 'CANCELLED' GROUP BY 1, 2 HAVING sum(l.quantity - l.cancelled - l.shipped - l.allocated) > 0"""
-        return Counter({(row[0], row[1]): row[2] for row in await self.state.database.hot.fetch(query)})
+    async def audit_exposure(self, states: Mapping[str, Any]) -> int:
+        """Units oversold in the whole run. Raises AssertionError when one of them was not reported as exposed."""
+        trace = await read_trace(self.state.database.hot)
+        rows = await self.state.database.hot.fetch("SELECT code, id FROM channels")
+        channels = {row["code"]: row["id"] for row in rows}
+        sales: dict[tuple[int, str], Sale] = {}
+        for market in self.markets:
+            lies = market.find_lies(states[market.kind])
+            for order in states[market.kind]["orders"]:
+                sku = order["lines"][0]["sku"]
+                since = [applied for start, end, applied in lies.get(sku, ()) if start <= order["at"] <= end]
+                sales[channels[market.code], str(order["id"])] = Sale(order["at"], min(since, default=NEVER))
+        problems = find_uncovered(trace, sales)
+        assert problems == [], f"seed {self.seed}: {problems}"
+        return sum(line.missing for line in trace.short)
+
+
+async def _connect(state: State, wanted: ChannelConnect, links: Sequence[ListingLink]) -> None:
+    async with state.database.hot.acquire() as connection:
+        channel_id = await connect_channel(connection, state.settings, wanted)
+        await link_listings(connection, channel_id, links)
+
+
+def _owner_url(instance: Running) -> str:
+    """Only the owner of the tables may add triggers."""
+    password = read_secrets(Path(instance.info["token_file"]).parent / "secrets.json")[OWNER]
+    parts = urlsplit(instance.info["database_url"])
+    return urlunsplit(parts._replace(netloc=f"{OWNER}:{password}@{parts.hostname}:{parts.port}"))
 
 
 @asynccontextmanager
-async def prepared(folder: Path, seed: int, kinds: Sequence[str], skus: int) -> AsyncIterator[Chaos]:
-    """An instance and its marketplaces, connected and showing the same stock."""
+async def prepared(
+    folder: Path,
+    seed: int,
+    kinds: Sequence[str],
+    skus: int,
+    *,
+    units: tuple[int, int] = (5, 40),
+    environment: Mapping[str, str] | None = None,
+) -> AsyncIterator[Chaos]:
+    """An instance and its marketplaces, connected and showing the same stock: from `units` of each SKU in a house."""
     with ExitStack() as processes:
-        instance = processes.enter_context(running_instance(folder / "data", api_processes=1, environment=ENVIRONMENT))
+        settings = {**ENVIRONMENT, **(environment or {})}
+        instance = processes.enter_context(running_instance(folder / "data", api_processes=1, environment=settings))
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(httpx.AsyncClient())
             state = await stack.enter_async_context(open_state(settings_of(instance), "onhand simulation"))
             codes = [f"SKU-{n}" for n in range(skus)]
             await make_catalog(state, WAREHOUSES, skus)
+            await start_trace(_owner_url(instance))
             chance = random.Random(seed)
             for house in WAREHOUSES:
-                await add_stock(state, house, {code: chance.randint(5, 40) for code in codes})
+                await add_stock(state, house, {code: chance.randint(*units) for code in codes})
+            await _connect(
+                state,
+                ChannelConnect(DIRECT, "Direct", "B2B", dict.fromkeys(WAREHOUSES, ""), status="LIVE"),
+                [ListingLink(code, code) for code in codes],
+            )
             markets = []
             for kind in kinds:
                 make = MARKETS[kind]
@@ -219,12 +302,10 @@ async def prepared(folder: Path, seed: int, kinds: Sequence[str], skus: int) -> 
                 )
                 market = make(running, http)
                 wanted, links = await market.connect(codes, WAREHOUSES)
-                async with state.database.hot.acquire() as connection:
-                    channel_id = await connect_channel(connection, state.settings, wanted)
-                    await link_listings(connection, channel_id, links)
+                await _connect(state, wanted, links)
                 markets.append(market)
             state.doorbell.ring("push")
-            chaos = Chaos(seed, instance, state, markets, codes, chance)
+            chaos = Chaos(seed, instance, state, markets, codes)
             await chaos.converge()
             yield chaos
 

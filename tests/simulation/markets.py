@@ -22,7 +22,10 @@ class Market(ABC):
 
     kind = ""
     faults: ClassVar[dict[str, Any]] = {}
-    """Everything that can go wrong here, at rates that leave it usable."""
+    """Everything that can go wrong here, at rates that leave it usable.
+
+    Only eBay's `item_refused` is left out: such a listing rightly waits for a person.
+    """
 
     def __init__(self, running: Marketplace, http: httpx.AsyncClient) -> None:
         self.running = running
@@ -53,6 +56,19 @@ class Market(ABC):
     async def set_faults(self, seed: int) -> None:
         (await self._post("/faults", {"seed": seed, **self.faults} if seed else {})).raise_for_status()
 
+    def find_lies(self, shown: Any) -> dict[str, list[tuple[float, float, float]]]:
+        """By SKU: from when to when an answer stood that said a write was applied, and when one last really was."""
+        lies: dict[str, list[tuple[float, float, float]]] = {}
+        applied: dict[str, float] = {}
+        for write in shown["history"]:
+            sku, at = write["sku"], write["at"]
+            if write["cause"] == "not_applied":
+                lies.setdefault(sku, []).append((at, float("inf"), applied.get(sku, 0.0)))
+            elif write["cause"] == "api":
+                applied[sku] = at
+                lies[sku] = [(start, min(end, at), since) for start, end, since in lies.get(sku, ())]
+        return lies
+
     async def state(self) -> Any:
         return (await self.http.get(f"{self.running.url}/state", timeout=60)).json()
 
@@ -70,8 +86,15 @@ class ShopifyMarket(Market):
         "throttled": {"rate": 0.03},
         "server_error": {"rate": 0.03},
         "lost_reply": {"rate": 0.03},
+        "lost_write": {"rate": 0.02},
+        "lost_token": {"rate": 0.2},
+        "token_expired": {"rate": 0.01},
+        "error_after_write": {"rate": 0.01},
+        "slow_write": {"rate": 0.05, "seconds": 0.2},
+        "idempotency_recheck": {"rate": 0.5},
         "latency": {"rate": 0.1, "seconds": 0.3},
         "outside_change": {"rate": 0.02},
+        "cancel_race": {"rate": 0.1},
         "webhook_duplicate": {"rate": 0.1},
         "webhook_late": {"rate": 0.1, "seconds": 2.0},
         "webhook_missing": {"rate": 0.05},
@@ -83,7 +106,18 @@ class ShopifyMarket(Market):
 
     @staticmethod
     def arguments(webhook_url: str, state: Path) -> list[str]:
-        return ["--state", str(state), "--webhook-url", webhook_url, "--secret", SECRET, "--restore-rate", "1000"]
+        return [
+            "--state",
+            str(state),
+            "--webhook-url",
+            webhook_url,
+            "--secret",
+            SECRET,
+            "--restore-rate",
+            "1000",
+            "--refresh-token",
+            "sandbox-refresh",
+        ]
 
     async def connect(self, skus: Sequence[str], warehouses: Sequence[str]) -> tuple[ChannelConnect, list[ListingLink]]:
         items = (await self.load(skus))["inventory_items"]
@@ -96,7 +130,13 @@ class ShopifyMarket(Market):
             "SHOPIFY",
             dict.fromkeys(warehouses, location),
             {"base_url": self.running.url},
-            {"access_token": "sandbox-token", "webhook_secret": SECRET},
+            {
+                "access_token": "sandbox-token",
+                "webhook_secret": SECRET,
+                "refresh_token": "sandbox-refresh",
+                "client_id": "sandbox-client",
+                "client_secret": "sandbox-client-secret",
+            },
             status="LIVE",
         )
         return wanted, [ListingLink(sku, items[sku], location) for sku in skus]
@@ -108,9 +148,15 @@ class AmazonMarket(Market):
         "throttled": {"rate": 0.03},
         "server_error": {"rate": 0.02},
         "unavailable": {"rate": 0.02},
+        "latency": {"rate": 0.1, "seconds": 0.3},
         "lost_reply": {"rate": 0.03},
         "token_expired": {"rate": 0.01},
+        "token_service_down": {"rate": 0.1},
         "not_applied": {"rate": 0.03},
+        "feed_fatal": {"rate": 0.1},
+        "feed_cancelled": {"rate": 0.1},
+        "page_shift": {"rate": 0.1},
+        "cancel_race": {"rate": 0.1},
         "outside_change": {"rate": 0.02},
         "notification_duplicate": {"rate": 0.1},
         "notification_late": {"rate": 0.1, "seconds": 2.0},
@@ -165,16 +211,21 @@ class EbayMarket(Market):
     kind = "ebay"
     faults: ClassVar[dict[str, Any]] = {
         "latency": {"rate": 0.1, "seconds": 0.3},
+        "limit_exceeded": {"rate": 0.03},
         "server_error": {"rate": 0.03},
         "lost_reply": {"rate": 0.03},
         "token_expired": {"rate": 0.01},
+        "token_expired_403": {"rate": 0.01},
         "partial": {"rate": 0.03},
         "partial_missing": {"rate": 0.03},
         "shuffled": {"rate": 0.2},
         "not_applied": {"rate": 0.02},
         "outside_change": {"rate": 0.02},
+        "page_shift": {"rate": 0.1},
+        "cancel_race": {"rate": 0.1},
         "notification_duplicate": {"rate": 0.1},
         "notification_late": {"rate": 0.1, "seconds": 2.0},
+        "notification_reordered": {"rate": 0.1},
         "notification_missing": {"rate": 0.05},
     }
 
