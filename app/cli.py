@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from app.cli_partner import partner_app
 from app.explain_error import explain_error
 from app.find_instance import find_settings
 from app.sandboxes import SANDBOXES
@@ -38,6 +39,7 @@ sandbox_app = typer.Typer(help="Run a marketplace to develop and test against.",
 schema_app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
 PARTS = (
     *(("import", import_app), ("match", match_app), ("token", token_app), ("sandbox", sandbox_app)),
+    ("partner", partner_app),
     ("schema", schema_app),
 )
 for name, part in PARTS:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     ARRAY,
+    DDL,
     JSON,
     BigInteger,
     Boolean,
@@ -33,6 +34,7 @@ from sqlalchemy import (
     Text,
     Time,
     Uuid,
+    event,
     func,
     text,
 )
@@ -167,7 +169,7 @@ reservation_lines = Table(
 feed = Table(
     "feed",
     metadata,
-    Column("xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
+    Column("xid", Xid8, nullable=False, server_default=text("feed_place()")),
     Column("id", BigInteger, Identity(), nullable=False),
     Column("topic", Text, nullable=False),
     Column("key", Text, nullable=False),
@@ -178,6 +180,16 @@ feed = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     PrimaryKeyConstraint("xid", "id"),
 )
+
+FEED_PLACE = """
+CREATE FUNCTION feed_place() RETURNS xid8 LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  RETURN greatest(
+    pg_current_xact_id(), (pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1)::text::xid8);
+END $$
+"""
+"""As `PLACE` in `adapters/postgres/feed.py`, with a snapshot of its own: of after what the statement waited for."""
+event.listen(metadata, "before_create", DDL(FEED_PLACE))  # type: ignore[no-untyped-call]
 
 feed_horizon = Table(
     "feed_horizon",
