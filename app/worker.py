@@ -16,6 +16,7 @@ from app.channels.process_events import process_events
 from app.channels.relay_stock import relay_stock
 from app.channels.run_channels import run_channels
 from app.channels.set_gauges import set_gauges
+from app.channels.tell_drifts import tell_drifts
 from app.counts.gauge_accuracy import gauge_accuracy
 from app.counts.plan_counts import plan_counts
 from app.feed.sweep import sweep_feed
@@ -38,6 +39,7 @@ CLEANING_SECONDS = 10.0
 ALERTS_SECONDS = 1.0
 ALERT_SENDERS = 4
 BUFFERS_SECONDS = 5.0
+DRIFTS_SECONDS = 1.0
 GAUGES_SECONDS = 15.0
 PLANS_SECONDS = 60.0
 KEYS_MAX = 5_000
@@ -96,6 +98,7 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
         ("attempts", CLEANING_SECONDS, lambda: _forget_attempts(state), None),
         ("buffers", BUFFERS_SECONDS, lambda: adapt_buffers(state), None),
         ("velocities", CLEANING_SECONDS, lambda: decay_velocities(state.database), None),
+        ("drifts", DRIFTS_SECONDS, lambda: tell_drifts(state), None),
         ("gauges", GAUGES_SECONDS, lambda: set_gauges(state), None),
         ("plan alerts", ALERTS_SECONDS, lambda: plan_alerts(state), None),
         *((f"alerts {n}", ALERTS_SECONDS, lambda: send_alert(state), None) for n in range(ALERT_SENDERS)),

@@ -123,6 +123,7 @@ listings = Table(
     Column("observed", Integer),
     Column("observed_at", DateTime(timezone=True)),
     Column("drift_since", DateTime(timezone=True)),
+    Column("drift_told", DateTime(timezone=True)),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_attempt_at", DateTime(timezone=True)),
     Column("lease_owner", Text),
@@ -152,6 +153,7 @@ listings = Table(
         postgresql_where=text("desired = 0 AND desired_version > acknowledged_version AND NOT rejected"),
     ),
     Index("ix_listings_receipt", "channel_id", "receipt", postgresql_where=text("receipt IS NOT NULL")),
+    Index("ix_listings_drift_since", "drift_since", postgresql_where=text("drift_since IS NOT NULL")),
     Index("ix_listings_observed_at", "channel_id", text("observed_at NULLS FIRST")),
     postgresql_with={"fillfactor": "70"},
 )

@@ -17,14 +17,16 @@ STATES = {
     "FROZEN": "Taken off sale, and the channel acknowledged that.",
     "IN_SYNC": "The channel acknowledged what it should show, and was not seen to show anything else.",
 }
-"""What the states mean, the first that fits."""
-STATE = """
+"""What the states mean, the first that fits. A circuit is open until a call has worked, also while it is tried."""
+LESS_SECONDS = 10
+"""That a channel may show less than it took before it counts as drift: most often it sold."""
+STATE = f"""
 CASE WHEN l.rejected THEN 'REJECTED'
      WHEN l.receipt IS NOT NULL OR l.lease_until > now() THEN 'IN_FLIGHT'
-     WHEN l.desired_version > l.acknowledged_version AND (c.status <> 'LIVE' OR h.open_until > now()) THEN 'BLOCKED'
+     WHEN l.desired_version > l.acknowledged_version AND (c.status <> 'LIVE' OR h.open_until IS NOT NULL) THEN 'BLOCKED'
      WHEN l.desired_version > l.acknowledged_version THEN 'PENDING'
      WHEN l.drift_since IS NOT NULL AND (l.observed IS NULL OR l.observed > l.acknowledged
-       OR l.drift_since < now() - interval '10 seconds') THEN 'DRIFTED'
+       OR l.drift_since < now() - interval '{LESS_SECONDS} seconds') THEN 'DRIFTED'
      WHEN s.frozen OR l.frozen THEN 'FROZEN'
      ELSE 'IN_SYNC' END
 """

@@ -25,8 +25,10 @@ WITH kept AS (
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *
 )
 INSERT INTO feed (topic, key, channel_id, payload)
-SELECT 'sync_failure', id::text, channel_id, to_json(kept) FROM kept WHERE failed > 0 OR error IS NOT NULL
+SELECT 'sync_failure', channel_id || '.' || lane, channel_id, to_json(kept) FROM kept
+WHERE failed > 0 OR error IS NOT NULL
 """
+"""Who reads slowly gets the latest failure of each channel and lane."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from api import member as member_module
+from api.channels.subscriptions import FailureSource
+from api.member import Member
+from api.streams import Group
+from app.channels.health import FAILURES_OPEN
+from app.channels.note_attempt import Attempt, note_attempt
+from app.channels.open_channel import OpenChannel
+from app.channels.tell_drifts import tell_drifts
+from app.channels.watch_channels import ChannelWatch
 from app.exceptions.open_cases import open_cases
+from app.feed import hub as hub_module
 from app.settings import Settings
-from domain.errors import CauseClass
+from app.tasks import end_tasks
+from domain.cursor import Cursor
+from domain.errors import CauseClass, Fault
 from domain.exceptions import CaseKind, Problem, Severity
 from domain.identity import Role
+from tests.api.test_streams import Listed
 from tests.channel_company import ChannelCompany, open_channel_company
 from tests.company import Client
 from tests.sockets import open_socket
+from tests.within import until
 
 LISTINGS = """subscription($filter: ListingChangedFilter, $after: String) { listingChanged(filter: $filter, after: $after) {
   cursor kind listingId listing { externalId published acknowledged state channel { code status } sku { code frozen } } } }"""
@@ -205,3 +221,85 @@ async def test_limited_tokens_hear_only_of_their_channels(company: ChannelCompan
     for query in (LISTINGS, FAILURES, CASES):
         assert "limited to warehouses" in await refusal(company, partner, query)
     assert "SKU" in await refusal(company, market, LISTINGS, filter={"skus": ["none"]})
+
+
+async def test_a_circuit_that_opens_and_closes_is_told_of_what_waits_behind_it(company: ChannelCompany) -> None:
+    await company.settle("shop")
+    chosen = {"channel": "shop"}
+    async with streaming(company, company.admin, LISTINGS, filter=chosen) as stream:
+        assert len(await stream.until("READY")) == 4
+        lines = [{"sku": "SKU-2", "delta": -1}]
+        await company.admin.mutate("stockAdjust", "", warehouse="BER", reason="COUNT", lines=lines)
+        await company.relay()
+        assert (await stream.read())["listing"]["state"] == "PENDING"
+        fault = Fault("It does not answer.", transient=True, cause=CauseClass.OUTAGE)
+        channel = await company.channel("shop")
+        for _ in range(FAILURES_OPEN + 2):
+            await note_attempt(company.state, attempt_of(channel), fault)
+        blocked = (await stream.read())["listing"]
+        assert (blocked["sku"]["code"], blocked["state"]) == ("SKU-2", "BLOCKED")
+        await company.execute("UPDATE channel_health SET open_until = now() - interval '1 second'")
+        query = 'query { listings(first: 5, filter: {channel: "shop", states: [BLOCKED]}) { nodes { externalId } } }'
+        waiting = await company.admin.data(query)
+        assert waiting["listings"]["nodes"] == [{"externalId": "item-2"}], "it has not worked again yet"
+        await note_attempt(company.state, attempt_of(channel))
+        assert (await stream.read())["listing"]["state"] == "PENDING", "once, however often it failed"
+
+
+def attempt_of(channel: OpenChannel, lane: str = "OBSERVE") -> Attempt:
+    return Attempt(channel, lane, datetime.datetime.now(datetime.UTC), 0.0, 1, 1, 0)
+
+
+async def test_a_drift_that_lasts_is_told_when_it_counts(company: ChannelCompany) -> None:
+    await company.settle("shop")
+    company.shops["shop"].quantities["item-2", ""] = 3
+    await company.execute("UPDATE listings SET acknowledged_at = acknowledged_at - interval '1 second'")
+    async with streaming(company, company.admin, LISTINGS, filter={"channel": "shop"}) as stream:
+        assert len(await stream.until("READY")) == 4
+        await company.observe("shop")
+        seen = [(await stream.read())["listing"] for _ in range(3)]
+        assert {one["state"] for one in seen} == {"IN_SYNC"}
+        assert await tell_drifts(company.state) == 0
+        await company.execute("UPDATE listings SET drift_since = drift_since - interval '11 seconds'")
+        assert (await stream.read())["listing"]["state"] == "DRIFTED", "of the change by hand"
+        assert await tell_drifts(company.state) == 1
+        drifted = (await stream.read())["listing"]
+        assert (drifted["externalId"], drifted["state"]) == ("item-2", "DRIFTED")
+        assert await tell_drifts(company.state) == 0, "each once"
+
+
+async def test_who_reads_failures_slowly_gets_the_latest_of_each_channel_and_lane(
+    company: ChannelCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (hub_module, member_module):
+        monkeypatch.setattr(module, "PAGE_MAX", 12)
+    source, shops = FailureSource(company.state), [await company.channel(code) for code in ("shop", "market")]
+    await company.state.hub.settle()
+    watch = ChannelWatch(None)
+    group = Group(source, watch, encode_failure, "syncFailures", company.state.hub)
+    slow, quick = Listed(), Listed()
+    members = [Member(group, outlet, str(Cursor(company.state.hub.position))) for outlet in (slow, quick)]
+    group.members.update(members)
+    tasks = [asyncio.create_task(member.run()) for member in members]
+    try:
+        await until(lambda: all(member.live for member in members))
+        slow.room.clear()
+        for number in range(20):
+            for shop, lane in ((shops[0], "BULK"), (shops[1], "BULK"), (shops[0], "ORDERS")):
+                fault = Fault(f"{number}", transient=False, cause=CauseClass.VALIDATION)
+                await note_attempt(company.state, attempt_of(shop, lane), fault)
+                await asyncio.sleep(0)
+        await until(lambda: len(quick.got) == 61)
+        slow.room.set()
+        await until(lambda: members[0].live)
+        assert len(slow.got) < 40
+        for name in ("shop BULK", "market BULK", "shop ORDERS"):
+            assert [told for told in slow.got if told.startswith(name)][-1] == f"{name} 19"
+    finally:
+        await end_tasks(*tasks)
+        group.close()
+
+
+def encode_failure(value: Any) -> bytes:
+    told = value.attempt
+    return b"ready" if told is None else f"{told.channel} {told.lane} {told.error}".encode()

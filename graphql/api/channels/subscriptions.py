@@ -177,8 +177,8 @@ class FailureSource(Source):
 class ChannelSubscription:
     @strawberry.subscription(
         directives=READ,
-        description="Without `after`: every listing, READY, then those that change. A channel that cannot be reached "
-        "for a moment is told by syncFailures. Not for tokens limited to warehouses.",
+        description="Without `after`: every listing, READY, then those that change. Not for tokens limited to "
+        "warehouses.",
     )
     async def listing_changed(
         self, info: Info, filter: ListingChangedFilter | None = None, after: str | None = None
@@ -189,8 +189,8 @@ class ChannelSubscription:
 
     @strawberry.subscription(
         directives=READ,
-        description=f"Without `after`: the last {FAILURES_SHOWN}, READY, then each as it happens. Not for tokens "
-        "limited to warehouses.",
+        description=f"Without `after`: the last {FAILURES_SHOWN}, READY, then each as it happens; to a client that "
+        "reads slowly the latest of each channel and lane. Not for tokens limited to warehouses.",
     )
     async def sync_failures(
         self, info: Info, filter: SyncFailureFilter | None = None, after: str | None = None
