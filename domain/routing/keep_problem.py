@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.routing.problem import Day, Held, Problem, Site, Wanted
 
-_PLAIN = ("channel", "country_code", "region_code", "postal_code", "value_micros", "currency")
+_PLAIN = ("channel", "country_code", "region_code", "postal_code", "value_micros", "currency", "precision")
 _MOMENTS = ("now", "ship_by", "deliver_by")
 
 

@@ -64,7 +64,11 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One order to be routed now. `value_micros` and `currency` None: not known."""
+    """One order to be routed now. `value_micros` and `currency` None: not known.
+
+    `precision`: how well its place is known, from which the distances come: POSTAL_CODE, CITY, REGION, COUNTRY, NONE,
+    or EXACT when the channel told it.
+    """
 
     now: datetime.datetime
     channel: str
@@ -77,3 +81,4 @@ class Problem:
     currency: str | None = None
     ship_by: datetime.datetime | None = None
     deliver_by: datetime.datetime | None = None
+    precision: str = "NONE"
