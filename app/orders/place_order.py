@@ -19,7 +19,7 @@ from app.logs import current_request
 from app.orders.keep_contact import read_contact, seal_contact, write_destination
 from app.orders.write_order import ORDERS, NewOrder, OrderLine
 from app.routing.carry_out import CapacityMoved, carry_out
-from app.routing.prepare_routing import Prepared, Promise, prepare_routing, to_micros
+from app.routing.prepare_routing import Prepared, Promise, Want, prepare_routing, to_micros
 from app.run_once import Answer
 from app.state import State
 from app.stock.run_commands import Decision
@@ -63,7 +63,8 @@ class PlaceOrder:
 
     def decide(self, book: Book, now: datetime.datetime) -> Decision:
         """Post what can be filled from available to committed; the rest becomes the order's problem."""
-        carried = carry_out(self.prepared, self.new.id, self._wanted(), {}, book, now, "PLACED", strict=self.strict)
+        want = Want(self.new.id, self._wanted(), "PLACED")
+        carried = carry_out(self.prepared, want, book, now, strict=self.strict)
         problems = [
             f"{name_line(line)}: no such SKU, {line.sold.quantity} missing"
             if line.sku_id is None

@@ -18,7 +18,7 @@ from app.exceptions.resolve_cases import resolve_cases
 from app.logs import current_request
 from app.orders.write_order import ORDER_EVENTS
 from app.routing.carry_out import CapacityMoved, Carried, carry_out
-from app.routing.prepare_routing import Prepared, Promise, prepare_routing, to_micros
+from app.routing.prepare_routing import Prepared, Promise, Want, prepare_routing, to_micros
 from app.run_once import Answer
 from app.state import State
 from app.stock.run_commands import Decision
@@ -79,16 +79,8 @@ class FillOrder:
         if order is None:
             raise Refusal(RefusalCode.ORDER_NOT_FOUND, "There is no such order.")
         lines = [] if order.status in CLOSED else self._wanted(order)
-        carried = carry_out(
-            self.prepared,
-            self.id,
-            lines,
-            {**order.barred, **self.barred},
-            book,
-            now,
-            self.trigger,
-            strict=self.strict,
-        )
+        want = Want(self.id, lines, self.trigger, {**order.barred, **self.barred}, order.scheduled)
+        carried = carry_out(self.prepared, want, book, now, strict=self.strict)
         return _decide(order, carried, self.trigger, self.footing.provenance.actor)
 
     def _wanted(self, order: OrderRow) -> list[Wanted]:
@@ -113,10 +105,12 @@ def _decide(order: OrderRow, carried: Carried, trigger: str, actor: str) -> Deci
         "waiting": sum(line.backordered for line in lines),
     }
     if not allocated:
-        return Decision(answer, carried.rows)
+        changed = order.status not in CLOSED and problem != order.problem
+        return Decision(answer, carried.rows, changes={STATES: [(order.id, str(status), problem)]} if changed else {})
     note = orjson.dumps({"trigger": trigger, "allocated": {str(line): n for line, n in allocated.items()}}).decode()
     rows: dict[Any, Any] = {**carried.rows, ORDER_EVENTS: [(order.id, actor, "ALLOCATED", None, note)]}
     changes: Changes = {
+        **carried.changes,
         LINES: [(order.id, line, units) for line, units in allocated.items()],
         STATES: [(order.id, str(status), problem)],
     }
@@ -126,7 +120,7 @@ def _decide(order: OrderRow, carried: Carried, trigger: str, actor: str) -> Deci
 def explain_waiting(lines: Iterable[LineRow]) -> str | None:
     """The order's problem: what of it nothing can fill. None when all is promised."""
     missing = [
-        f"{line.name}: {line.backordered} missing ({line.quantity} ordered)"
+        f"{line.name}: {line.backordered} missing ({line.quantity - line.cancelled} ordered)"
         if line.sku_id is not None
         else f"{line.name}: no such SKU, {line.backordered} missing"
         for line in lines

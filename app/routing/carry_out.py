@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import orjson
 from uuid_utils.compat import uuid7
 
-from adapters.postgres.documents import DocumentTable
+from adapters.postgres.documents import Changes, ChangeTable, DocumentTable
 from adapters.postgres.rows import RowShape
-from app.routing.prepare_routing import Prepared
+from app.routing.prepare_routing import Prepared, Want
 from domain.routing.filter_sites import local_day, zone_of
 from domain.routing.keep_plan import keep_plan
 from domain.routing.keep_problem import keep_problem
 from domain.routing.plan import Parcel, Plan
-from domain.routing.problem import Problem, Wanted
+from domain.routing.problem import Problem
 from domain.routing.read_policy import write_policy
 from domain.routing.route import route
 from domain.stock import Book, DayKey, Posting, StockKey
@@ -47,6 +46,15 @@ ROUTING_DECISIONS = DocumentTable(
         )
     ),
 )
+MORE_LINES = ChangeTable(
+    RowShape((("work", "uuid"), ("line", "int"), ("sku_id", "int"), ("units", "int"))),
+    "INSERT INTO fulfillment_order_lines AS l (fulfillment_order_id, line, sku_id, quantity) SELECT * FROM g "
+    "ON CONFLICT (fulfillment_order_id, line) DO UPDATE SET quantity = l.quantity + excluded.quantity",
+)
+TOUCHED = ChangeTable(
+    RowShape((("work", "uuid"),)),
+    "UPDATE fulfillment_orders f SET version = version + 1, updated_at = now() FROM g WHERE f.id = g.work",
+)
 Rows = dict[DocumentTable, list[tuple[Any, ...]]]
 
 
@@ -62,6 +70,7 @@ class Carried:
     allocations: list[tuple[int, int, int, int]]
     waiting: Mapping[int, int]
     rows: Rows
+    changes: Changes
 
     @property
     def allocated(self) -> dict[int, int]:
@@ -72,36 +81,27 @@ class Carried:
         return found
 
 
-def carry_out(
-    prepared: Prepared,
-    order_id: UUID,
-    lines: Collection[Wanted],
-    barred: Mapping[int, str],
-    book: Book,
-    now: datetime.datetime,
-    trigger: str,
-    *,
-    strict: bool,
-) -> Carried:
-    """Promise what the policy says of `lines`. Raises `CapacityMoved` before it posts, never when `strict`."""
+def carry_out(prepared: Prepared, want: Want, book: Book, now: datetime.datetime, *, strict: bool) -> Carried:
+    """Promise what the policy says of `want`. Raises `CapacityMoved` before it posts, never when `strict`."""
     started = time.perf_counter()
-    problem = prepared.problem(lines, book, now, barred, strict=strict)
+    problem = prepared.problem(want, book, now, strict=strict)
     plan = route(prepared.policy, problem)
-    for parcel in plan.parcels:
+    fresh = [parcel for parcel in plan.parcels if not parcel.joins]
+    for parcel in fresh:
         _check_day(prepared, parcel, book)
-    skus = {line.line: line.sku_id for line in lines}
+    skus = {line.line: line.sku_id for line in want.lines}
     allocations = [
         (line, skus[line], parcel.site_id, units) for parcel in plan.parcels for line, units in parcel.units.items()
     ]
     for _, sku_id, house, units in allocations:
         book.post(Posting(StockKey(sku_id, house), "available", "committed", units))
-    for parcel in plan.parcels:
+    for parcel in fresh:
         book.take_day(DayKey(parcel.site_id, parcel.day))
-    rows = _write_work(prepared, order_id, plan, skus, now)
-    if lines:
+    rows = _write_work(prepared, want, plan, skus, now)
+    if want.lines:
         seconds = time.perf_counter() - started
-        rows[ROUTING_DECISIONS] = [_write_decision(prepared, order_id, problem, plan, now, seconds, trigger)]
-    return Carried(plan, sorted(allocations), plan.waiting, rows)
+        rows[ROUTING_DECISIONS] = [_write_decision(prepared, want, problem, plan, now, seconds)]
+    return Carried(plan, sorted(allocations), plan.waiting, rows, _join_work(want, plan, skus))
 
 
 def _check_day(prepared: Prepared, parcel: Parcel, book: Book) -> None:
@@ -113,18 +113,29 @@ def _check_day(prepared: Prepared, parcel: Parcel, book: Book) -> None:
         raise CapacityMoved
 
 
-def _write_work(
-    prepared: Prepared, order_id: UUID, plan: Plan, skus: Mapping[int, int], now: datetime.datetime
-) -> Rows:
+def _write_work(prepared: Prepared, want: Want, plan: Plan, skus: Mapping[int, int], now: datetime.datetime) -> Rows:
     zones = {house.id: house.time_zone for house, _ in prepared.houses}
     works, lines = [], []
     for parcel in plan.parcels:
+        if parcel.joins:
+            continue
         work = uuid7()
         release_at = start_work(parcel.day, zones[parcel.site_id], now)
-        row = (work, order_id, parcel.site_id, "SCHEDULED", parcel.day, release_at, prepared.promise.ship_by)
+        row = (work, want.order_id, parcel.site_id, "SCHEDULED", parcel.day, release_at, prepared.promise.ship_by)
         works.append(row)
         lines += [(work, line, skus[line], units) for line, units in parcel.units.items()]
     return {FULFILLMENT_ORDERS: works, FULFILLMENT_ORDER_LINES: lines}
+
+
+def _join_work(want: Want, plan: Plan, skus: Mapping[int, int]) -> Changes:
+    """Units that go with work which is scheduled already."""
+    rows = [
+        (want.works[parcel.site_id][0], line, skus[line], units)
+        for parcel in plan.parcels
+        if parcel.joins
+        for line, units in parcel.units.items()
+    ]
+    return {MORE_LINES: rows, TOUCHED: [(work,) for work in sorted({row[0] for row in rows})]} if rows else {}
 
 
 def start_work(day: datetime.date, time_zone: str, now: datetime.datetime) -> datetime.datetime:
@@ -135,13 +146,7 @@ def start_work(day: datetime.date, time_zone: str, now: datetime.datetime) -> da
 
 
 def _write_decision(
-    prepared: Prepared,
-    order_id: UUID,
-    problem: Problem,
-    plan: Plan,
-    now: datetime.datetime,
-    seconds: float,
-    trigger: str,
+    prepared: Prepared, want: Want, problem: Problem, plan: Plan, now: datetime.datetime, seconds: float
 ) -> tuple[Any, ...]:
     """What was decided on goes with what was decided. The default policy is kept too: it has no row of its own."""
     inputs = keep_problem(problem)
@@ -149,6 +154,6 @@ def _write_decision(
         inputs["policy"] = write_policy(prepared.policy)
     kept = (orjson.dumps(inputs).decode(), orjson.dumps(keep_plan(plan)).decode())
     return (
-        *(uuid7(), order_id, prepared.policy_version, now, seconds, trigger, plan.solver, not plan.waiting),
+        *(uuid7(), want.order_id, prepared.policy_version, now, seconds, want.trigger, plan.solver, not plan.waiting),
         *kept,
     )

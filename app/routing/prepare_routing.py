@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from uuid import UUID
 
 from adapters.places.place import Place
 from app.routing.read_facts import House, RoutingFacts, SkuFacts
@@ -36,6 +37,17 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
+class Want:
+    """What is to be promised of an order. `barred`: who may not, and why; `works`: scheduled work to join."""
+
+    order_id: UUID
+    lines: Collection[Wanted]
+    trigger: str
+    barred: Mapping[int, str] = field(default_factory=dict)
+    works: Mapping[int, tuple[UUID, datetime.date | None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """Everything but the locked numbers. `locks`: days with a limit that the decision may take a place on."""
 
@@ -51,20 +63,18 @@ class Prepared:
     def keys(self, sku_ids: Collection[int]) -> list[StockKey]:
         return [StockKey(sku, house.id) for sku in sku_ids for house, _ in self.houses]
 
-    def problem(
-        self, lines: Collection[Wanted], book: Book, now: datetime.datetime, barred: Mapping[int, str], *, strict: bool
-    ) -> Problem:
+    def problem(self, wanted: Want, book: Book, now: datetime.datetime, *, strict: bool) -> Problem:
         """The problem on locked numbers. A day that is not locked is as it was seen, or full when `strict`."""
-        skus, days = {line.sku_id for line in lines}, self._spaces(book, now, strict)
+        skus, days = {line.sku_id for line in wanted.lines}, self._spaces(book, now, strict)
         sites = tuple(
-            self._site(house, distance, book, skus, days.get(house.id, {}), barred.get(house.id))
+            self._site(house, distance, book, skus, days.get(house.id, {}), wanted.barred.get(house.id))
             for house, distance in self.houses
         )
         told = self.promise
         return Problem(
             now,
             told.channel,
-            tuple(lines),
+            tuple(wanted.lines),
             sites,
             told.country_code,
             told.region_code,
@@ -74,6 +84,11 @@ class Prepared:
             told.ship_by,
             told.deliver_by,
             told.precision,
+            {
+                house.id: wanted.works[house.id][1] or local_day(now, house.time_zone)
+                for house, _ in self.houses
+                if house.id in wanted.works
+            },
         )
 
     def _spaces(self, book: Book, now: datetime.datetime, strict: bool) -> dict[int, dict[datetime.date, Day]]:
