@@ -97,6 +97,15 @@ class Settings(BaseSettings):
     subscribe_again_seconds: float = Field(default=900.0, gt=0)
     """How often it is looked whether a channel still sends us its events."""
     attempts_retention_seconds: int = Field(default=604_800, ge=60)
+    contact_days: int = Field(default=365, ge=0)
+    """Days after delivery, or cancellation, that names and addresses of an order are kept."""
+    contact_days_by_kind: dict[str, int] = Field(default_factory=lambda: {"AMAZON": 30})
+    """The same for a kind of channel that wants it otherwise, as JSON: Amazon's policy is 30 days."""
+    delivery_assumed_days: int = Field(default=14, ge=0)
+    """A parcel that nobody says has arrived is taken to have arrived so many days after it was shipped."""
+    promise_risk_seconds: float = Field(default=14_400.0, gt=0)
+    """How long before an order must ship somebody is told that it has not."""
+    orders_sweep_seconds: float = Field(default=5.0, gt=0)
     alerts_retention_seconds: int = Field(default=2_592_000, ge=3_600)
     count_share_percent: float = Field(default=5.0, ge=0, le=100)
     """Of a warehouse's lines so many are planned to be counted each day; 0 plans none."""

@@ -1,7 +1,8 @@
 """What has to happen to an order's lines so that they are what a channel wants of them now.
 
 A channel names the units it wants of each line in all, shipped ones among them. What it wants no more is taken from
-what is backordered first, then from what is promised; what was shipped stays shipped.
+what is backordered first, then from what is promised; what was shipped stays shipped. Units that were cancelled here
+are no wish of its: it goes on naming them until it hears of it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from domain.orders import LineCounts
 
 
 class KnownLine(NamedTuple):
-    """A line on record. `requested`: promised units of it that a warehouse is asked to cancel."""
+    """A line on record. `requested`: promised units of it that a warehouse is asked to cancel.
+
+    `untold`: units that were cancelled here, and that the channel still names.
+    """
 
     line: int
     external_id: str
     counts: LineCounts
     requested: int = 0
+    untold: int = 0
 
     @property
     def kept(self) -> int:
@@ -31,19 +36,21 @@ class KnownLine(NamedTuple):
 class LineChanges:
     """Units by line. `drop`: wanted no more. `recall`: asked to be cancelled, and wanted after all.
 
-    `late`: wanted no more, but shipped. `new`: external ids of lines that are not on record.
+    `late`: wanted no more, but shipped. `new`: external ids of lines that are not on record. `untold`: the new count
+    of units cancelled here that the channel still names.
     """
 
     add: dict[int, int] = field(default_factory=dict)
     drop: dict[int, int] = field(default_factory=dict)
     recall: dict[int, int] = field(default_factory=dict)
     late: dict[int, int] = field(default_factory=dict)
+    untold: dict[int, int] = field(default_factory=dict)
     new: list[str] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
         """Whether nothing changes; units that come too late change nothing."""
-        return not (self.add or self.drop or self.recall or self.new)
+        return not (self.add or self.drop or self.recall or self.new or self.untold)
 
 
 def compare_lines(known: Iterable[KnownLine], wanted: Mapping[str, int]) -> LineChanges:
@@ -51,7 +58,11 @@ def compare_lines(known: Iterable[KnownLine], wanted: Mapping[str, int]) -> Line
     changes, seen = LineChanges(), set()
     for line in known:
         seen.add(line.external_id)
-        surplus = line.kept - wanted.get(line.external_id, 0)
+        named = wanted.get(line.external_id, 0)
+        untold = max(0, min(line.untold, named - line.kept))
+        if untold != line.untold:
+            changes.untold[line.line] = untold
+        surplus = line.kept - named + untold
         if surplus > 0:
             drop = min(surplus, line.kept - line.counts.shipped)
             _put(changes.drop, line.line, drop)

@@ -85,7 +85,6 @@ channel_health = Table(
     Column("last_cause", Text),
     Column("orders_until", DateTime(timezone=True)),
     Column("orders_polled_at", DateTime(timezone=True)),
-    Column("orders_window", JSONB),
     Column("subscribed_to", Text),
     Column("subscriptions_due_at", DateTime(timezone=True)),
     CheckConstraint("failures >= 0", name="failures"),
@@ -207,6 +206,7 @@ inbound_events = Table(
     UniqueConstraint("channel_id", "external_id"),
     Column("order_external_id", Text),
     Index("ix_inbound_events_waiting", "id", postgresql_where=text("processed_at IS NULL")),
+    Index("ix_inbound_events_bodies", "received_at", postgresql_where=text("body <> ''::bytea")),
     Index(
         "ix_inbound_events_order",
         "channel_id",

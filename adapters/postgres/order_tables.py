@@ -82,6 +82,8 @@ order_lines = Table(
     Column("shipped", Integer, nullable=False, server_default="0"),
     Column("cancelled", Integer, nullable=False, server_default="0"),
     Column("unit_price", Numeric(14, 4)),
+    Column("untold", Integer, nullable=False, server_default="0"),
+    CheckConstraint("untold >= 0", name="untold"),
     PrimaryKeyConstraint("order_id", "line"),
     CheckConstraint("quantity > 0", name="quantity"),
     CheckConstraint(

@@ -36,11 +36,17 @@ RETURNING e.id, e.channel_id, e.topic, e.body, e.attempts, e.error,
 """
 _CHANNELS = f"SELECT {COLUMNS} FROM channels WHERE id = ANY($1::int[])"  # noqa: S608
 _NOTE = """
-UPDATE inbound_events e SET error = d.error,
+UPDATE inbound_events e SET error = d.error, order_external_id = coalesce(d.told_of, e.order_external_id),
+  body = CASE WHEN d.done AND EXISTS (
+    SELECT FROM orders o JOIN order_contacts c ON c.order_id = o.id
+    WHERE o.channel_id = e.channel_id AND o.external_id = d.told_of AND c.erased_at IS NOT NULL
+  ) THEN '' ELSE e.body END,
   processed_at = CASE WHEN d.done THEN clock_timestamp() END,
   next_attempt_at = CASE WHEN d.done THEN NULL ELSE now() + make_interval(secs => d.wait) END
-FROM unnest($1::bigint[], $2::bool[], $3::text[], $4::float8[]) AS d (id, done, error, wait) WHERE e.id = d.id
+FROM unnest($1::bigint[], $2::bool[], $3::text[], $4::float8[], $5::text[]) AS d (id, done, error, wait, told_of)
+WHERE e.id = d.id
 """
+"""Which order it told of is kept, so that its body goes when who the order was for is erased: at once if it was."""
 log = structlog.get_logger()
 
 
@@ -60,12 +66,12 @@ async def process_events(state: State) -> int:
     records = await state.database.hot.fetch(_CHANNELS, sorted({event["channel_id"] for event in events}))
     channels = {record["id"]: record for record in records}
     outcomes = await asyncio.gather(*(_process(state, channels[event["channel_id"]], event) for event in events))
-    done = [ok or event["attempts"] >= ATTEMPTS_MAX for event, (ok, _) in zip(events, outcomes, strict=True)]
-    errors = [error for _, error in outcomes]
+    done = [ok or event["attempts"] >= ATTEMPTS_MAX for event, (ok, *_) in zip(events, outcomes, strict=True)]
+    errors, told_of = [error for _, error, _ in outcomes], [order for *_, order in outcomes]
     failed = [(e, error) for e, error, end in zip(events, errors, done, strict=True) if end and error is not None]
     async with state.database.hot.acquire() as connection, connection.transaction():
         ids, waits = [event["id"] for event in events], [_backoff(event["attempts"]) for event in events]
-        await connection.execute(_NOTE, ids, done, errors, waits)
+        await connection.execute(_NOTE, ids, done, errors, waits, told_of)
         await open_cases(connection, [_problem(channels[event["channel_id"]], event, error) for event, error in failed])
         healed = [event for event, error in zip(events, errors, strict=True) if event["error"] and error is None]
         resolved = await resolve_cases(connection, [CaseKind.EVENT_FAILED.value], dict(map(_proof, healed)))
@@ -74,24 +80,28 @@ async def process_events(state: State) -> int:
     return len(events)
 
 
-async def _process(state: State, record: Any, event: Any) -> tuple[bool, str | None]:
-    """Whether the event needs no more tries, and what is wrong with it."""
+async def _process(state: State, record: Any, event: Any) -> tuple[bool, str | None, str | None]:
+    """Whether the event needs no more tries, what is wrong with it, and the channel's id of the order it tells of."""
+    told_of: str | None = None
     structlog.contextvars.bind_contextvars(request_id=f"event:{event['id']}")
     try:
         channel = state.channels.open(record)
         if channel.adapter is None:
-            return True, "This kind of channel sends no events."
+            return True, "This kind of channel sends no events.", None
         for news in channel.adapter.read_event(event["topic"], event["body"]):
-            await _act(state, channel, news, event["at"])
+            if isinstance(news, OrderSeen):
+                told_of = news.order.external_id
+            told_of = await _act(state, channel, news, event["at"]) or told_of
     except Fault as fault:
-        return not fault.transient, str(fault)
+        return not fault.transient, str(fault), told_of
     except Exception as error:
         log.exception("an event cannot be processed", event_id=event["id"], channel=record["code"])
-        return False, repr(error)
-    return True, None
+        return False, repr(error), told_of
+    return True, None, told_of
 
 
-async def _act(state: State, channel: OpenChannel, news: ChannelNews, at: datetime.datetime) -> None:
+async def _act(state: State, channel: OpenChannel, news: ChannelNews, at: datetime.datetime) -> str | None:
+    """The channel's id of an order that had to be read."""
     match news:
         case OrderSeen(order):
             await take_order(state, channel.id, order)
@@ -100,12 +110,14 @@ async def _act(state: State, channel: OpenChannel, news: ChannelNews, at: dateti
             found = await channel.adapter.read_order(external_id)
             if found is not None:
                 await take_order(state, channel.id, found)
+                return found.external_id
         case QuantitySeen(observation):
             await note_observations(state, channel, [observation], at)
         case BatchFinished():
             state.doorbell.ring("push")
         case AccessRevoked(message):
             await revoke_access(state, channel, message, at)
+    return None
 
 
 def _proof(event: Any) -> tuple[str, dict[str, Any]]:

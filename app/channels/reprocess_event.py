@@ -22,7 +22,8 @@ FROM inbound_events e JOIN channels c ON c.id = e.channel_id
 """
 _COUNT = "SELECT count(*) FROM inbound_events e JOIN channels c ON c.id = e.channel_id"
 _AGAIN = """
-UPDATE inbound_events SET processed_at = NULL, attempts = 0, next_attempt_at = NULL WHERE id = $1 RETURNING id
+UPDATE inbound_events SET processed_at = NULL, attempts = 0, next_attempt_at = NULL WHERE id = $1 AND body <> ''
+RETURNING id
 """
 
 
@@ -64,13 +65,15 @@ async def read_event(connection: Any, principal: Principal, event_id: int) -> An
 async def reprocess_event(state: State, principal: Principal, event_id: int, call: IdempotentCall | None) -> Answer:
     """Let a worker process it again from its raw body: what it says is on record once, however often it is read.
 
-    Raises `Refusal` EVENT_NOT_FOUND. Its case ends when it is through.
+    Raises `Refusal` EVENT_NOT_FOUND, WRONG_STATE when its body was erased. Its case ends when it is through.
     """
 
     async def decide(connection: Any) -> Answer:
         if await read_event(connection, principal, event_id) is None:
             raise Refusal(RefusalCode.EVENT_NOT_FOUND, "There is no such event.", ("id",))
-        await reset_event(connection, event_id)
+        if not await reset_event(connection, event_id):
+            message = "Its body was erased with the personal data that it held."
+            raise Refusal(RefusalCode.WRONG_STATE, message, ("id",))
         return {"event": dict(await read_event(connection, principal, event_id))}
 
     answer = await run_once(state.database, call, decide)
@@ -79,7 +82,7 @@ async def reprocess_event(state: State, principal: Principal, event_id: int, cal
 
 
 async def reset_event(connection: Any, event_id: int) -> bool:
-    """Whether there is such an event; ring "events" after the transaction."""
+    """Whether there is such an event with its body; ring "events" after the transaction."""
     return await connection.fetchval(_AGAIN, event_id) is not None
 
 

@@ -17,6 +17,7 @@ from adapters.channels.base import ChannelOrder, ChannelOrderLine
 from app.exceptions.open_cases import open_cases
 from app.logs import current_request
 from app.orders.ask_cancellation import ask_cancellation, cancel_units, recall_cancellation
+from app.orders.hold_order import hold_works
 from app.orders.keep_contact import Contact, open_contact, seal_contact
 from app.orders.lock_order import OrderNow, lock_order, see_order
 from app.orders.plan_change import OrderPlan, plan_change
@@ -42,6 +43,10 @@ WHERE l.order_id = $1 AND l.line = g.line
 _NEW = """
 INSERT INTO order_lines (order_id, line, external_id, sku_id, sku_code, title, quantity, unit_price)
 SELECT $1, * FROM unnest($2::int[], $3::text[], $4::int[], $5::text[], $6::text[], $7::int[], $8::numeric[])
+"""
+_UNTOLD = """
+UPDATE order_lines l SET untold = g.units FROM unnest($2::int[], $3::int[]) AS g (line, units)
+WHERE l.order_id = $1 AND l.line = g.line
 """
 _TOLD_LATE = """
 SELECT data::text FROM order_events WHERE order_id = $1 AND action = 'CANCEL_TOO_LATE' ORDER BY id DESC LIMIT 1
@@ -105,6 +110,8 @@ async def _carry_out(
     events = [*plan.events, *await change_lines(connection, now, plan.lines, order.lines, skus, reason, who)]
     if plan.contact is not None and (sealed := seal_contact(state.settings, plan.contact)) is not None:
         await keep_contact(connection, now.id, sealed)
+    if "hold_reason" in plan.columns:
+        await hold_works(connection, now.id, held=plan.columns["hold_reason"] is not None)
     problems = await _find_problems(connection, now, plan, events)
     status = await write_state(connection, now, plan.columns, events, who.actor)
     await open_cases(connection, problems)
@@ -128,18 +135,20 @@ async def change_lines(
     """Bring the lines, their work and their stock to what is wanted; what it came to, for the timeline."""
     if changes.empty:
         return []
+    await _write_untold(connection, now, changes.untold)
     await recall_cancellation(connection, now, changes.recall)
     asked = await drop_units(connection, now, changes.drop, reason, who)
     await _add_units(connection, now, changes.add)
     await _add_lines(connection, now, changes.new, told, skus)
     data = {
-        "cancelled": _by_name(now, {line: units - asked.get(line, 0) for line, units in changes.drop.items()}),
-        "askedOfWarehouse": _by_name(now, asked),
-        "added": _by_name(now, changes.add)
+        "cancelled": by_name(now, {line: units - asked.get(line, 0) for line, units in changes.drop.items()}),
+        "askedOfWarehouse": by_name(now, asked),
+        "added": by_name(now, changes.add)
         | {line.external_id: line.quantity for line in told if line.external_id in changes.new},
-        "recalled": _by_name(now, changes.recall),
+        "recalled": by_name(now, changes.recall),
     }
-    return [OrderEvent(_name(reason), data={name: units for name, units in data.items() if units})]
+    told_of = {name: units for name, units in data.items() if units}
+    return [OrderEvent(_name(reason), data=told_of)] if told_of else []
 
 
 async def drop_units(
@@ -156,6 +165,18 @@ async def drop_units(
     await cancel_units(connection, now, released.units - released.cancelled)
     begun = {number: count - released.units[number] for number, count in promised.items()}
     return dict(await ask_cancellation(connection, now, {n: count for n, count in begun.items() if count}))
+
+
+async def remember_cancelled(connection: Any, now: OrderNow, units: Mapping[int, int]) -> None:
+    """Units were cancelled here: the channel will go on naming them until it hears of it."""
+    await _write_untold(connection, now, {number: now.lines[number].untold + count for number, count in units.items()})
+
+
+async def _write_untold(connection: Any, now: OrderNow, units: Mapping[int, int]) -> None:
+    if units:
+        await connection.execute(_UNTOLD, now.id, list(units), list(units.values()))
+        for number, count in units.items():
+            now.lines[number].untold = count
 
 
 async def _add_units(connection: Any, now: OrderNow, units: Mapping[int, int]) -> None:
@@ -194,7 +215,7 @@ async def _add_lines(
 async def _find_problems(connection: Any, now: OrderNow, plan: OrderPlan, events: list[OrderEvent]) -> list[Problem]:
     """What people must know of: told once, however often the channel says it."""
     found = []
-    late = _by_name(now, plan.lines.late)
+    late = by_name(now, plan.lines.late)
     if late and late != orjson.loads(await connection.fetchval(_TOLD_LATE, now.id) or "null"):
         events.append(OrderEvent("CANCEL_TOO_LATE", data=late))
         found.append(too_late(now.id, now.channel_id, now.label, late))
@@ -217,7 +238,8 @@ def order_problem(
     return Problem(CaseKind.ORDER_PROBLEM, Severity.MEDIUM, cause, f"order:{order_id}", title, detail, channel_id)
 
 
-def _by_name(now: OrderNow, units: Mapping[int, int]) -> dict[str, int]:
+def by_name(now: OrderNow, units: Mapping[int, int]) -> dict[str, int]:
+    """Units by the channel's line ids."""
     return {now.lines[number].external_id: count for number, count in units.items() if count}
 
 

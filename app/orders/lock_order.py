@@ -27,7 +27,7 @@ SELECT f.id, f.warehouse_id, f.status, f.day, f.hold_reason, f.cancel_requested_
 FROM fulfillment_orders f JOIN warehouses w ON w.id = f.warehouse_id WHERE f.order_id = $1 ORDER BY f.id
 """
 _LINES = """
-SELECT line, external_id, sku_id, sku_code, title, quantity, allocated, shipped, cancelled FROM order_lines
+SELECT line, external_id, sku_id, sku_code, title, untold, quantity, allocated, shipped, cancelled FROM order_lines
 WHERE order_id = $1 ORDER BY line
 """
 _WORK_LINES = """
@@ -95,6 +95,7 @@ class OrderLineNow:
     sku_id: int | None
     sku_code: str | None
     title: str | None
+    untold: int
     counts: LineCounts
 
 
@@ -140,11 +141,12 @@ class OrderNow:
     def add_line(
         self, number: int, external_id: str, sku_id: int | None, code: str | None, title: str | None, units: int
     ) -> None:
-        self.lines[number] = OrderLineNow(number, external_id, sku_id, code, title, LineCounts(units))
+        self.lines[number] = OrderLineNow(number, external_id, sku_id, code, title, 0, LineCounts(units))
 
     def known_lines(self) -> list[KnownLine]:
         return [
-            KnownLine(one.line, one.external_id, one.counts, self.requested(one.line)) for one in self.lines.values()
+            KnownLine(one.line, one.external_id, one.counts, self.requested(one.line), one.untold)
+            for one in self.lines.values()
         ]
 
 
@@ -173,7 +175,7 @@ async def _read_rest(connection: Any, row: Any, locking: str) -> OrderNow:
         for one in await connection.fetch(_WORK_LINES, list(works)):
             works[one[0]].lines[one["line"]] = WorkLine(*one[1:])
     lines = {
-        one["line"]: OrderLineNow(one[0], one[1], one[2], one[3], one[4], LineCounts(*one[5:]))
+        one["line"]: OrderLineNow(one[0], one[1], one[2], one[3], one[4], one[5], LineCounts(*one[6:]))
         for one in await connection.fetch(_LINES, row["id"])
     }
     return OrderNow(dict(row), lines, list(works.values()))

@@ -61,7 +61,9 @@ def plan_change(
     if order.version is not None and order.version != now.row["channel_version"]:
         plan.columns["channel_version"] = order.version
     if now.status is OrderStatus.CANCELLED:
-        plan.revived = bool(wanted) and bool(plan.columns)
+        told = compare_lines(now.known_lines(), wanted)
+        plan.lines.untold = told.untold
+        plan.revived = bool(told.add or told.new) and bool(plan.columns)
         return plan
     plan.lines = compare_lines(now.known_lines(), wanted)
     _plan_payment(plan, now, order)

@@ -33,7 +33,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """Work of one warehouse on one day. `units`: order line to quantity. `joins`: goes with scheduled work."""
+    """Work of one warehouse on one day. `units`: order line to quantity."""
 
     site_id: int
     code: str
@@ -43,7 +43,6 @@ class Parcel:
     distance_km: float | None = None
     late_days: int = 0
     transit_days: int = 0
-    joins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from strawberry.dataloader import DataLoader
 from app.channels.measure_lag import Lag, read_lags
 from app.channels.read_channels import count_listings_by_state, read_sources
 from app.exceptions.read_cases import read_timelines
+from app.orders.read_orders import read_timelines as read_order_timelines
 from app.state import State
 from app.stock.read_stock import read_levels_of_skus
 from domain.identity import Principal
@@ -53,6 +54,15 @@ class Loaders:
     def timeline_of_case(self) -> DataLoader[UUID, list[Any]]:
         """Rows of `exception_events` by case."""
         return DataLoader(load_fn=self._timelines_of_cases, max_batch_size=BATCH_MAX)
+
+    @cached_property
+    def timeline_of_order(self) -> DataLoader[UUID, list[Any]]:
+        """Rows of `order_events` by order."""
+        return DataLoader(load_fn=self._timelines_of_orders, max_batch_size=BATCH_MAX)
+
+    async def _timelines_of_orders(self, order_ids: list[UUID]) -> list[list[Any]]:
+        found = await read_order_timelines(self._state.database.hot, order_ids)
+        return [found[order_id] for order_id in order_ids]
 
     async def _timelines_of_cases(self, case_ids: list[UUID]) -> list[list[Any]]:
         found = await read_timelines(self._state.database.hot, case_ids)

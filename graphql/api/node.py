@@ -15,7 +15,7 @@ from api.directives import EVERYONE, STAFF, Requires, check_requirement, require
 from api.exceptions.types import case_from_row, inbound_event_from_row
 from api.identity.fields import KEEPERS, token_from_answer
 from api.ids import BIGINT_MAX, decode_id, decode_numbers, decode_uuid
-from api.orders.fields import order_from_row
+from api.orders.types import order_from_row
 from api.stock.types import (
     Node,
     level_from_row,
@@ -71,7 +71,7 @@ async def _reservation(context: Context, id: str) -> Any:
 
 
 async def _order(context: Context, id: str) -> Any:
-    row = await read_order(context.state.database, context.principal, decode_uuid(id, "Order"), None, None)
+    row = await read_order(context.state.database.hot, context.principal, decode_uuid(id, "Order"))
     return None if row is None else order_from_row(row)
 
 

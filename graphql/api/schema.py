@@ -20,7 +20,9 @@ from api.exceptions.queries import ExceptionQuery
 from api.exceptions.subscriptions import ExceptionSubscription
 from api.identity.fields import IdentityMutation, IdentityQuery, Token
 from api.node import NodeQuery
+from api.orders.change_order import OrderMutation
 from api.orders.fields import OrderQuery
+from api.orders.subscriptions import OrderSubscription
 from api.scalars import SCALARS
 from api.stock.move_stock import MovementMutation
 from api.stock.queries import StockQuery
@@ -51,6 +53,7 @@ class Mutation(
     ListingMutation,
     MatchMutation,
     ExceptionMutation,
+    OrderMutation,
     AlertMutation,
     CountMutation,
     IdentityMutation,
@@ -58,7 +61,7 @@ class Mutation(
 
 
 @strawberry.type
-class Subscription(StockSubscription, ChannelSubscription, ExceptionSubscription): ...
+class Subscription(StockSubscription, ChannelSubscription, ExceptionSubscription, OrderSubscription): ...
 
 
 schema = strawberry.Schema(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.channels.subscriptions import FailureSource, ListingSource
 from api.exceptions.subscriptions import CaseSource
+from api.orders.subscriptions import OrderSource
 from api.source import Source
 from api.stock.subscriptions import StockSource
 from app.state import State
@@ -16,4 +17,5 @@ def open_sources(state: State) -> dict[str, Source]:
         "listingChanged": ListingSource(state),
         "syncFailures": FailureSource(state),
         "exceptionChanged": CaseSource(state),
+        "orderChanged": OrderSource(state),
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from graphql import OperationType, parse, validate
 
 from api.compile_operation import compile_operation, run_operation
@@ -17,7 +18,7 @@ from api.schema import REQUIREMENTS, core
 from app.settings import Settings
 from app.state import State
 from domain.identity import Principal, Role
-from tests.api import count_documents
+from tests.api import count_documents, order_documents
 from tests.company import Client, make_company, make_secret, running_app
 from tests.sockets import open_socket
 
@@ -39,7 +40,6 @@ GIVEN: dict[str, dict[str, Any]] = {
     "reservation_extend": {"input": {"id": "", "expiresInSeconds": 900}},
     "reservation_release": {"input": {"id": ""}},
     "reservation_show": {"id": ""},
-    "order_page": {"status": None, "first": 50, "after": None},
     "sku_import": {"input": {"lines": [{"code": "NEW", "title": "New"}]}},
     "live_stock": {"filter": {"warehouses": ["BER"]}},
     "who_am_i": {},
@@ -53,9 +53,10 @@ GIVEN: dict[str, dict[str, Any]] = {
     "live_exceptions": {"filter": {"severities": ["CRITICAL"]}},
     "live_failures": {"filter": {"channel": "direct"}},
     **count_documents.GIVEN,
+    **order_documents.GIVEN,
 }
 QUERIES = [name for name in NAMES if "\nquery " in TEXTS[name]]
-HOT = ("stock_page", "reservation_create", "sku_scan", "stock_receive", "order_page")
+HOT = ("stock_page", "reservation_create", "sku_scan", "stock_receive", "order_page", "order_create")
 """Sent so often that they must be compiled into one function each."""
 QUIET = ("live_exceptions", "live_failures")
 """Streams whose snapshot is empty: nothing has gone wrong."""
@@ -63,7 +64,8 @@ QUIET = ("live_exceptions", "live_failures")
 
 @pytest.fixture(scope="module")
 async def shop(module_settings: Settings) -> AsyncIterator[tuple[Any, Client, State]]:
-    async with running_app(module_settings) as (app, http):
+    sealed = module_settings.model_copy(update={"secret_key": Fernet.generate_key().decode()})
+    async with running_app(sealed) as (app, http):
         state = app._rest.state.onhand
         client = Client(http, await make_secret(state))
         await make_company(client)
@@ -100,6 +102,7 @@ def test_hot_documents_are_compiled(name: str) -> None:
 async def test_a_document_is_answered(shop: tuple[Any, Client, State], name: str) -> None:
     app, client, state = shop
     variables = await count_documents.fill(client, state, name, dict(GIVEN[name]))
+    variables = await order_documents.fill(client, name, variables)
     if name.startswith("reservation_") and name != "reservation_create":
         made = await client.mutate("reservationCreate", "reservation { id }", lines=STOCK)
         found = {"id": made["reservation"]["id"]}
@@ -125,7 +128,7 @@ async def test_compiled_or_not_the_answer_is_the_same(shop: tuple[Any, Client, S
         made = await shop[1].mutate("reservationCreate", "reservation { id }", lines=STOCK)
         variables: dict[str, Any] = {"id": made["reservation"]["id"]}
     else:
-        variables = GIVEN[name]
+        variables = await order_documents.fill(shop[1], name, GIVEN[name])
     compiled = await run_operation(core, operation, variables, context, REQUIREMENTS)
     plain = await execute_operation(core, operation, variables, context)
     assert compiled.errors is None

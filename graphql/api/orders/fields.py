@@ -1,73 +1,49 @@
-"""Orders as they came from the channels, with what became of them."""
+"""`order`, `orders` and `orderContact`."""
 
 from __future__ import annotations
 
 import datetime
 from functools import partial
-from typing import Any
 
 import strawberry
 
 from api.context import Info
 from api.directives import EVERYONE, requires
 from api.ids import decode_uuid
-from api.scalars import Counted, Edge, PageInfo, after_uuid, make_page, page_size
-from api.stock.types import Node
+from api.orders.types import Order, OrderConnection, OrderContact, contact_from, order_from_row
+from api.scalars import after_uuid, check_names, make_page, page_size
+from app.calls import check_text
+from app.orders.read_orders import OrderFilter as Chosen
 from app.orders.read_orders import count_orders, read_order, read_orders
+from app.orders.show_contact import show_contact
+from domain.identity import Role
 from domain.orders import OrderStatus
 
-strawberry.enum(OrderStatus, description="BACKORDERED: nothing that it still wants is promised from a warehouse.")
-
-
-@strawberry.type(description="Units of an order line promised from one warehouse.")
-class Allocation:
-    warehouse: str
-    quantity: int
-
-
-@strawberry.type
-class OrderLine:
-    external_id: str
-    sku: str | None = strawberry.field(description="Code; null when the channel sold something we do not know.")
-    title: str | None
-    quantity: int
-    allocations: list[Allocation]
-
-
-@strawberry.type
-class Order(Node):
-    channel: str
-    external_id: str
-    name: str | None
-    status: OrderStatus
-    placed_at: datetime.datetime
-    problem: str | None
-    lines: list[OrderLine]
-
-
-@strawberry.type
-class OrderConnection(Counted):
-    edges: list[Edge[Order]]
-    nodes: list[Order]
-    page_info: PageInfo
-
-
 READ = requires(EVERYONE, "orders:read")
+CONTACT = requires([Role.ADMIN, Role.OPERATIONS, Role.SUPPORT, Role.WAREHOUSE], "orders:read")
 
 
-def order_from_row(row: Any) -> Order:
-    lines = [
-        OrderLine(
-            external_id=line["external_id"],
-            sku=line["sku_code"],
-            title=line["title"],
-            quantity=line["quantity"],
-            allocations=[Allocation(**found) for found in line["allocations"]],
-        )
-        for line in row["lines"]
-    ]
-    kept = {name: row[name] for name in ("channel", "external_id", "name", "status", "placed_at", "problem")}
-    return Order(key=str(row["id"]), lines=lines, **kept)
+@strawberry.input
+class OrderFilter:
+    statuses: list[OrderStatus] | None = None
+    channels: list[str] | None = strawberry.field(default=None, description="Codes.")
+    warehouses: list[str] | None = strawberry.field(default=None, description="Codes: with work of it there.")
+    placed_from: datetime.datetime | None = None
+    placed_to: datetime.datetime | None = strawberry.field(default=None, description="Exclusive.")
+    search: str | None = strawberry.field(default=None, description="How its name begins, or its whole external id.")
+    held: bool | None = None
+
+
+def choose(chosen: OrderFilter | None, status: OrderStatus | None) -> Chosen:
+    """Raises `Refusal` INVALID_INPUT for more names than a filter takes."""
+    f = chosen or OrderFilter()
+    check_names(f.channels, "channels")
+    check_names(f.warehouses, "warehouses")
+    check_text(f.search, "search", 200, path=("filter",))
+    statuses = None if f.statuses is None else [one.value for one in f.statuses]
+    if status is not None:
+        statuses = [status.value] if statuses is None or status.value in statuses else []
+    return Chosen(statuses, f.channels, f.warehouses, f.placed_from, f.placed_to, f.search, f.held)
 
 
 @strawberry.type
@@ -81,16 +57,27 @@ class OrderQuery:
         external_id: str | None = None,
     ) -> Order | None:
         key = None if id is None else decode_uuid(id, "Order")
-        row = await read_order(info.context.state.database, info.context.principal, key, channel, external_id)
+        row = await read_order(info.context.state.database.hot, info.context.principal, key, channel, external_id)
         return None if row is None else order_from_row(row)
 
     @strawberry.field(directives=READ, description="Newest first.")
     async def orders(
-        self, info: Info, status: OrderStatus | None = None, first: int = 50, after: str | None = None
+        self,
+        info: Info,
+        filter: OrderFilter | None = None,
+        status: OrderStatus | None = None,
+        first: int = 50,
+        after: str | None = None,
     ) -> OrderConnection:
         size, before = page_size(first), after_uuid(after, "OrderCursor")
-        wanted = None if status is None else status.value
-        database, principal = info.context.state.database, info.context.principal
-        rows = await read_orders(database, principal, wanted, before, size + 1)
+        chosen, database, principal = choose(filter, status), info.context.state.database, info.context.principal
+        rows = await read_orders(database, principal, chosen, before, size + 1)
         page = make_page([order_from_row(row) for row in rows], size, "OrderCursor", after)
-        return OrderConnection(count=partial(count_orders, database, principal, wanted), **page)
+        return OrderConnection(count=partial(count_orders, database, principal, chosen), **page)
+
+    @strawberry.field(
+        directives=CONTACT, description="Who it goes to. Null: nobody said, it was erased, or the order is not yours."
+    )
+    async def order_contact(self, info: Info, id: strawberry.ID) -> OrderContact | None:
+        found = await show_contact(info.context.state, info.context.principal, decode_uuid(id, "Order"))
+        return None if found is None else contact_from(found)

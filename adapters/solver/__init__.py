@@ -1,1 +1,0 @@
-"""Mathematical programming, for decisions over many orders at once."""
