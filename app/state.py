@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from broadcaster import Broadcast
 
+from adapters.places.find_place import Places
 from adapters.postgres.database import Database, open_database
 from adapters.redis.broadcast import ReconnectingRedisBackend
 from adapters.redis.quota import open_quota_client
@@ -23,6 +24,7 @@ from app.feed.hub import Hub
 from app.identity.authenticate import Authenticator
 from app.identity.verify_jwt import JwtVerifier
 from app.metrics import BROADCAST_DROPPED, BROADCAST_RECONNECTS
+from app.routing.read_facts import RoutingFacts
 from app.run_once import Answer
 from app.settings import Settings
 from app.stock.combine import Combiner
@@ -40,6 +42,8 @@ class State:
     combiner: Combiner[Any, Answer]
     http: httpx.AsyncClient
     channels: ChannelBook
+    routing: RoutingFacts
+    places: Places
 
 
 @asynccontextmanager
@@ -76,4 +80,9 @@ async def open_state(settings: Settings, name: str) -> AsyncIterator[State]:
         quota_client = open_quota_client(settings.redis_url)
         stack.push_async_callback(quota_client.aclose)
         channels = ChannelBook(http, settings, partial(open_quota, quota_client), Keeper(database, settings))
-        yield State(settings, database, doorbell, hub, authenticator, Lookup(database), combiner, http, channels)
+        places = Places()
+        stack.push_async_callback(places.close)
+        yield State(
+            *(settings, database, doorbell, hub, authenticator, Lookup(database), combiner, http, channels),
+            *(RoutingFacts(database), places),
+        )

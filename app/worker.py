@@ -108,6 +108,7 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
     tasks = [
         asyncio.create_task(repeat(state, name, seconds, work, bell), name=name) for name, seconds, work, bell in loops
     ]
+    tasks.append(asyncio.create_task(state.places.load(), name="places"))
     return [*tasks, asyncio.create_task(run_channels(state, owner), name="channels")]
 
 

@@ -7,10 +7,10 @@ gives the other takes and the sum over all accounts stays zero. Conservation is 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from domain.errors import Refusal, RefusalCode
 
@@ -23,6 +23,22 @@ ACCOUNTS = (*BUCKETS, *OUTSIDE)
 POSITION = {name: index for index, name in enumerate(ACCOUNTS)}
 QUANTITY_MAX = 1_000_000_000
 """Units in one bucket or one line at the most; the columns are 32-bit."""
+
+
+class DayKey(NamedTuple):
+    """A day of a warehouse. Locks are taken in the order of these keys, after those of stock."""
+
+    warehouse_id: int
+    day: datetime.date
+
+
+@dataclass(slots=True)
+class DaySpace:
+    """A locked day: `capacity` in orders (None: without limit) and how many are `taken`."""
+
+    capacity: int | None
+    taken: int
+    version: int = 0
 
 
 class StockKey(NamedTuple):
@@ -80,6 +96,11 @@ class Book:
 
     balances: dict[StockKey, Balance]
     entries: list[Entry] = field(default_factory=list)
+    days: dict[DayKey, DaySpace] = field(default_factory=dict)
+    taken: list[DayKey] = field(default_factory=list)
+    """A place for one order each; a day that is not among `days` has no limit."""
+    locked: dict[Hashable, Any] = field(default_factory=dict)
+    """Other rows that were locked before the stock, by key."""
 
     def post(self, posting: Posting, path: tuple[str, ...] = ()) -> Entry:
         """Apply one posting. Raises `Refusal` when the source bucket holds too little or the target too much."""
@@ -107,15 +128,31 @@ class Book:
         self.entries.append(entry)
         return entry
 
+    def take_day(self, key: DayKey) -> None:
+        """Take a place on a day. Raises `Refusal` WRONG_STATE when it is full."""
+        space = self.days.get(key)
+        if space is not None:
+            if space.capacity is not None and space.taken >= space.capacity:
+                raise Refusal(RefusalCode.WRONG_STATE, f"The warehouse takes no more orders on {key.day}.")
+            space.taken += 1
+        self.taken.append(key)
+
     @contextmanager
     def trial(self) -> Iterator[int]:
         """Keep what the block posts, or take all of it back if it raises. Yields the index of its first entry."""
-        mark = len(self.entries)
+        mark, places = len(self.entries), len(self.taken)
         try:
             yield mark
         except BaseException:
             self._take_back(mark)
+            self._give_back(places)
             raise
+
+    def _give_back(self, mark: int) -> None:
+        for key in self.taken[mark:]:
+            if key in self.days:
+                self.days[key].taken -= 1
+        del self.taken[mark:]
 
     def _take_back(self, mark: int) -> None:
         for entry in reversed(self.entries[mark:]):

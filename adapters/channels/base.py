@@ -300,7 +300,12 @@ class Channel(Protocol):
     async def pull_orders(
         self, since: datetime.datetime, until: datetime.datetime, cursor: str | None = None
     ) -> OrderPage:
-        """Orders changed in the window, oldest first where the vendor can; callers overlap their windows."""
+        """Orders changed in the window, a page of them, in whatever order the vendor lists.
+
+        A caller believes a window only when its last page came, and overlaps the next one with it. `cursor` is good
+        for any process with the same window, for an hour at least. Raises `Fault`; a permanent one when the vendor
+        does not know the cursor any more.
+        """
         ...
 
     async def read_order(self, external_id: str) -> ChannelOrder | None: ...

@@ -85,6 +85,7 @@ channel_health = Table(
     Column("last_cause", Text),
     Column("orders_until", DateTime(timezone=True)),
     Column("orders_polled_at", DateTime(timezone=True)),
+    Column("orders_window", JSONB),
     Column("subscribed_to", Text),
     Column("subscriptions_due_at", DateTime(timezone=True)),
     CheckConstraint("failures >= 0", name="failures"),

@@ -24,7 +24,27 @@ class DocumentTable:
         return f"INSERT INTO {self.name} ({names}) {self.shape.select(first, packed)}"
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeTable:
+    """Rows that are there already: `update` says what becomes of those that the given ones (`g`) name."""
+
+    shape: RowShape
+    update: str
+
+    def statement(self) -> str:
+        return f"WITH g AS ({self.shape.select(1, False)}) {self.update}"
+
+
 Documents = Mapping[DocumentTable, Sequence[tuple[Any, ...]]]
+Changes = Mapping[ChangeTable, Sequence[tuple[Any, ...]]]
+
+
+async def write_changes(connection: Any, changes: Changes) -> None:
+    """One statement a table, on locked rows."""
+    for table, rows in changes.items():
+        if rows:
+            _, given = table.shape.bind(rows)
+            await connection.execute(table.statement(), *given)
 
 
 def insert_documents(tables: Sequence[tuple[DocumentTable, bool]], first: int) -> str:

@@ -1,12 +1,19 @@
-"""The catch-up poll: orders that changed at a channel, whether or not it told us. Windows overlap on purpose."""
+"""The catch-up poll: orders that changed at a channel, whether or not it told us. Windows overlap on purpose.
+
+A window is through when its last page came, in whatever order the channel lists orders. Until then its place is kept
+after each page, so that quota, a lost reply or a killed worker costs a page and not the window.
+"""
 
 from __future__ import annotations
 
 import datetime
 import time
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from adapters.channels.base import ChannelOrder, Throttled
+import orjson
+
+from adapters.channels.base import Throttled
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
 from app.orders.take_order import take_order
@@ -14,14 +21,39 @@ from app.state import State
 from domain.errors import Fault
 
 PAGES_MAX = 50
+"""In one go; then it is another loop's turn, and the next page is where it goes on."""
 FIRST_WINDOW = datetime.timedelta(days=1)
+WINDOW_AGE_MAX = datetime.timedelta(hours=1)
+"""Vendors forget where a page was after a while: a window that is not through by then begins again."""
+FAILURES_MAX = 3
+"""At one page, until the window begins again: the place itself may be what does not work."""
 _CLAIM = """
 INSERT INTO channel_health AS h (channel_id, orders_polled_at) VALUES ($1, now())
 ON CONFLICT (channel_id) DO UPDATE SET orders_polled_at = now()
 WHERE h.orders_polled_at IS NULL OR h.orders_polled_at < now() - make_interval(secs => $2)
-RETURNING h.orders_until
+RETURNING h.orders_until, h.orders_window::text AS window
 """
-_ADVANCE = "UPDATE channel_health SET orders_until = greatest(orders_until, $2) WHERE channel_id = $1"
+_KEEP = "UPDATE channel_health SET orders_window = $2::jsonb WHERE channel_id = $1"
+_GO_ON = "UPDATE channel_health SET orders_polled_at = NULL WHERE channel_id = $1"
+_ADVANCE = """
+UPDATE channel_health SET orders_until = greatest(orders_until, $2), orders_window = NULL WHERE channel_id = $1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`cursor`: of the next page, None for the first. `reached`: up to when the channel has told everything.
+
+    `done`: its last page came. `failures`: at this page, one after another.
+    """
+
+    begun: datetime.datetime
+    since: datetime.datetime
+    until: datetime.datetime
+    reached: datetime.datetime
+    cursor: str | None = None
+    done: bool = False
+    failures: int = 0
 
 
 async def pull_orders(state: State, channel: OpenChannel) -> tuple[int, float]:
@@ -30,40 +62,67 @@ async def pull_orders(state: State, channel: OpenChannel) -> tuple[int, float]:
     claimed = await state.database.hot.fetchrow(_CLAIM, channel.id, state.settings.orders_poll_seconds)
     if claimed is None:
         return 0, 0.0
-    until = datetime.datetime.now(datetime.UTC)
-    overlap = datetime.timedelta(seconds=state.settings.orders_overlap_seconds)
-    since = until - FIRST_WINDOW if claimed[0] is None else claimed[0] - overlap
-    started = time.monotonic()
+    started, now = time.monotonic(), datetime.datetime.now(datetime.UTC)
+    window, seen, wait_seconds = _open_window(state, claimed, now), 0, 0.0
     try:
-        seen, reached = await _pull_window(state, channel, since, until)
+        for _ in range(PAGES_MAX):
+            count, window = await _pull_page(state, channel, window)
+            seen += count
+            if window.done:
+                break
     except Throttled as throttled:
-        return 0, throttled.wait_seconds
+        wait_seconds = throttled.wait_seconds
     except Fault as fault:
-        await note_attempt(state, Attempt(channel, "ORDERS", until, time.monotonic() - started, 0, 0, 0), fault)
-        return 0, 1.0
-    await state.database.hot.execute(_ADVANCE, channel.id, reached)
-    await note_attempt(state, Attempt(channel, "ORDERS", until, time.monotonic() - started, seen, seen, 0))
-    return seen, 0.0
+        await _note_failure(state, channel, window, fault)
+        await note_attempt(state, Attempt(channel, "ORDERS", now, time.monotonic() - started, seen, seen, 0), fault)
+        return seen, 1.0
+    if not window.done:
+        await state.database.hot.execute(_GO_ON, channel.id)
+    if wait_seconds == 0.0:
+        await note_attempt(state, Attempt(channel, "ORDERS", now, time.monotonic() - started, seen, seen, 0))
+    return seen, wait_seconds
 
 
-async def _pull_window(
-    state: State, channel: OpenChannel, since: datetime.datetime, until: datetime.datetime
-) -> tuple[int, datetime.datetime]:
-    """The orders seen, and up to when the channel has told everything; a window too full is gone on with next time."""
+def _open_window(state: State, claimed: Any, now: datetime.datetime) -> Window:
+    """The one that is not through, else the next: from where the last one ended, and a little before."""
+    kept = None if claimed["window"] is None else _load(claimed["window"])
+    if kept is not None and now - kept.begun < WINDOW_AGE_MAX:
+        return kept
+    overlap = datetime.timedelta(seconds=state.settings.orders_overlap_seconds)
+    upto = claimed["orders_until"]
+    return Window(now, now - FIRST_WINDOW if upto is None else upto - overlap, now, now)
+
+
+async def _pull_page(state: State, channel: OpenChannel, window: Window) -> tuple[int, Window]:
+    """Take a page's orders, then keep the place: after a crash in between they are taken twice, which is harmless."""
     adapter: Any = channel.adapter
-    cursor, seen, reached, last = None, 0, until, since
-    for _ in range(PAGES_MAX):
-        page = await adapter.pull_orders(since, until, cursor)
-        for order in page.orders:
-            await take_order(state, channel.id, order)
-            last = max(last, _changed_at(order))
-        seen += len(page.orders)
-        reached = min(reached, page.until or until)
-        cursor = page.cursor
-        if cursor is None:
-            return seen, reached
-    return seen, min(reached, last)
+    page = await adapter.pull_orders(window.since, window.until, window.cursor)
+    for order in page.orders:
+        await take_order(state, channel.id, order)
+    reached = min(window.reached, page.until or window.until)
+    window = replace(window, cursor=page.cursor, reached=reached, done=page.cursor is None, failures=0)
+    if window.done:
+        await state.database.hot.execute(_ADVANCE, channel.id, window.reached)
+    else:
+        await _keep(state, channel, window)
+    return len(page.orders), window
 
 
-def _changed_at(order: ChannelOrder) -> datetime.datetime:
-    return order.placed_at
+async def _note_failure(state: State, channel: OpenChannel, window: Window, fault: Fault) -> None:
+    """Go on from here, or from the beginning where that leads nowhere."""
+    failures = window.failures + 1
+    hopeless = not fault.transient or failures >= FAILURES_MAX
+    await _keep(state, channel, None if hopeless else replace(window, failures=failures))
+
+
+async def _keep(state: State, channel: OpenChannel, window: Window | None) -> None:
+    text = None if window is None else orjson.dumps(asdict(window)).decode()
+    await state.database.hot.execute(_KEEP, channel.id, text)
+
+
+def _load(text: str) -> Window:
+    raw = orjson.loads(text)
+    begun, since, until, reached = (
+        datetime.datetime.fromisoformat(raw[name]) for name in ("begun", "since", "until", "reached")
+    )
+    return Window(begun, since, until, reached, raw["cursor"], failures=raw["failures"])

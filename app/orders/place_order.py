@@ -1,6 +1,6 @@
-"""Place an order: allocate every line from one warehouse, in one atomic step, and keep the order whatever happens.
+"""Place an order: decide where it is filled from and promise it there, in one atomic step with recording it.
 
-A line that nothing can fill makes the order PARTLY_ALLOCATED or BACKORDERED: a state that people see and settle.
+What nothing can fill is BACKORDERED: it is promised by itself when stock arrives (`app/routing/fill_backorders.py`).
 """
 
 from __future__ import annotations
@@ -13,96 +13,83 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from adapters.channels.base import ChannelOrder
-from adapters.postgres.documents import DocumentTable
 from adapters.postgres.idempotency import IdempotentCall, hash_input
 from adapters.postgres.ledger import Footing
-from adapters.postgres.rows import RowShape
-from app.catalog.lookup import KnownWarehouse
 from app.logs import current_request
-from app.orders.keep_contact import read_contact, seal_contact
+from app.orders.keep_contact import read_contact, seal_contact, write_destination
 from app.orders.write_order import ORDERS, NewOrder, OrderLine
+from app.routing.carry_out import CapacityMoved, carry_out
+from app.routing.prepare_routing import Prepared, Promise, Want, prepare_routing, to_micros
 from app.run_once import Answer
 from app.state import State
 from app.stock.run_commands import Decision
-from domain.distance import measure_distance
 from domain.provenance import Provenance, Remarks
-from domain.stock import Book, Posting, StockKey
+from domain.routing.problem import Wanted
+from domain.stock import Book, DayKey, StockKey
 
 STATUS = [name for name, _ in ORDERS.shape.columns].index("status")
-FULFILLMENT_ORDERS = DocumentTable(
-    "fulfillment_orders",
-    RowShape((("id", "uuid"), ("order_id", "uuid"), ("warehouse_id", "int"), ("status", "text"))),
-)
-FULFILLMENT_ORDER_LINES = DocumentTable(
-    "fulfillment_order_lines",
-    RowShape((("fulfillment_order_id", "uuid"), ("line", "int"), ("sku_id", "int"), ("quantity", "int"))),
-)
+ATTEMPTS_MAX = 4
+"""Days fill while an order is prepared; the last attempt makes do with those that it locked."""
 
 
 @dataclass(frozen=True, slots=True)
-class AllocateOrder:
-    """`candidates`: warehouses, the nearest first; when not `ranked`, the one with most available is taken."""
+class PlaceOrder:
+    """A new order to be routed. `strict`: only days that are locked are there."""
 
     new: NewOrder
-    candidates: tuple[int, ...]
-    ranked: bool
+    prepared: Prepared
     footing: Footing
     call: IdempotentCall | None
+    strict: bool = False
+    plans_work: bool = True
 
     @property
     def exclusive(self) -> Hashable | None:
         return (self.new.channel_id, self.new.order.external_id)
 
     @property
-    def lines(self) -> tuple[OrderLine, ...]:
-        return self.new.lines
+    def order_id(self) -> UUID | None:
+        """The order is not on record yet: nothing to lock."""
+        return None
 
     def keys(self) -> Iterable[StockKey]:
-        return [
-            StockKey(line.sku_id, house) for line in self.lines if line.sku_id is not None for house in self.candidates
-        ]
+        return self.prepared.keys({line.sku_id for line in self.new.lines if line.sku_id is not None})
+
+    def days(self) -> Iterable[DayKey]:
+        return self.prepared.locks
 
     def footing_of(self, index: int) -> Footing:
         return self.footing
 
     def decide(self, book: Book, now: datetime.datetime) -> Decision:
         """Post what can be filled from available to committed; the rest becomes the order's problem."""
-        placed: list[tuple[int, int, int, int]] = []
-        problems: list[str] = []
-        for index, line in enumerate(self.lines):
-            house = None if line.sku_id is None else self._choose(book, line.sku_id, line.sold.quantity)
-            if line.sku_id is None or house is None:
-                problems.append(self._explain(book, line))
-                continue
-            book.post(Posting(StockKey(line.sku_id, house), "available", "committed", line.sold.quantity))
-            placed.append((index, line.sku_id, house, line.sold.quantity))
-        problem = "; ".join(problems) or None
-        documents = dict(self.new.record({index: quantity for index, _, _, quantity in placed}, problem))
-        status = documents[ORDERS][0][STATUS]
-        answer = {"id": str(self.new.id), "status": status, "problem": problem, "allocations": placed}
-        works = {house: uuid7() for house in sorted({house for _, _, house, _ in placed})}
-        documents[FULFILLMENT_ORDERS] = [(work, self.new.id, house, "SCHEDULED") for house, work in works.items()]
-        documents[FULFILLMENT_ORDER_LINES] = [
-            (works[house], index, sku, quantity) for index, sku, house, quantity in placed
+        want = Want(self.new.id, self._wanted(), "PLACED")
+        carried = carry_out(self.prepared, want, book, now, strict=self.strict)
+        problems = [
+            f"{name_line(line)}: no such SKU, {line.sold.quantity} missing"
+            if line.sku_id is None
+            else f"{name_line(line)}: {carried.waiting[number]} missing ({line.sold.quantity} ordered)"
+            for number, line in enumerate(self.new.lines)
+            if line.sku_id is None or number in carried.waiting
         ]
+        problem = "; ".join(problems) or None
+        documents = {**self.new.record(carried.allocated, problem), **carried.rows}
+        status = documents[ORDERS][0][STATUS]
+        answer = {"id": str(self.new.id), "status": status, "problem": problem, "allocations": carried.allocations}
         return Decision(answer, documents)
 
-    def _choose(self, book: Book, sku_id: int, quantity: int) -> int | None:
-        def available(house: int) -> int:
-            return book.balances[StockKey(sku_id, house)]["available"]
+    def _wanted(self) -> list[Wanted]:
+        skus = self.prepared.skus
+        return [
+            Wanted(number, line.sku_id, line.sold.quantity, skus[line.sku_id].weight_grams, skus[line.sku_id].tags)
+            for number, line in enumerate(self.new.lines)
+            if line.sku_id is not None and line.sku_id in skus
+        ]
 
-        fitting = [house for house in self.candidates if available(house) >= quantity]
-        if not fitting:
-            return None
-        return fitting[0] if self.ranked else max(fitting, key=available)
 
-    def _explain(self, book: Book, line: OrderLine) -> str:
-        name, wanted = line.sold.sku or line.sold.title or line.sold.external_id, line.sold.quantity
-        if line.sku_id is None:
-            return f"{name}: no such SKU, {wanted} missing"
-        held = [book.balances[StockKey(line.sku_id, house)]["available"] for house in self.candidates]
-        missing = wanted - max(held, default=0)
-        return f"{name}: {missing} missing ({wanted} ordered, at most {wanted - missing} in one warehouse)"
+def name_line(line: OrderLine) -> str:
+    """What people know a line by."""
+    return line.sold.sku or line.sold.title or line.sold.external_id
 
 
 async def place_order(
@@ -121,11 +108,6 @@ async def place_order(
     external id is a unique violation.
     """
     skus = await state.lookup.find_skus(line.sku for line in order.lines if line.sku)
-    houses = await _source_warehouses(state, channel_id)
-    ranked = order.latitude is not None and order.longitude is not None
-    if order.latitude is not None and order.longitude is not None:
-        point = (order.latitude, order.longitude)
-        houses.sort(key=lambda house: _distance(house, *point))
     if provenance is None:
         who = f"channel:{channel_id}"
         provenance = Provenance(who, None, current_request(), order.external_id)
@@ -134,20 +116,28 @@ async def place_order(
     sealed = seal_contact(state.settings, read_contact(order))
     new = NewOrder(order_id or uuid7(), channel_id, order, lines, sealed, provenance.actor)
     footing = Footing(provenance, Remarks("ORDER", reference=order.name), document=f"order:{new.id}")
-    command = AllocateOrder(new, tuple(house.id for house in houses), ranked, footing, call)
-    return await state.combiner.submit(command)
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        prepared = await _prepare(state, new)
+        command = PlaceOrder(new, prepared, footing, call, strict=attempt == ATTEMPTS_MAX)
+        try:
+            return await state.combiner.submit(command)
+        except CapacityMoved:
+            state.routing.forget()
+    raise CapacityMoved
 
 
-async def _source_warehouses(state: State, channel_id: int) -> list[KnownWarehouse]:
-    records = await state.database.hot.fetch(
-        "SELECT warehouse_id FROM channel_warehouses WHERE channel_id = $1", channel_id
+async def _prepare(state: State, new: NewOrder) -> Prepared:
+    order, goal = new.order, write_destination(new.order)
+    place = await state.places.find(goal)
+    promise = Promise(
+        await state.routing.channel(new.channel_id),
+        goal.get("country"),
+        place.region_code,
+        value_micros=to_micros(order.total),
+        currency=order.currency,
+        ship_by=order.ship_by,
+        deliver_by=order.deliver_by,
+        precision=place.precision,
     )
-    sources = {record[0] for record in records}
-    known = (await state.lookup.warehouses()).values()
-    return [house for house in known if house.id in sources and house.status == "LIVE"]
-
-
-def _distance(house: KnownWarehouse, latitude: float, longitude: float) -> float:
-    if house.latitude is None or house.longitude is None:
-        return float("inf")
-    return measure_distance(latitude, longitude, house.latitude, house.longitude)
+    skus = {line.sku_id for line in new.lines if line.sku_id is not None}
+    return await prepare_routing(state.routing, new.channel_id, skus, promise, place, goal.get("postal_code"))

@@ -13,9 +13,9 @@ from adapters.channels.base import ChannelOrder, ChannelOrderLine
 from app.channels.note_sales import note_sales
 from app.exceptions.open_cases import open_cases
 from app.orders.change_order import change_order
-from app.orders.fill_order import fill_order
 from app.orders.keep_cancelled import keep_cancelled
 from app.orders.place_order import place_order
+from app.routing.allocate_order import allocate_order
 from app.state import State
 from domain.errors import CauseClass
 from domain.exceptions import CaseKind, Problem, Severity
@@ -78,7 +78,7 @@ async def _take_new(state: State, channel_id: int, order: ChannelOrder) -> bool:
 async def _take_change(state: State, order_id: UUID, order: ChannelOrder) -> None:
     changed = await change_order(state, order_id, order)
     wanting = changed is not None and changed.wanting
-    filled = wanting and await fill_order(state, order_id)
+    filled = wanting and not (await allocate_order(state, order_id, "CHANGED"))["waiting"]
     await tell_problem(state, order_id, anew=wanting and not filled)
 
 

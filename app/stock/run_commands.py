@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeVar, cast
+from uuid import UUID
 
 from adapters.postgres.database import Database, begin_batch
-from adapters.postgres.documents import Documents, DocumentTable
+from adapters.postgres.days import lock_days, take_days
+from adapters.postgres.documents import Changes, Documents, write_changes
 from adapters.postgres.idempotency import IdempotentCall, read_answers, write_answers
 from adapters.postgres.ledger import Footing, lock_rows, write_book
+from adapters.postgres.orders import lock_orders
 from app.run_once import Answer, keep_answer, revive_answer
 from app.transact import rerun
 from domain.errors import Refusal
-from domain.stock import Book, StockKey
+from domain.stock import Book, DayKey, StockKey
+
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(slots=True)
@@ -26,6 +31,8 @@ class Decision:
     documents: Documents = field(default_factory=dict)
     lists_movements: bool = False
     """Whether the ids of its movements go into the answer, as `movements`."""
+    changes: Changes = field(default_factory=dict)
+    """Rows of its documents that are there already, with what becomes of them."""
 
 
 class StockCommand(Protocol):
@@ -44,6 +51,21 @@ class StockCommand(Protocol):
 
     def footing_of(self, index: int) -> Footing:
         """The footing of the command's `index`-th entry."""
+        ...
+
+
+class WorkCommand(StockCommand, Protocol):
+    """A stock command that plans work: it takes places on days of warehouses, and may change an order on record."""
+
+    plans_work: Literal[True]
+
+    @property
+    def order_id(self) -> UUID | None:
+        """The order on record that it changes; its row is locked before all others."""
+        ...
+
+    def days(self) -> Iterable[DayKey]:
+        """Days with a limit that it may take a place on."""
         ...
 
 
@@ -76,7 +98,7 @@ async def _run_once(connection: Any, commands: Sequence[StockCommand]) -> list[A
 async def _decide_and_write(
     connection: Any, fresh: Sequence[tuple[int, StockCommand]]
 ) -> dict[int, Answer | Exception]:
-    book = await lock_rows(connection, (key for _, command in fresh for key in command.keys()))  # noqa: SIM118
+    book = await _lock(connection, [command for _, command in fresh])
     now = datetime.datetime.now(datetime.UTC)
     results: dict[int, Answer | Exception] = {}
     decisions: list[tuple[Decision, int, int]] = []
@@ -91,8 +113,10 @@ async def _decide_and_write(
         results[index] = decision.answer
         decisions.append((decision, mark, len(book.entries)))
         footings.extend(command.footing_of(offset) for offset in range(len(book.entries) - mark))
-    documents = _gather_documents(decision for decision, _, _ in decisions)
+    documents = _gather(decision.documents for decision, _, _ in decisions)
     movement_ids = await write_book(connection, book, footings, now, documents)
+    await take_days(connection, book.taken)
+    await write_changes(connection, _gather(decision.changes for decision, _, _ in decisions))
     for decision, start, end in decisions:
         if decision.lists_movements:
             decision.answer["movements"] = movement_ids[start:end]
@@ -100,10 +124,20 @@ async def _decide_and_write(
     return results
 
 
-def _gather_documents(decisions: Iterable[Decision]) -> Documents:
-    gathered: dict[DocumentTable, list[tuple[Any, ...]]] = defaultdict(list)
-    for decision in decisions:
-        for table, rows in decision.documents.items():
+async def _lock(connection: Any, commands: Sequence[StockCommand]) -> Book:
+    """In the one order that everybody locks in: orders, stock, days."""
+    works = [cast(WorkCommand, command) for command in commands if getattr(command, "plans_work", False)]
+    orders = await lock_orders(connection, [command.order_id for command in works if command.order_id is not None])
+    book = await lock_rows(connection, (key for command in commands for key in command.keys()))  # noqa: SIM118
+    book.locked.update(cast(Mapping[Hashable, Any], orders))
+    book.days = await lock_days(connection, {key for command in works for key in command.days()})
+    return book
+
+
+def _gather(given: Iterable[Mapping[K, Sequence[tuple[Any, ...]]]]) -> dict[K, list[tuple[Any, ...]]]:
+    gathered: dict[K, list[tuple[Any, ...]]] = defaultdict(list)
+    for documents in given:
+        for table, rows in documents.items():
             gathered[table].extend(rows)
     return gathered
 

@@ -26,6 +26,7 @@ def _keep_parcel(parcel: Parcel) -> dict[str, Any]:
         "km": parcel.distance_km,
         "late_days": parcel.late_days,
         "transit_days": parcel.transit_days,
+        "joins": parcel.joins,
         "terms": keep_terms(parcel.terms),
     }
 

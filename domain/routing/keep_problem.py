@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.routing.problem import Day, Held, Problem, Site, Wanted
 
-_PLAIN = ("channel", "country_code", "region_code", "postal_code", "value_micros", "currency")
+_PLAIN = ("channel", "country_code", "region_code", "postal_code", "value_micros", "currency", "precision")
 _MOMENTS = ("now", "ship_by", "deliver_by")
 
 
@@ -22,6 +22,7 @@ def keep_problem(problem: Problem) -> dict[str, Any]:
     kept["lines"] = [
         [line.line, line.sku_id, line.quantity, line.weight_grams, sorted(line.tags)] for line in problem.lines
     ]
+    kept["scheduled"] = {str(site): day.isoformat() for site, day in problem.scheduled.items()}
     kept["sites"] = [_keep_site(site) for site in problem.sites]
     return kept
 
@@ -52,7 +53,9 @@ def revive_problem(kept: Mapping[str, Any]) -> Problem:
     }
     lines = tuple(Wanted(line, sku, units, grams, frozenset(tags)) for line, sku, units, grams, tags in kept["lines"])
     sites = tuple(_revive_site(site) for site in kept["sites"])
-    return Problem(**moments, **{name: kept[name] for name in _PLAIN}, lines=lines, sites=sites)
+    scheduled = {int(site): datetime.date.fromisoformat(day) for site, day in kept["scheduled"].items()}
+    plain = {name: kept[name] for name in _PLAIN}
+    return Problem(**moments, **plain, lines=lines, sites=sites, scheduled=scheduled)
 
 
 def _revive_site(kept: Mapping[str, Any]) -> Site:

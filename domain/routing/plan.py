@@ -33,7 +33,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """Work of one warehouse on one day. `units`: order line to quantity."""
+    """Work of one warehouse on one day. `units`: order line to quantity. `joins`: goes with scheduled work."""
 
     site_id: int
     code: str
@@ -43,6 +43,7 @@ class Parcel:
     distance_km: float | None = None
     late_days: int = 0
     transit_days: int = 0
+    joins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

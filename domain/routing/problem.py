@@ -64,7 +64,12 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One order to be routed now. `value_micros` and `currency` None: not known."""
+    """One order to be routed now. `value_micros` and `currency` None: not known.
+
+    `precision`: how well its place is known, from which the distances come: POSTAL_CODE, CITY, REGION, COUNTRY, NONE,
+    or EXACT when the channel told it. `scheduled`: warehouses where work of this order waits already, with its day:
+    more units go with it, as the same parcel.
+    """
 
     now: datetime.datetime
     channel: str
@@ -77,3 +82,5 @@ class Problem:
     currency: str | None = None
     ship_by: datetime.datetime | None = None
     deliver_by: datetime.datetime | None = None
+    precision: str = "NONE"
+    scheduled: Mapping[int, datetime.date] = field(default_factory=dict)

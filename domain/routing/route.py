@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domain.routing.filter_sites import Open, Removed, filter_site
@@ -66,7 +65,7 @@ def route(policy: Policy, problem: Problem, cells_max: int = CELLS_MAX) -> Plan:
         if rule.last:
             stopped = {line.line for line in matched}
             lines = [line for line in lines if line.line not in stopped]
-    parcels = tuple(_seal(draft) for _, draft in sorted(work.drafts.items()) if draft.units)
+    parcels = tuple(_seal(draft, problem) for _, draft in sorted(work.drafts.items()) if draft.units)
     return Plan(parcels, {line: units for line, units in work.left.items() if units}, tuple(work.steps))
 
 
@@ -86,15 +85,15 @@ def _apply_rule(
     offers, candidates = [], []
     for site in sites:
         draft = work.drafts.get(site.id)
-        sending = None if draft is None else draft.found.day
+        sending = problem.scheduled.get(site.id) if draft is None else draft.found.day
         found = filter_site(policy, rule, problem, site, wanted, sending, work.used.get(site.id, NOTHING))
         if isinstance(found, Removed):
             candidates.append(Candidate(site.id, site.code, site.distance_km, found.filter, found.detail))
             continue
-        offer = _price(rule, problem, found, weights, draft is not None)
+        offer = _price(rule, problem, found, weights, sending is not None)
         offers.append(offer)
         candidates.append(_describe(offer))
-    solution = _solve(offers, wanted, work.drafts, cells_max)
+    solution = _solve(offers, wanted, {*work.drafts, *problem.scheduled}, cells_max)
     cost = _take(offers, wanted, lines, solution, work)
     solver = "NONE" if not offers else "EXACT" if solution.exact else "HEURISTIC"
     numbers = tuple(line.line for line in lines)
@@ -121,10 +120,8 @@ def _describe(offer: _Offer) -> Candidate:
     )
 
 
-def _solve(
-    offers: Sequence[_Offer], wanted: Mapping[int, int], drafts: Mapping[int, _Draft], cells_max: int
-) -> Solution:
-    facilities = [Facility(offer.parcel.total, offer.found.site.id not in drafts) for offer in offers]
+def _solve(offers: Sequence[_Offer], wanted: Mapping[int, int], sending: Collection[int], cells_max: int) -> Solution:
+    facilities = [Facility(offer.parcel.total, offer.found.site.id not in sending) for offer in offers]
     demands = [
         (
             units,
@@ -187,7 +184,7 @@ def _times(terms: Terms, units: int) -> Terms:
     return Terms(shipping=terms.shipping * units, cover=terms.cover * units)
 
 
-def _seal(draft: _Draft) -> Parcel:
+def _seal(draft: _Draft, problem: Problem) -> Parcel:
     found = draft.found
     return Parcel(
         found.site.id,
@@ -198,9 +195,5 @@ def _seal(draft: _Draft) -> Parcel:
         found.site.distance_km,
         draft.late_days,
         found.band.transit_days,
+        found.site.id in problem.scheduled,
     )
-
-
-def ship_days(plan: Plan) -> list[tuple[int, datetime.date]]:
-    """The capacity that the plan takes: one order of each warehouse and day."""
-    return [(parcel.site_id, parcel.day) for parcel in plan.parcels]

@@ -149,9 +149,11 @@ async def test_a_repeated_webhook_makes_one_order(shop: Shop, worker: None) -> N
 
 
 async def test_an_oversell_is_a_state_of_the_order(shop: Shop, worker: None) -> None:
-    assert await shop.deliver(order(13)) == 200
+    assert await shop.deliver(order(23)) == 200
     assert await shop.deliver(order(1, "UNKNOWN", 2), "w-2") == 200
-    await shop.wait_until("SELECT count(*) = 2 FROM orders WHERE status = 'BACKORDERED'")
+    await shop.wait_until("SELECT count(*) = 2 FROM orders")
+    found = await shop.state.database.hot.fetch("SELECT status FROM orders ORDER BY external_id")
+    assert [row[0] for row in found] == ["PARTLY_ALLOCATED", "BACKORDERED"]
     problems = [
         row[0] for row in await shop.state.database.hot.fetch("SELECT problem FROM orders ORDER BY external_id")
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
 import pytest
@@ -108,15 +107,9 @@ async def test_a_warehouse_accepts_a_cancellation(company: ChannelCompany) -> No
 
 
 async def test_a_day_gets_its_place_back_with_the_last_unit(company: ChannelCompany) -> None:
-    day = datetime.date(2026, 11, 2)
     await take(company, say({"SKU-0": 5}))
     (work,) = await works_of(company)
-    await company.execute("UPDATE fulfillment_orders SET day = $1", day)
-    await company.execute(
-        "INSERT INTO warehouse_days (warehouse_id, day, capacity, taken) VALUES ($1, $2, 9, 1)",
-        work["warehouse_id"],
-        day,
-    )
+    assert await company.value("SELECT day FROM warehouse_days WHERE taken = 1") == work["day"]
     await release(company, {0: 2})
     assert await company.value("SELECT taken FROM warehouse_days") == 1
     await release(company, {0: 3})

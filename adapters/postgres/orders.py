@@ -1,0 +1,101 @@
+"""Orders on record, locked before anything else of theirs: what routing must know to promise the rest of one."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+_READ = """
+SELECT o.id, o.channel_id, o.external_id, o.name, o.status, o.placed_at, o.ship_by, o.deliver_by, o.total, o.currency,
+  o.problem, o.destination::text AS destination
+FROM orders o WHERE o.id = ANY($1::uuid[]) ORDER BY o.id
+"""
+_LINES = """
+SELECT order_id, line, external_id, sku_id, sku_code, title, quantity, allocated, shipped, cancelled
+FROM order_lines WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, line
+"""
+_SCHEDULED = """
+SELECT order_id, warehouse_id, id, day FROM fulfillment_orders
+WHERE order_id = ANY($1::uuid[]) AND status = 'SCHEDULED' AND hold_reason IS NULL ORDER BY id
+"""
+_BARRED = """
+SELECT DISTINCT order_id, warehouse_id, coalesce(reject_reason, 'no reason given') FROM fulfillment_orders
+WHERE order_id = ANY($1::uuid[]) AND status = 'REJECTED'
+"""
+
+
+class LineRow(NamedTuple):
+    """Units of an order line. `name`: what people know it by."""
+
+    line: int
+    name: str
+    sku_id: int | None
+    quantity: int
+    allocated: int
+    shipped: int
+    cancelled: int
+
+    @property
+    def backordered(self) -> int:
+        return self.quantity - self.allocated - self.shipped - self.cancelled
+
+
+@dataclass(slots=True)
+class OrderRow:
+    """`barred`: warehouses that rejected work of this order, with the reason.
+
+    `scheduled`: by warehouse, work of it that is not released yet: its id and day.
+    """
+
+    id: UUID
+    channel_id: int
+    external_id: str
+    name: str | None
+    status: str
+    placed_at: datetime.datetime
+    ship_by: datetime.datetime | None
+    deliver_by: datetime.datetime | None
+    total: Decimal | None
+    currency: str | None
+    problem: str | None
+    destination: dict[str, Any]
+    lines: list[LineRow] = field(default_factory=list)
+    barred: dict[int, str] = field(default_factory=dict)
+    scheduled: dict[int, tuple[UUID, datetime.date | None]] = field(default_factory=dict)
+
+
+async def lock_orders(connection: Any, order_ids: Collection[UUID]) -> dict[UUID, OrderRow]:
+    """Lock the orders in the order of their ids, then their scheduled work, and read the rest of them."""
+    return await _read(connection, order_ids, " FOR UPDATE")
+
+
+async def see_orders(connection: Any, order_ids: Collection[UUID]) -> dict[UUID, OrderRow]:
+    """The same without locks."""
+    return await _read(connection, order_ids, "")
+
+
+async def _read(connection: Any, order_ids: Collection[UUID], locking: str) -> dict[UUID, OrderRow]:
+    if not order_ids:
+        return {}
+    wanted = sorted(set(order_ids))
+    found = {
+        row["id"]: OrderRow(**dict(row) | {"destination": orjson.loads(row["destination"] or "{}") or {}})
+        for row in await connection.fetch(_READ + locking, wanted)
+    }
+    for row in await connection.fetch(_LINES, wanted):
+        order_id, line, external_id, sku_id, code, title, *units = row
+        if order_id in found:
+            found[order_id].lines.append(LineRow(line, code or title or external_id, sku_id, *units))
+    for order_id, warehouse_id, work, day in await connection.fetch(_SCHEDULED + locking, wanted):
+        if order_id in found:
+            found[order_id].scheduled.setdefault(warehouse_id, (work, day))
+    for order_id, warehouse_id, reason in await connection.fetch(_BARRED, wanted):
+        if order_id in found:
+            found[order_id].barred[warehouse_id] = f"rejected it: {reason}"
+    return found

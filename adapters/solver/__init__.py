@@ -1,0 +1,1 @@
+"""Mathematical programming, for decisions over many orders at once."""
