@@ -54,7 +54,7 @@ class AmazonConnection:
     queue_url: str | None = strawberry.field(
         default=strawberry.UNSET, description="The SQS queue that Amazon leaves notifications in."
     )
-    region: str | None = strawberry.field(default=strawberry.UNSET, description="Of the queue.")
+    queue_region: str | None = strawberry.field(name="region", default=strawberry.UNSET, description="Of the queue.")
     aws_access_key_id: str | None = strawberry.field(default=strawberry.UNSET, description="For the queue.")
     aws_secret_access_key: str | None = strawberry.UNSET
 
@@ -71,7 +71,7 @@ class AmazonConnectionChange:
     fulfillment_channel: str | None = strawberry.UNSET
     product_type: str | None = strawberry.UNSET
     queue_url: str | None = strawberry.UNSET
-    region: str | None = strawberry.UNSET
+    queue_region: str | None = strawberry.field(name="region", default=strawberry.UNSET)
     aws_access_key_id: str | None = strawberry.UNSET
     aws_secret_access_key: str | None = strawberry.UNSET
 
@@ -125,7 +125,7 @@ class B2bConnection:
 
 SECRETS = {
     "shopify": ("access_token", "webhook_secret", "refresh_token", "client_id", "client_secret"),
-    "amazon": ("client_id", "client_secret", "refresh_token", "aws_access_key_id", "aws_secret_access_key"),
+    "amazon": ("client_secret", "refresh_token", "aws_access_key_id", "aws_secret_access_key"),
     "ebay": ("client_id", "client_secret", "refresh_token", "verification_token"),
     "b2b": (),
 }
