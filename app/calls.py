@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 from adapters.postgres.idempotency import IdempotentCall, hash_input
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
@@ -9,10 +11,18 @@ from domain.provenance import Remarks
 
 KEY_LENGTH_MAX = 200
 REASON_LENGTH_MAX = 100
+OCCURRED_MIN = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+CLOCK_SKEW = datetime.timedelta(minutes=5)
+"""A caller's clock may be ahead of ours by this much."""
 
 
-def make_call(principal: Principal, operation: str, key: str | None, command: object) -> IdempotentCall | None:
-    """None without a key. Raises `Refusal` INVALID_INPUT for a key that is empty, too long or not plain text."""
+def make_call(
+    principal: Principal, operation: str, key: str | None, command: object, *, keeps_refusals: bool = True
+) -> IdempotentCall | None:
+    """None without a key. Raises `Refusal` INVALID_INPUT for a key that is empty, too long or not plain text.
+
+    `keeps_refusals`: whether a refusal is an answer for good, or may be done later under the same key.
+    """
     if key is None:
         return None
     if not 1 <= len(key) <= KEY_LENGTH_MAX or "\x00" in key:
@@ -21,7 +31,7 @@ def make_call(principal: Principal, operation: str, key: str | None, command: ob
             f"An idempotency key has 1 to {KEY_LENGTH_MAX} characters.",
             ("idempotencyKey",),
         )
-    return IdempotentCall(principal.id, key, operation, hash_input(command))
+    return IdempotentCall(principal.id, key, operation, hash_input(command), keeps_refusals)
 
 
 def check_text(value: str | None, field: str, length_max: int = 500, *, path: tuple[str, ...] = ()) -> None:
@@ -39,3 +49,12 @@ def check_remarks(remarks: Remarks) -> None:
     check_text(remarks.reason, "reason", REASON_LENGTH_MAX)
     check_text(remarks.note, "note")
     check_text(remarks.reference, "reference")
+
+
+def check_moment(occurred_at: datetime.datetime | None) -> None:
+    """Refuse a time before `OCCURRED_MIN` or in the future. None: now."""
+    if occurred_at is None:
+        return
+    if not OCCURRED_MIN <= occurred_at <= datetime.datetime.now(datetime.UTC) + CLOCK_SKEW:
+        message = f"It occurred between {OCCURRED_MIN:%Y} and now: correct the time."
+        raise Refusal(RefusalCode.INVALID_INPUT, message, ("occurredAt",))

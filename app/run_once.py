@@ -54,6 +54,11 @@ async def refuse_once(database: Database, call: IdempotentCall | None, refusal: 
     """
     if call is None:
         raise refusal
+    if not call.keeps_refusals:
+        kept = (await read_answers(database.hot, [call])).get(call)
+        if kept is None:
+            raise refusal
+        return _given(revive_answer(kept))
 
     async def decide(_: Any) -> Answer:
         raise refusal
@@ -74,7 +79,7 @@ async def _decide_once(
             answer: Answer | Refusal = await decide()
     except Refusal as refusal:
         answer = refusal
-    if call is not None:
+    if call is not None and (call.keeps_refusals or not isinstance(answer, Refusal)):
         kept_answer = {name: value for name, value in keep_answer(answer).items() if name != unkept}
         await write_answers(connection, [(call, kept_answer)])
     return answer
@@ -94,10 +99,10 @@ def keep_answer(result: Answer | Refusal) -> Answer:
 
 
 def revive_answer(kept: Any) -> Answer | Refusal:
-    """The answer or refusal that `keep_answer` kept."""
+    """The answer or refusal that `keep_answer` kept; an answer says with `replayed` that it is not the first time."""
     if isinstance(kept, Refusal):
         return kept
     refusal = kept.get("refusal")
     if refusal is None:
-        return dict(kept)
+        return {**kept, "replayed": True}
     return Refusal(RefusalCode(refusal["code"]), refusal["message"], tuple(refusal["path"]))

@@ -96,6 +96,12 @@ class Settings(BaseSettings):
     """Orders are polled again from so long before the last poll: vendors' lists shift while they are paged."""
     subscribe_again_seconds: float = Field(default=900.0, gt=0)
     """How often it is looked whether a channel still sends us its events."""
+    return_expected_days: int = Field(default=30, ge=1)
+    """How long a customer has to send a return in, unless it says otherwise."""
+    return_inspect_hours: float = Field(default=48.0, gt=0)
+    """How long a received return may wait for its inspection before it is a case."""
+    approval_hours: float = Field(default=4.0, gt=0)
+    """How long something may wait for a second person before it is a case."""
     attempts_retention_seconds: int = Field(default=604_800, ge=60)
     contact_days: int = Field(default=365, ge=0)
     """Days after delivery, or cancellation, that names and addresses of an order are kept."""

@@ -15,6 +15,7 @@ from adapters.places.find_place import Places
 from adapters.postgres.database import Database, open_database
 from adapters.redis.broadcast import ReconnectingRedisBackend
 from adapters.redis.quota import open_quota_client
+from app.approvals.lookup_policies import Policies
 from app.catalog.lookup import Lookup
 from app.channels.keep_secrets import Keeper
 from app.channels.open_channel import ChannelBook
@@ -44,6 +45,7 @@ class State:
     channels: ChannelBook
     routing: RoutingFacts
     places: Places
+    policies: Policies
 
 
 @asynccontextmanager
@@ -84,5 +86,5 @@ async def open_state(settings: Settings, name: str) -> AsyncIterator[State]:
         stack.push_async_callback(places.close)
         yield State(
             *(settings, database, doorbell, hub, authenticator, Lookup(database), combiner, http, channels),
-            *(RoutingFacts(database), places),
+            *(RoutingFacts(database), places, Policies(database)),
         )

@@ -17,8 +17,9 @@ from domain.errors import Refusal, RefusalCode
 INSIDE = ("available", "reserved", "committed", "damaged", "quality_control")
 """What stands on a warehouse's floor; their sum is `on_hand`."""
 BUCKETS = (*INSIDE, "in_transit")
-OUTSIDE = ("supplier", "customer", "adjustment", "scrap")
-"""Accounts of the world outside: they may go negative."""
+OUTSIDE = ("supplier", "customer", "adjustment", "scrap", "transfer")
+"""Accounts of the world outside: they may go negative. What one warehouse gives to `transfer`, another takes from it in
+the same transaction, so over all warehouses it is always zero."""
 ACCOUNTS = (*BUCKETS, *OUTSIDE)
 POSITION = {name: index for index, name in enumerate(ACCOUNTS)}
 QUANTITY_MAX = 1_000_000_000
@@ -101,6 +102,8 @@ class Book:
     """A place for one order each; a day that is not among `days` has no limit."""
     locked: dict[Hashable, Any] = field(default_factory=dict)
     """Other rows that were locked before the stock, by key."""
+    expected: list[tuple[StockKey, int]] = field(default_factory=list)
+    """Changes of `incoming`, units: what is on its way by some document moves nothing yet."""
 
     def post(self, posting: Posting, path: tuple[str, ...] = ()) -> Entry:
         """Apply one posting. Raises `Refusal` when the source bucket holds too little or the target too much."""
@@ -137,14 +140,20 @@ class Book:
             space.taken += 1
         self.taken.append(key)
 
+    def expect(self, key: StockKey, quantity: int) -> None:
+        """So many units more are expected; fewer when negative. Below zero the database refuses."""
+        if quantity:
+            self.balances[key].incoming += quantity
+            self.expected.append((key, quantity))
+
     @contextmanager
     def trial(self) -> Iterator[int]:
         """Keep what the block posts, or take all of it back if it raises. Yields the index of its first entry."""
-        mark, places = len(self.entries), len(self.taken)
+        mark, places, expected = len(self.entries), len(self.taken), len(self.expected)
         try:
             yield mark
         except BaseException:
-            self._take_back(mark)
+            self._take_back(mark, expected)
             self._give_back(places)
             raise
 
@@ -154,16 +163,19 @@ class Book:
                 self.days[key].taken -= 1
         del self.taken[mark:]
 
-    def _take_back(self, mark: int) -> None:
+    def _take_back(self, mark: int, expected: int) -> None:
         for entry in reversed(self.entries[mark:]):
             accounts = self.balances[entry.key].accounts
             accounts[POSITION[entry.source]] += entry.quantity
             accounts[POSITION[entry.target]] -= entry.quantity
         del self.entries[mark:]
+        for key, quantity in self.expected[expected:]:
+            self.balances[key].incoming -= quantity
+        del self.expected[expected:]
 
     def changed(self) -> Iterable[tuple[StockKey, Balance]]:
-        """Rows with at least one entry, in key order."""
-        keys = sorted({entry.key for entry in self.entries})
+        """Rows with at least one entry or another expectation, in key order."""
+        keys = sorted({entry.key for entry in self.entries} | {key for key, _ in self.expected})
         return [(key, self.balances[key]) for key in keys]
 
 

@@ -219,6 +219,30 @@ class QuantitySeen:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnNotice:
+    """What a channel says about a customer's return. It says nothing about stock, whatever its words are.
+
+    `lines`: (the channel's line id, units), empty when the channel does not say what. `restocked`: the channel
+    has put the units back into its own count. `refund`: amount and currency, `refunded` whether that was paid.
+    """
+
+    external_id: str
+    order_external_id: str
+    lines: tuple[tuple[str, int], ...] = ()
+    restocked: bool = False
+    refund: tuple[Decimal, str] | None = None
+    refunded: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnSeen:
+    """A return was authorised, or refunded, on the channel."""
+
+    notice: ReturnNotice
+
+
+@dataclass(frozen=True, slots=True)
 class BatchFinished:
     """An accepted batch is through: ask `settle`."""
 
@@ -232,7 +256,7 @@ class AccessRevoked:
     message: str
 
 
-ChannelNews = OrderSeen | OrderToPull | QuantitySeen | BatchFinished | AccessRevoked
+ChannelNews = OrderSeen | OrderToPull | QuantitySeen | ReturnSeen | BatchFinished | AccessRevoked
 
 
 class Quota(Protocol):

@@ -30,12 +30,16 @@ class IdempotencyRace(Exception):
 
 @dataclass(frozen=True, slots=True)
 class IdempotentCall:
-    """One use of a key: whose, for what, with which input."""
+    """One use of a key: whose, for what, with which input.
+
+    `keeps_refusals`: a refusal is its answer for good; else it may be tried again under the same key.
+    """
 
     principal: str
     key: str
     operation: str
     input_hash: bytes
+    keeps_refusals: bool = True
 
 
 def hash_input(command: object) -> bytes:

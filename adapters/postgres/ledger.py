@@ -39,7 +39,8 @@ FOR UPDATE OF l
 
 _BALANCES = ", ".join(f"{name} = b.{name}" for name in ACCOUNTS)
 _BALANCE_ARRAYS = ", ".join(f"${3 + index}::bigint[]" for index in range(len(ACCOUNTS)))
-_NEXT = 3 + len(ACCOUNTS)
+_INCOMING = 3 + len(ACCOUNTS)
+_NEXT = _INCOMING + 1
 
 _MOVEMENTS = RowShape(
     (
@@ -57,8 +58,9 @@ _FIRST_DOCUMENT = _FIRST_MOVEMENT + len(_MOVEMENTS.columns)
 def _write_statement(packed: bool, tables: tuple[tuple[DocumentTable, bool], ...]) -> str:
     return f"""
 WITH balance AS (
-  UPDATE stock_levels l SET {_BALANCES}, version = l.version + 1, updated_at = ${_NEXT}
-  FROM unnest($1::int[], $2::int[], {_BALANCE_ARRAYS}) AS b (s, w, {", ".join(ACCOUNTS)})
+  UPDATE stock_levels l SET {_BALANCES}, incoming = b.incoming, version = l.version + 1, updated_at = ${_NEXT}
+  FROM unnest($1::int[], $2::int[], {_BALANCE_ARRAYS}, ${_INCOMING}::int[])
+    AS b (s, w, {", ".join(ACCOUNTS)}, incoming)
   WHERE l.sku_id = b.s AND l.warehouse_id = b.w
 ), {insert_documents(tables, _FIRST_DOCUMENT)}fed AS (
   INSERT INTO feed (xid, topic, key, sku_id, warehouse_id, payload)
@@ -119,9 +121,9 @@ async def write_book(
     row that does not add up to zero fails the whole transaction.
     """
     tables, rows = bind_documents(documents or {})
-    if not book.entries and not tables:
-        return []
     changed = book.changed()
+    if not changed and not tables:
+        return []
     versions = {key: balance.version + 1 for key, balance in changed}
     packed, movements = _MOVEMENTS.bind(_movement_rows(book, footings, versions))
     records = await connection.fetch(
@@ -129,6 +131,7 @@ async def write_book(
         [key.sku_id for key, _ in changed],
         [key.warehouse_id for key, _ in changed],
         *_columns([balance.accounts for _, balance in changed], len(ACCOUNTS)),
+        [balance.incoming for _, balance in changed],
         now,
         [feed_payload(balance, now) for _, balance in changed],
         *movements,

@@ -2,7 +2,7 @@
 
 Channels, orders and fulfilment have their own files: `channel_tables.py`, `order_tables.py`, `fulfillment_tables.py`.
 
-Balances live in `stock_levels`: six buckets that can never be negative and four outside accounts that may be.
+Balances live in `stock_levels`: six buckets that can never be negative and five outside accounts that may be.
 What one account gives another takes, so each row adds up to zero, and the database checks both.
 
 Movements and reservation lines carry no foreign keys: they are written only in the transaction that holds the
@@ -43,7 +43,7 @@ from adapters.postgres.metadata import Xid8, created_at, metadata
 
 INSIDE = ("available", "reserved", "committed", "damaged", "quality_control")
 BUCKETS = (*INSIDE, "in_transit")
-OUTSIDE = ("supplier", "customer", "adjustment", "scrap")
+OUTSIDE = ("supplier", "customer", "adjustment", "scrap", "transfer")
 
 warehouses = Table(
     "warehouses",
@@ -224,6 +224,7 @@ tokens = Table(
     Column("warehouse_ids", ARRAY(Integer)),
     Column("channel_ids", ARRAY(Integer)),
     Column("created_by", Text, nullable=False),
+    Column("maker", Text),
     created_at(),
     Column("expires_at", DateTime(timezone=True)),
     Column("revoked_at", DateTime(timezone=True)),

@@ -9,13 +9,22 @@ from typing import Any
 
 import structlog
 
-from adapters.channels.base import AccessRevoked, BatchFinished, ChannelNews, OrderSeen, OrderToPull, QuantitySeen
+from adapters.channels.base import (
+    AccessRevoked,
+    BatchFinished,
+    ChannelNews,
+    OrderSeen,
+    OrderToPull,
+    QuantitySeen,
+    ReturnSeen,
+)
 from app.channels.observe_listings import note_observations
 from app.channels.open_channel import COLUMNS, OpenChannel
 from app.channels.revoke_access import revoke_access
 from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
 from app.orders.take_order import take_order
+from app.returns.notice_return import notice_return
 from app.state import State
 from domain.errors import CauseClass, Fault
 from domain.exceptions import CaseKind, Problem, Severity
@@ -113,6 +122,8 @@ async def _act(state: State, channel: OpenChannel, news: ChannelNews, at: dateti
                 return found.external_id
         case QuantitySeen(observation):
             await note_observations(state, channel, [observation], at)
+        case ReturnSeen(notice):
+            await notice_return(state, channel.id, notice)
         case BatchFinished():
             state.doorbell.ring("push")
         case AccessRevoked(message):

@@ -22,7 +22,13 @@ from domain.provenance import Provenance
 OWNER_LENGTH_MAX = 100
 NOTE_LENGTH_MAX = 2_000
 SETTLED_BY_PEOPLE = frozenset(
-    {CaseKind.EVENT_FAILED, CaseKind.OVERSELL, CaseKind.ORDER_PROBLEM, CaseKind.COUNT_SHORTAGE}
+    {
+        CaseKind.EVENT_FAILED,
+        CaseKind.OVERSELL,
+        CaseKind.ORDER_PROBLEM,
+        CaseKind.COUNT_SHORTAGE,
+        CaseKind.RETURN_MISMATCH,
+    }
 )
 """The others end by themselves, with the observation that proves it: whoever closed one by hand would only hide it."""
 _LOCK = f"{CASES} WHERE x.id = $1 FOR UPDATE OF x"
@@ -111,7 +117,9 @@ async def _act(
         _check(action)
         found = await lock_case(connection, principal, case_id)
         if action.state == "RESOLVED" and found["kind"] not in SETTLED_BY_PEOPLE:
-            message = "This one ends by itself when the channel is seen right again: retry it, or acknowledge it."
+            message = (
+                "This one ends by itself when what it is about is put right: do that, retry it, or acknowledge it."
+            )
             raise Refusal(RefusalCode.NOT_ALLOWED, message, ("id",))
         await change_case(connection, case_id, action, provenance)
         return await answer_case(connection, case_id)

@@ -80,6 +80,7 @@ async def create_token(
             warehouse_ids=_kept(command.warehouse_ids),
             channel_ids=_kept(command.channel_ids),
             created_by=created_by,
+            maker=None if keeper is None else keeper.id,
             expires_at=expires_at,
         )
         .returning(tokens)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
+from uuid_utils.compat import uuid7
+
 from adapters.postgres.idempotency import IdempotentCall
 from adapters.postgres.ledger import Footing
-from app.calls import check_remarks
+from app.approvals.ask_approval import ADJUSTMENTS, Asker, Move, adjustment_row
+from app.calls import check_moment, check_remarks
 from app.catalog.lookup import Lookup, sku_not_found
 from app.catalog.upsert import check_cost
 from app.counts.suspect_stock import Suspicion, suspect_stock
@@ -18,6 +21,7 @@ from app.run_once import Answer, refuse_once
 from app.state import State
 from app.stock.reserve_stock import check_line_count
 from app.stock.run_commands import Decision, run_commands
+from domain.approvals import ApprovalKind, Guard, measure_value
 from domain.counts import CountCause
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
@@ -36,9 +40,6 @@ from domain.stock import (
 ADJUSTABLE = ("available", "damaged", "quality_control")
 """Buckets a person may set; reserved and committed follow their documents."""
 Kind = Literal["receive", "adjust", "set"]
-EFFECTIVE_MIN = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
-CLOCK_SKEW = datetime.timedelta(minutes=5)
-"""A caller's clock may be ahead of ours by this much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,9 @@ class MoveStock:
     call: IdempotentCall | None
     effective_at: datetime.datetime | None
     _posted: list[MoveLine]
+    guard: Guard | None = None
+    """What one person may move alone; above it the command asks instead."""
+    asker: Asker | None = None
 
     @property
     def exclusive(self) -> Hashable | None:
@@ -89,11 +93,18 @@ class MoveStock:
         return [StockKey(sku_id, self.warehouse_id) for sku_id, _ in self.lines]
 
     def decide(self, book: Book, now: datetime.datetime) -> Decision:
-        """Check every version, then post. Raises `Refusal` STALE_VERSION, INSUFFICIENT_STOCK or INVALID_QUANTITY."""
+        """Check every version, then post, or ask when it is above what one person may move alone.
+
+        Raises `Refusal` STALE_VERSION, INSUFFICIENT_STOCK or INVALID_QUANTITY.
+        """
         self._posted.clear()
         for index, (sku_id, line) in enumerate(self.lines):
             balance = book.balances[StockKey(sku_id, self.warehouse_id)]
             check_version(balance, line.expected_version, ("lines", str(index), "expectedVersion"))
+        if self.guard is not None and self.guard.exceeded(
+            (s, abs(self._delta(book, s, line))) for s, line in self.lines
+        ):
+            return self._ask(book, self.guard, now)
         for index, (sku_id, line) in enumerate(self.lines):
             self._post(book, StockKey(sku_id, self.warehouse_id), line, index)
         moved = {entry.key for entry in book.entries}
@@ -102,17 +113,41 @@ class MoveStock:
         ]
         return Decision({"levels": levels}, lists_movements=True)
 
-    def _post(self, book: Book, key: StockKey, line: MoveLine, index: int) -> None:
-        delta = line.quantity
+    def _delta(self, book: Book, sku_id: int, line: MoveLine) -> int:
+        """Units to move into the bucket; a setting is held against the bucket as it is now."""
         if self.kind == "set":
-            delta -= book.balances[key][line.bucket]
+            return line.quantity - book.balances[StockKey(sku_id, self.warehouse_id)][line.bucket]
+        return line.quantity
+
+    def _ends(self, line: MoveLine, delta: int) -> tuple[str, str]:
+        outside = "supplier" if self.kind == "receive" else "adjustment"
+        return (outside, line.bucket) if delta > 0 else (line.bucket, outside)
+
+    def _post(self, book: Book, key: StockKey, line: MoveLine, index: int) -> None:
+        delta = self._delta(book, key.sku_id, line)
         if delta == 0:
             return
-        outside = "supplier" if self.kind == "receive" else "adjustment"
-        source, target = (outside, line.bucket) if delta > 0 else (line.bucket, outside)
         field = "delta" if self.kind == "adjust" else "quantity"
-        book.post(Posting(key, source, target, abs(delta)), ("lines", str(index), field))
+        book.post(Posting(key, *self._ends(line, delta), abs(delta)), ("lines", str(index), field))
         self._posted.append(line)
+
+    def _ask(self, book: Book, guard: Guard, now: datetime.datetime) -> Decision:
+        """Nothing moves yet. A setting is kept as its difference, so that what moves meanwhile is not undone."""
+        assert self.asker is not None
+        moves = []
+        for sku_id, line in self.lines:
+            delta = self._delta(book, sku_id, line)
+            if delta:
+                moves.append(Move(sku_id, *self._ends(line, delta), abs(delta)))
+        value = measure_value(((move.sku_id, move.quantity) for move in moves), guard.costs)
+        adjustment_id = uuid7()
+        row = adjustment_row(
+            *(adjustment_id, "ADJUSTMENT", self.warehouse_id, moves, value),
+            *(self.remarks, self.asker, self.effective_at, now),
+        )
+        levels = [level_answer(key, book.balances[key], None) for key in dict.fromkeys(self.keys())]
+        answer = {"levels": levels, "movements": [], "adjustment": {"id": str(adjustment_id)}}
+        return Decision(answer, {ADJUSTMENTS: [row]})
 
 
 def level_answer(key: StockKey, balance: Balance, now: datetime.datetime | None) -> dict[str, Any]:
@@ -143,6 +178,7 @@ async def move_stock(
     """Move stock in a transaction of its own, once per key; `levels` and ids of `movements`. Raises `Refusal`.
 
     Whoever would take out more than the books have may be looking at it: that is noted for the next count.
+    Above what the principal may move alone nothing moves, and `adjustment` of the answer waits for a second person.
     """
     try:
         command = await prepare_movement(
@@ -150,6 +186,9 @@ async def move_stock(
         )
     except Refusal as refusal:
         return await refuse_once(state.database, call, refusal)
+    if kind != "receive":
+        guard = await state.policies.guard(ApprovalKind.ADJUSTMENT, principal, (sku_id for sku_id, _ in command.lines))
+        command = replace(command, guard=guard, asker=Asker(principal.id, principal.name))
     (result,) = await run_commands(state.database, [command])
     state.doorbell.ring("feed")
     if isinstance(result, Refusal) and result.code is RefusalCode.INSUFFICIENT_STOCK:
@@ -178,7 +217,7 @@ async def prepare_movement(
     for each line INVALID_INPUT (bucket, cost), INVALID_QUANTITY, SKU_NOT_FOUND, DUPLICATE_LINE.
     """
     check_remarks(remarks)
-    _check_time(effective_at)
+    check_moment(effective_at)
     check_line_count(len(lines))
     found = await lookup.find_warehouse(warehouse, principal, ("warehouse",))
     skus = await lookup.find_skus(line.sku for line in lines)
@@ -218,15 +257,3 @@ def _check_line(kind: Kind, line: MoveLine, path: tuple[str, ...]) -> None:
             (*path, "quantity"),
         )
     check_cost(line.unit_cost, line.currency, (*path, "unitCost"))
-
-
-def _check_time(effective_at: datetime.datetime | None) -> None:
-    if effective_at is None:
-        return
-    latest = datetime.datetime.now(datetime.UTC) + CLOCK_SKEW
-    if not EFFECTIVE_MIN <= effective_at <= latest:
-        raise Refusal(
-            RefusalCode.INVALID_INPUT,
-            f"It occurred between {EFFECTIVE_MIN:%Y} and now: correct the time.",
-            ("occurredAt",),
-        )

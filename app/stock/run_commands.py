@@ -150,5 +150,7 @@ def _answers_to_keep(
         result = results[index]
         if command.call is None or not isinstance(result, dict | Refusal):
             continue
+        if isinstance(result, Refusal) and not command.call.keeps_refusals:
+            continue
         kept.append((command.call, keep_answer(result)))
     return kept

@@ -13,6 +13,10 @@ from api.context import Context, Info
 from api.counts.types import count_from_row
 from api.directives import EVERYONE, STAFF, Requires, check_requirement, requires
 from api.exceptions.types import case_from_row, inbound_event_from_row
+from api.floor.approvals import adjustment_from_row
+from api.floor.damage import damage_from_row
+from api.floor.return_types import return_from_row
+from api.floor.transfer_types import transfer_from_row
 from api.identity.fields import KEEPERS, token_from_answer
 from api.ids import BIGINT_MAX, decode_id, decode_numbers, decode_uuid
 from api.orders.types import order_from_row
@@ -25,6 +29,7 @@ from api.stock.types import (
     warehouse_from_row,
 )
 from app.alerts.read_rules import read_delivery, read_rule
+from app.approvals.read_adjustments import read_adjustment
 from app.catalog.read_catalog import read_skus_by_ids, read_warehouses_by_ids
 from app.channels.read_attempts import read_attempt
 from app.channels.read_channels import read_channels_by_ids
@@ -32,11 +37,14 @@ from app.channels.read_listings import read_listing
 from app.channels.reprocess_event import read_event
 from app.channels.see_channels import see_channels
 from app.counts.read_counts import read_count
+from app.damage.read_damages import read_damage
 from app.exceptions.read_cases import read_case
 from app.identity.use_tokens import show_token
 from app.orders.read_orders import read_order
+from app.returns.read_returns import read_return
 from app.stock.read_reservation import read_reservation
 from app.stock.read_stock import read_levels_by_keys, read_movements_by_ids
+from app.transfers.read_transfers import read_transfer
 from domain.errors import Refusal
 
 Find = Callable[[Context, str], Awaitable[Any]]
@@ -73,6 +81,26 @@ async def _reservation(context: Context, id: str) -> Any:
 async def _order(context: Context, id: str) -> Any:
     row = await read_order(context.state.database.hot, context.principal, decode_uuid(id, "Order"))
     return None if row is None else order_from_row(row)
+
+
+async def _transfer(context: Context, id: str) -> Any:
+    row = await read_transfer(context.state.database, context.principal, decode_uuid(id, "Transfer"))
+    return None if row is None else transfer_from_row(row)
+
+
+async def _return(context: Context, id: str) -> Any:
+    row = await read_return(context.state.database, context.principal, decode_uuid(id, "Return"))
+    return None if row is None else return_from_row(row)
+
+
+async def _damage(context: Context, id: str) -> Any:
+    row = await read_damage(context.state.database, context.principal, decode_uuid(id, "Damage"))
+    return None if row is None else damage_from_row(row)
+
+
+async def _adjustment(context: Context, id: str) -> Any:
+    row = await read_adjustment(context.state.database, context.principal, decode_uuid(id, "Adjustment"))
+    return None if row is None else adjustment_from_row(row)
 
 
 async def _token(context: Context, id: str) -> Any:
@@ -146,6 +174,10 @@ KINDS: dict[str, tuple[Requires, Find]] = {
     "AlertDelivery": (_ALERTS, _delivery),
     "Count": (Requires(roles=STAFF, scope="stock:read"), _count),
     "Order": (Requires(roles=EVERYONE, scope="orders:read"), _order),
+    "Transfer": (_STOCK, _transfer),
+    "Return": (_STOCK, _return),
+    "Damage": (_STOCK, _damage),
+    "Adjustment": (Requires(roles=STAFF, scope="stock:read"), _adjustment),
     "Token": (Requires(roles=KEEPERS, scope="tokens:write"), _token),
 }
 """What each type needs on top of `node` itself, and how it is found."""

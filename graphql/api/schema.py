@@ -18,6 +18,13 @@ from api.directives import Requires, install_guard
 from api.exceptions.act import ExceptionMutation
 from api.exceptions.queries import ExceptionQuery
 from api.exceptions.subscriptions import ExceptionSubscription
+from api.floor.approvals import ApprovalMutation, ApprovalQuery
+from api.floor.batch import FloorBatchMutation
+from api.floor.damage import DamageMutation, DamageQuery
+from api.floor.returns import ReturnMutation, ReturnQuery
+from api.floor.scan import ScanQuery
+from api.floor.subscriptions import FloorSubscription
+from api.floor.transfers import TransferMutation, TransferQuery
 from api.identity.fields import IdentityMutation, IdentityQuery, Token
 from api.node import NodeQuery
 from api.orders.change_order import OrderMutation
@@ -39,6 +46,11 @@ class Query(
     AlertQuery,
     OrderQuery,
     CountQuery,
+    TransferQuery,
+    ReturnQuery,
+    DamageQuery,
+    ApprovalQuery,
+    ScanQuery,
     IdentityQuery,
     NodeQuery,
 ): ...
@@ -56,12 +68,19 @@ class Mutation(
     OrderMutation,
     AlertMutation,
     CountMutation,
+    TransferMutation,
+    ReturnMutation,
+    DamageMutation,
+    ApprovalMutation,
+    FloorBatchMutation,
     IdentityMutation,
 ): ...
 
 
 @strawberry.type
-class Subscription(StockSubscription, ChannelSubscription, ExceptionSubscription, OrderSubscription): ...
+class Subscription(
+    StockSubscription, ChannelSubscription, ExceptionSubscription, OrderSubscription, FloorSubscription
+): ...
 
 
 schema = strawberry.Schema(

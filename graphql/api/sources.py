@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.channels.subscriptions import FailureSource, ListingSource
 from api.exceptions.subscriptions import CaseSource
+from api.floor.subscriptions import ADJUSTMENTS, RETURNS, TRANSFERS, FloorSource
 from api.orders.subscriptions import OrderSource
 from api.source import Source
 from api.stock.subscriptions import StockSource
@@ -18,4 +19,7 @@ def open_sources(state: State) -> dict[str, Source]:
         "syncFailures": FailureSource(state),
         "exceptionChanged": CaseSource(state),
         "orderChanged": OrderSource(state),
+        "transferChanged": FloorSource(state, TRANSFERS),
+        "returnChanged": FloorSource(state, RETURNS),
+        "adjustmentChanged": FloorSource(state, ADJUSTMENTS),
     }

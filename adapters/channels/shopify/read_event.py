@@ -12,8 +12,17 @@ from typing import Any
 
 import orjson
 
-from adapters.channels.base import AccessRevoked, ChannelNews, Observation, OrderSeen, OrderToPull, QuantitySeen
+from adapters.channels.base import (
+    AccessRevoked,
+    ChannelNews,
+    Observation,
+    OrderSeen,
+    OrderToPull,
+    QuantitySeen,
+    ReturnSeen,
+)
 from adapters.channels.shopify.read_order import read_payload
+from adapters.channels.shopify.read_return import read_approved_return, read_refunded_return
 from domain.errors import CauseClass, Fault
 
 _PART = re.compile(rb'"(gid://shopify/FulfillmentOrder/\d+)"')
@@ -28,8 +37,16 @@ def _read_edit(body: bytes) -> ChannelNews:
     return OrderToPull(_order_gid(_load(body)["order_edit"]["order_id"]))
 
 
-def _read_refund(body: bytes) -> ChannelNews:
-    return OrderToPull(_order_gid(_load(body)["order_id"]))
+def _read_refund(body: bytes) -> tuple[ChannelNews, ...]:
+    """The order first: what was refunded unshipped is its own to tell. Then what of it is a return."""
+    raw = _load(body)
+    order = OrderToPull(_order_gid(raw["order_id"]))
+    notice = read_refunded_return(raw)
+    return (order,) if notice is None else (order, ReturnSeen(notice))
+
+
+def _read_return(body: bytes) -> ChannelNews:
+    return ReturnSeen(read_approved_return(_load(body)))
 
 
 def _read_part(body: bytes) -> ChannelNews:
@@ -55,7 +72,7 @@ def _read_uninstall(body: bytes) -> ChannelNews:
     return AccessRevoked(f"The app was uninstalled from {_load(body).get('myshopify_domain') or 'the store'}.")
 
 
-READERS: Mapping[str, Callable[[bytes], ChannelNews]] = {
+READERS: Mapping[str, Callable[[bytes], ChannelNews | tuple[ChannelNews, ...]]] = {
     "orders/create": _read_order,
     "orders/updated": _read_order,
     "orders/paid": _read_order,
@@ -64,6 +81,7 @@ READERS: Mapping[str, Callable[[bytes], ChannelNews]] = {
     "orders/partially_fulfilled": _read_order,
     "orders/edited": _read_edit,
     "refunds/create": _read_refund,
+    "returns/approve": _read_return,
     "inventory_levels/connect": _read_level,
     "inventory_levels/update": _read_level,
     "inventory_levels/disconnect": _read_disconnect,
@@ -71,10 +89,8 @@ READERS: Mapping[str, Callable[[bytes], ChannelNews]] = {
 }
 PART_TOPICS = "fulfillment_orders/"
 """Of any topic that begins so."""
-IGNORED = frozenset(
-    {"fulfillments/create", "fulfillments/update", "orders/delete", "returns/approve", "returns/request"}
-)
-"""Known, and without a meaning here: parcels are confirmed by us, returns are received by the warehouse."""
+IGNORED = frozenset({"fulfillments/create", "fulfillments/update", "orders/delete", "returns/request"})
+"""Known, and without a meaning here: parcels are confirmed by us, and a return that is only asked for is none yet."""
 
 
 def read_event(topic: str, body: bytes) -> Sequence[ChannelNews]:
@@ -83,8 +99,9 @@ def read_event(topic: str, body: bytes) -> Sequence[ChannelNews]:
     if read is None:
         return ()
     try:
-        return [read(body)]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        news = read(body)
+        return news if isinstance(news, tuple) else [news]
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         message = f"The {topic} payload cannot be read: {error!r}."
         raise Fault(message, transient=False, cause=CauseClass.VALIDATION) from error
 

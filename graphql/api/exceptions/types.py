@@ -31,7 +31,16 @@ strawberry.enum(Severity, name="ExceptionSeverity", description="To be taken up 
 strawberry.enum(
     CaseState, name="ExceptionState", description="ACKNOWLEDGED: somebody has seen it, nobody is alerted any more."
 )
-SUBJECTS = {"listing": "Listing", "channel": "Channel", "order": "Order", "event": "InboundEvent", "sku": "Sku"}
+SUBJECTS = {
+    "listing": "Listing",
+    "channel": "Channel",
+    "order": "Order",
+    "event": "InboundEvent",
+    "sku": "Sku",
+    "transfer": "Transfer",
+    "return": "Return",
+    "adjustment": "Adjustment",
+}
 
 
 @strawberry.enum(description="AUTO: seen healthy, `proof` says how. MANUAL: settled by a person, `proof` says whom.")

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import strawberry
 
 from api.answer import answer
 from api.context import Context, Info
-from api.directives import requires
+from api.floor.approvals import Adjustment, show_adjustment
+from api.floor.operation import FloorOperation, do
 from api.scalars import MoneyInput, UserError
-from api.stock.types import (
-    StockBucket,
-    StockLevel,
-    StockMovement,
-    make_level,
-    movement_from_row,
-    sku_from_row,
-    warehouse_from_row,
-)
-from app.calls import make_call
-from app.catalog.read_catalog import read_skus_by_ids, read_warehouses_by_ids
+from api.stock.show_stock import show_stock
+from api.stock.types import StockBucket, StockLevel, StockMovement
+from app.floor.perform import FloorCall
+from app.run_once import Answer
+from app.state import State
 from app.stock.move_stock import Kind, MoveLine, move_stock
-from app.stock.read_stock import read_movements_by_ids
 from domain.identity import Role
 from domain.provenance import Remarks
 
-WRITERS = [Role.ADMIN, Role.OPERATIONS, Role.WAREHOUSE]
+WRITERS = (Role.ADMIN, Role.OPERATIONS, Role.WAREHOUSE)
+WAITS = "Above what you may move alone nothing has moved: this waits for a second person."
 
 
 @strawberry.input
@@ -100,60 +95,84 @@ class StockReceivePayload(StockPayload): ...
 
 
 @strawberry.type
-class StockAdjustPayload(StockPayload): ...
+class StockAdjustPayload(StockPayload):
+    adjustment: Adjustment | None = strawberry.field(default=None, description=WAITS)
 
 
 @strawberry.type
-class StockSetPayload(StockPayload): ...
+class StockSetPayload(StockPayload):
+    adjustment: Adjustment | None = strawberry.field(default=None, description=WAITS)
 
 
-async def _move(context: Context, kind: Kind, command: Any, lines: Sequence[MoveLine]) -> dict[str, Any]:
-    key, house, occurred_at = command.idempotency_key, command.warehouse, command.occurred_at
-    remarks = Remarks(command.reason, command.note, command.reference)
-    call = make_call(context.principal, f"stock:{kind}", key, [house, lines, remarks, occurred_at])
-    provenance = context.provenance(key)
-    result = await move_stock(
-        context.state, context.principal, kind, house, lines, provenance, remarks, call, occurred_at
-    )
-    return await _stock_payload(context, result)
+async def _move(state: State, act: FloorCall, kind: Kind, warehouse: str, lines: Sequence[MoveLine]) -> Answer:
+    said = (act.provenance, act.remarks, act.call, act.occurred_at)
+    return await move_stock(state, act.principal, kind, warehouse, lines, *said)
 
 
-async def _stock_payload(context: Context, result: dict[str, Any]) -> dict[str, Any]:
-    database = context.state.database
-    levels = result["levels"]
-    movements = [movement_from_row(row) for row in await read_movements_by_ids(database, result["movements"])]
-    skus = {r["s_id"]: sku_from_row(r) for r in await read_skus_by_ids(database, [x["sku_id"] for x in levels])}
-    houses = {
-        r["w_id"]: warehouse_from_row(r)
-        for r in await read_warehouses_by_ids(database, [x["warehouse_id"] for x in levels])
-    }
-    made = [make_level(x, skus[x["sku_id"]], houses[x["warehouse_id"]]) for x in levels]
-    return {"levels": made, "movements": movements}
+def _received(command: StockReceiveInput) -> list[MoveLine]:
+    return [
+        MoveLine(
+            *(line.sku, line.quantity, line.bucket.value, None),
+            line.unit_cost.amount if line.unit_cost else None,
+            line.unit_cost.currency if line.unit_cost else None,
+        )
+        for line in command.lines
+    ]
+
+
+def _adjusted(command: StockAdjustInput) -> list[MoveLine]:
+    return [MoveLine(line.sku, line.delta, line.bucket.value, line.expected_version) for line in command.lines]
+
+
+def _counted(command: StockSetInput) -> list[MoveLine]:
+    return [MoveLine(line.sku, line.quantity, line.bucket.value, line.expected_version) for line in command.lines]
+
+
+async def _receive(state: State, act: FloorCall, command: StockReceiveInput) -> Answer:
+    return await _move(state, act, "receive", command.warehouse, _received(command))
+
+
+async def _adjust(state: State, act: FloorCall, command: StockAdjustInput) -> Answer:
+    return await _move(state, act, "adjust", command.warehouse, _adjusted(command))
+
+
+async def _set(state: State, act: FloorCall, command: StockSetInput) -> Answer:
+    return await _move(state, act, "set", command.warehouse, _counted(command))
+
+
+def _hashed(lines_of: Callable[[Any], list[MoveLine]]) -> Callable[[Any], object]:
+    def hashed(command: Any) -> object:
+        remarks = Remarks(command.reason, command.note, command.reference)
+        return [command.warehouse, lines_of(command), remarks, command.occurred_at]
+
+    return hashed
+
+
+async def _show(context: Context, result: Answer) -> dict[str, Any]:
+    return {**await show_stock(context, result), "adjustment": await show_adjustment(context, result)}
+
+
+RECEIVE = FloorOperation(
+    *("stockReceive", "stock:receive", (*WRITERS, Role.PARTNER), "stock:write", "RECEIPT"),
+    *(_receive, show_stock, _hashed(_received)),
+)
+ADJUST = FloorOperation(
+    *("stockAdjust", "stock:adjust", WRITERS, "stock:write", "ADJUSTED"), _adjust, _show, _hashed(_adjusted)
+)
+SET = FloorOperation(*("stockSet", "stock:set", WRITERS, "stock:write", "SET"), _set, _show, _hashed(_counted))
+OPERATIONS = (RECEIVE, ADJUST, SET)
 
 
 @strawberry.type
 class MovementMutation:
-    @strawberry.mutation(directives=requires([*WRITERS, Role.PARTNER], "stock:write"))
+    @strawberry.mutation(directives=RECEIVE.directives)
     async def stock_receive(self, info: Info, input: StockReceiveInput) -> StockReceivePayload:
-        lines = [
-            MoveLine(
-                line.sku,
-                line.quantity,
-                line.bucket.value,
-                None,
-                line.unit_cost.amount if line.unit_cost else None,
-                line.unit_cost.currency if line.unit_cost else None,
-            )
-            for line in input.lines
-        ]
-        return await answer(StockReceivePayload, _move(info.context, "receive", input, lines))
+        return await answer(StockReceivePayload, do(info.context, RECEIVE, input))
 
-    @strawberry.mutation(directives=requires(WRITERS, "stock:write"), description="Change by a delta, with a reason.")
+    @strawberry.mutation(directives=ADJUST.directives, description="Change by a delta, with a reason.")
     async def stock_adjust(self, info: Info, input: StockAdjustInput) -> StockAdjustPayload:
-        lines = [MoveLine(line.sku, line.delta, line.bucket.value, line.expected_version) for line in input.lines]
-        return await answer(StockAdjustPayload, _move(info.context, "adjust", input, lines))
+        return await answer(StockAdjustPayload, do(info.context, ADJUST, input))
 
-    @strawberry.mutation(directives=requires(WRITERS, "stock:write"), description="Set a bucket to a quantity.")
+    @strawberry.mutation(directives=SET.directives, description="Set a bucket to a quantity.")
     async def stock_set(self, info: Info, input: StockSetInput) -> StockSetPayload:
-        lines = [MoveLine(line.sku, line.quantity, line.bucket.value, line.expected_version) for line in input.lines]
-        return await answer(StockSetPayload, _move(info.context, "set", input, lines))
+        return await answer(StockSetPayload, do(info.context, SET, input))

@@ -15,6 +15,7 @@ from api.directives import Cost
 from api.ids import encode_id
 from api.scalars import Counted, Edge, Money, PageInfo, to_money
 from app.catalog.read_catalog import read_skus_by_ids, read_warehouses_by_ids
+from domain.stock import OUTSIDE
 
 
 @strawberry.enum(description="Who runs a warehouse.")
@@ -35,7 +36,7 @@ class SkuStatus(StrEnum):
     ARCHIVED = "ARCHIVED"
 
 
-@strawberry.enum(description="Where units stand. The last four are accounts of the world outside.")
+@strawberry.enum(description="Where units stand. The last five are accounts of the world outside.")
 class StockBucket(StrEnum):
     AVAILABLE = "available"
     RESERVED = "reserved"
@@ -47,6 +48,7 @@ class StockBucket(StrEnum):
     CUSTOMER = "customer"
     ADJUSTMENT = "adjustment"
     SCRAP = "scrap"
+    TRANSFER = "transfer"
 
 
 @strawberry.enum
@@ -147,7 +149,7 @@ class StockMovement(Node):
 
     @strawberry.field(description="Of the bucket the units came to, or of the one they left for the world outside.")
     def balance_after(self) -> int:
-        outside = self.to_bucket in ("supplier", "customer", "adjustment", "scrap")
+        outside = self.to_bucket in OUTSIDE
         return self.from_balance_after if outside else self.to_balance_after
 
     @strawberry.field

@@ -1,0 +1,65 @@
+"""What a store says of returns: `returns/approve` that one is coming, `refunds/create` what of it is paid back.
+
+`restock_type` of a refunded line: "cancel" was never shipped and is the order's business; "return" is a return whose
+units the store has added to its own count; "no_restock" may be either, so it counts only when the refund names a
+return. Neither event says that anything has arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from adapters.channels.base import ReturnNotice
+
+RESTOCKED = frozenset({"return", "legacy_restock"})
+
+
+def read_approved_return(raw: dict[str, Any]) -> ReturnNotice:
+    """Units are named where the store names them; else only that the order has a return. Raises KeyError, TypeError."""
+    lines = []
+    for line in raw.get("return_line_items") or ():
+        item = (line.get("fulfillment_line_item") or {}).get("line_item") or line.get("line_item") or {}
+        if item.get("admin_graphql_api_id"):
+            lines.append((str(item["admin_graphql_api_id"]), int(line["quantity"])))
+    return ReturnNotice(raw["admin_graphql_api_id"], raw["order"]["admin_graphql_api_id"], tuple(lines))
+
+
+def read_refunded_return(raw: dict[str, Any]) -> ReturnNotice | None:
+    """None when nothing of the refund is a return. Raises KeyError, TypeError, ValueError, ArithmeticError."""
+    named = raw.get("return") or {}
+    refunded = [line for line in raw["refund_line_items"] if _is_return(line, bool(named))]
+    if not refunded:
+        return None
+    return ReturnNotice(
+        named.get("admin_graphql_api_id") or raw["admin_graphql_api_id"],
+        f"gid://shopify/Order/{int(raw['order_id'])}",
+        tuple((_line_gid(line), int(line["quantity"])) for line in refunded),
+        restocked=any(line["restock_type"] in RESTOCKED for line in refunded),
+        refund=_add_up(refunded),
+        refunded=any(_paid(raw)),
+        reason=raw.get("note") or None,
+    )
+
+
+def _is_return(line: dict[str, Any], named: bool) -> bool:
+    kind = line["restock_type"]
+    return kind in RESTOCKED or (named and kind != "cancel")
+
+
+def _line_gid(line: dict[str, Any]) -> str:
+    found = (line.get("line_item") or {}).get("admin_graphql_api_id")
+    return str(found or f"gid://shopify/LineItem/{int(line['line_item_id'])}")
+
+
+def _add_up(refunded: list[dict[str, Any]]) -> tuple[Decimal, str]:
+    money = [line["subtotal_set"]["shop_money"] for line in refunded]
+    taxes = [line["total_tax_set"]["shop_money"] for line in refunded if line.get("total_tax_set")]
+    return sum((Decimal(one["amount"]) for one in (*money, *taxes)), Decimal(0)), money[0]["currency_code"]
+
+
+def _paid(raw: dict[str, Any]) -> Iterator[bool]:
+    """A refund is made whether or not money moved: its transactions say."""
+    for transaction in raw.get("transactions") or ():
+        yield transaction.get("kind") == "refund" and transaction.get("status") == "success"

@@ -1,0 +1,123 @@
+"""A second person says yes, and the units move; or no, and nothing does."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from adapters.postgres.ledger import Footing, lock_rows, write_book
+from app.approvals.read_adjustments import answer_adjustment
+from app.calls import check_text
+from app.damage.count_disposal import count_disposal
+from app.exceptions.resolve_cases import resolve_cases
+from app.floor.find_document import DocumentRef, find_document, not_found
+from app.floor.perform import FloorCall, perform, tell
+from app.run_once import Answer
+from app.state import State
+from app.stock.move_stock import level_answer
+from domain.approvals import check_second
+from domain.errors import Refusal, RefusalCode
+from domain.exceptions import CaseKind
+from domain.identity import Principal
+from domain.provenance import Provenance, Remarks
+from domain.stock import Posting, StockKey
+
+NOTE_LENGTH_MAX = 500
+_LOCK = """
+SELECT id, state, warehouse_id, damage_id, disposal, lines::text AS lines, reason, note, reference, requested_by,
+  requested_name, effective_at
+FROM adjustments WHERE id = $1 FOR UPDATE
+"""
+_DECIDE = """
+UPDATE adjustments SET state = $2, decided_by = $3, decided_name = $4, decided_at = $5, decision_note = $6 WHERE id = $1
+"""
+_MAKERS = """
+WITH RECURSIVE made (maker, depth) AS (
+  SELECT maker, 1 FROM tokens WHERE 'token:' || id = $1
+  UNION ALL
+  SELECT t.maker, m.depth + 1 FROM made m JOIN tokens t ON 'token:' || t.id = m.maker WHERE m.depth < 20
+)
+SELECT maker FROM made WHERE maker IS NOT NULL
+"""
+
+
+async def approve_adjustment(state: State, act: FloorCall, ref: DocumentRef) -> Answer:
+    """Post what was asked for, as it was asked for; `adjustment`, `levels` and ids of `movements`.
+
+    Raises `Refusal` ADJUSTMENT_NOT_FOUND, WRONG_STATE, SAME_PERSON, INSUFFICIENT_STOCK (it stays pending then).
+    """
+
+    async def decide(connection: Any, adjustment_id: UUID, now: datetime.datetime) -> Answer:
+        row = await _lock_pending(connection, act.principal, adjustment_id)
+        check_second(row["requested_by"], act.principal.id, await read_makers(connection, act.principal))
+        if row["damage_id"] is not None:
+            await count_disposal(connection, row["damage_id"], row["disposal"], orjson.loads(row["lines"]))
+        moved = await _post(connection, act, row, now)
+        await _close(connection, act, row, "APPROVED", now)
+        return {"adjustment": await answer_adjustment(connection, adjustment_id), **moved}
+
+    return await perform(
+        state, act, lambda: find_document(state.database.hot, act.principal, "adjustment", ref), decide
+    )
+
+
+async def reject_adjustment(state: State, act: FloorCall, ref: DocumentRef) -> Answer:
+    """Nothing moves. Whoever asked may take it back so. Raises `Refusal` ADJUSTMENT_NOT_FOUND, WRONG_STATE."""
+
+    async def decide(connection: Any, adjustment_id: UUID, now: datetime.datetime) -> Answer:
+        row = await _lock_pending(connection, act.principal, adjustment_id)
+        if row["damage_id"] is not None:
+            await count_disposal(connection, row["damage_id"], None, orjson.loads(row["lines"]))
+        await _close(connection, act, row, "REJECTED", now)
+        return {"adjustment": await answer_adjustment(connection, adjustment_id)}
+
+    return await perform(
+        state, act, lambda: find_document(state.database.hot, act.principal, "adjustment", ref), decide
+    )
+
+
+async def read_makers(connection: Any, principal: Principal) -> list[str]:
+    """Who made the principal's token, who made theirs, and so on."""
+    return [row[0] for row in await connection.fetch(_MAKERS, principal.id)]
+
+
+async def _lock_pending(connection: Any, principal: Principal, adjustment_id: UUID) -> Any:
+    row = await connection.fetchrow(_LOCK, adjustment_id)
+    if row is None or not principal.sees_warehouse(row["warehouse_id"]):
+        raise not_found("adjustment")
+    if row["state"] != "PENDING":
+        raise Refusal(RefusalCode.WRONG_STATE, f"It is {row['state']} already.", ("id",))
+    return row
+
+
+async def _post(connection: Any, act: FloorCall, row: Any, now: datetime.datetime) -> Answer:
+    """The movements keep the words of who asked, and are made by who approved."""
+    moves = orjson.loads(row["lines"])
+    book = await lock_rows(connection, (StockKey(move["sku_id"], row["warehouse_id"]) for move in moves))
+    for move in moves:
+        key = StockKey(move["sku_id"], row["warehouse_id"])
+        book.post(Posting(key, move["source"], move["target"], move["quantity"]), ("id",))
+    remarks = Remarks(row["reason"], row["note"], row["reference"])
+    given = act.provenance
+    maker = Provenance(
+        f"{given.actor} for {row['requested_name']}", given.token_id, given.request_id, given.idempotency_key
+    )
+    document = f"damage:{row['damage_id']}" if row["damage_id"] else f"adjustment:{row['id']}"
+    footing = Footing(maker, remarks, document, row["effective_at"])
+    ids = await write_book(connection, book, [footing] * len(book.entries), now)
+    return {"levels": [level_answer(key, balance, now) for key, balance in book.changed()], "movements": ids}
+
+
+async def _close(connection: Any, act: FloorCall, row: Any, state: str, now: datetime.datetime) -> None:
+    note = act.remarks.note
+    check_text(note, "note", NOTE_LENGTH_MAX)
+    if row["requested_by"] == act.principal.id:
+        note, state = f"Taken back. {note or ''}".strip(), "REJECTED"
+    by = None if row["requested_by"] == act.principal.id else act.principal.id
+    await connection.execute(_DECIDE, row["id"], state, by, act.provenance.actor, now, note)
+    proof = {f"adjustment:{row['id']}": {"state": state, "at": now}}
+    await resolve_cases(connection, [CaseKind.APPROVAL_WAITING.value], proof)
+    await tell(connection, "adjustment", row["id"], [row["warehouse_id"]])

@@ -1,0 +1,129 @@
+"""Inspect what came back, and say of each unit what becomes of it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from app.calls import check_text
+from app.damage.keep_damage import DamageFound, keep_damages
+from app.floor.find_document import DocumentRef, find_document
+from app.floor.find_lines import find_lines
+from app.floor.perform import FloorCall, Leg, perform, post_legs, refuse_end
+from app.returns.hold_return import HeldReturn, keep_lines, keep_return, lock_return
+from app.run_once import Answer
+from app.state import State
+from domain.errors import Refusal, RefusalCode
+from domain.returns import ARRIVES_IN, TARGETS, Condition, Disposition, ReturnLine, check_open, judge_condition
+from domain.stock import check_quantity
+
+GRADE_LENGTH_MAX = 50
+_KEEP = """
+INSERT INTO return_inspections (return_id, line, quantity, disposition, grade, evidence, note, actor, at)
+SELECT $1, g.line, g.quantity, g.disposition, g.grade, g.evidence, g.note, $8, $9
+FROM unnest($2::int[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[])
+  AS g (line, quantity, disposition, grade, evidence, note)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedLine:
+    """Units of a SKU that share a fate. `grade`: in the house's own words. `evidence`: where a picture is."""
+
+    sku: str
+    quantity: int
+    disposition: Disposition
+    grade: str | None = None
+    evidence: str | None = None
+    note: str | None = None
+
+
+async def inspect_return(state: State, act: FloorCall, ref: DocumentRef, lines: Sequence[InspectedLine]) -> Answer:
+    """A SKU may come in several lines. Restocked units are for sale with this transaction.
+
+    Raises `Refusal` RETURN_NOT_FOUND, WRONG_STATE, INVALID_INPUT (a SKU that did not come, texts), SKU_NOT_FOUND,
+    INVALID_QUANTITY (more than is received and not inspected).
+    """
+
+    async def prepare() -> tuple[UUID, list[tuple[int, InspectedLine]]]:
+        found = await find_lines(state.lookup, lines, repeats=True)
+        for index, line in enumerate(lines):
+            path = ("lines", str(index))
+            check_quantity(line.quantity, (*path, "quantity"))
+            check_text(line.grade, "grade", GRADE_LENGTH_MAX, path=path)
+            check_text(line.evidence, "evidence", path=path)
+            check_text(line.note, "note", path=path)
+        return await find_document(state.database.hot, act.principal, "return", ref), found
+
+    async def decide(connection: Any, given: tuple[UUID, list[Any]], now: datetime.datetime) -> Answer:
+        return_id, found = given
+        held = await lock_return(connection, act.principal, return_id)
+        refuse_end(act.principal, held.warehouse_id, "inspect it")
+        check_open(held.state, "inspect")
+        after = _count(held, found)
+        await post_legs(connection, act, held.document, _legs(held, found), now)
+        await keep_lines(connection, held.id, after)
+        await _keep(connection, act, held, found, now)
+        stamps = {"inspected_at": act.at(now)} if judge_condition(after) is Condition.INSPECTED else {}
+        return await keep_return(connection, held, after, stamps, now)
+
+    return await perform(state, act, prepare, decide)
+
+
+def _count(held: HeldReturn, found: Sequence[tuple[int, InspectedLine]]) -> list[ReturnLine]:
+    """All lines of the return, with what was inspected."""
+    kept = {line.sku_id: line for line in held.lines if line.sku_id is not None}
+    for index, (sku_id, wanted) in enumerate(found):
+        line = kept.get(sku_id)
+        path = ("lines", str(index))
+        if line is None:
+            message = f"No {wanted.sku} came with this return: receive it first."
+            raise Refusal(RefusalCode.INVALID_INPUT, message, (*path, "sku"))
+        if wanted.quantity > line.waiting:
+            message = f"Only {line.waiting} of {wanted.sku} are received and not inspected."
+            raise Refusal(RefusalCode.INVALID_QUANTITY, message, (*path, "quantity"))
+        kept[sku_id] = replace(line, inspected=line.inspected + wanted.quantity)
+    return [line if line.sku_id is None else kept[line.sku_id] for line in held.lines]
+
+
+def _legs(held: HeldReturn, found: Sequence[tuple[int, InspectedLine]]) -> list[Leg]:
+    legs = []
+    for index, (sku_id, wanted) in enumerate(found):
+        target = TARGETS[wanted.disposition]
+        if target is not None:
+            path = ("lines", str(index), "quantity")
+            legs.append(Leg(held.key(sku_id), ARRIVES_IN, target, wanted.quantity, path))
+    return legs
+
+
+async def _keep(
+    connection: Any,
+    act: FloorCall,
+    held: HeldReturn,
+    found: Sequence[tuple[int, InspectedLine]],
+    now: datetime.datetime,
+) -> None:
+    """The inspection itself; what is broken is a damage like any other, to be disposed of."""
+    numbers = {line.sku_id: line.line for line in held.lines}
+    lines = [line for _, line in found]
+    await connection.execute(
+        _KEEP,
+        held.id,
+        [numbers[sku_id] for sku_id, _ in found],
+        [line.quantity for line in lines],
+        [line.disposition.value for line in lines],
+        [line.grade for line in lines],
+        [line.evidence for line in lines],
+        [line.note for line in lines],
+        act.provenance.actor,
+        act.at(now),
+    )
+    broken = [
+        DamageFound(sku_id, line.quantity, line.grade or "RETURNED", line.evidence)
+        for sku_id, line in found
+        if line.disposition is Disposition.DAMAGED
+    ]
+    await keep_damages(connection, act, held.warehouse_id, "RETURN", broken, now, document=held.document)

@@ -1,0 +1,168 @@
+"""A return as a channel tells of it, however often: expected here, and never counted on its word.
+
+A channel that "restocks" a return adds to its own count, and so does the warehouse when the unit is there: the word of
+the channel is kept as a flag and moves nothing. Its listing is told the true quantity again instead.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from adapters.channels.base import ReturnNotice
+from app.channels.resync_listings import resync_listings
+from app.floor.perform import tell
+from app.returns.count_sold import count_sold
+from app.returns.hold_return import HeldReturn, keep_lines, keep_return, lock_return
+from app.returns.make_return import ReturnHead, make_return
+from app.state import State
+from app.transact import rerun
+from domain.identity import Principal
+from domain.returns import MONEY_STEPS, Finding, MoneyTrack, ReturnLine, ReturnOrigin, ReturnState
+
+SYSTEM = Principal("channel", "channel", frozenset())
+_ORDER = "SELECT id, name FROM orders WHERE channel_id = $1 AND external_id = $2"
+_BY_NOTICE = "SELECT id FROM returns WHERE channel_id = $1 AND external_id = $2"
+_BY_ORDER = """
+SELECT id FROM returns WHERE order_id = $1 AND external_id IS NULL AND state <> 'CANCELLED'
+ORDER BY (state = 'OPEN') DESC, id LIMIT 1
+"""
+_LINES = "SELECT external_id, sku_id FROM order_lines WHERE order_id = $1 AND sku_id IS NOT NULL"
+_HOUSE = """
+SELECT coalesce(
+  (SELECT warehouse_id FROM fulfillments WHERE order_id = $1 ORDER BY shipped_at DESC, id LIMIT 1),
+  (SELECT warehouse_id FROM fulfillment_orders WHERE order_id = $1 ORDER BY id LIMIT 1),
+  (SELECT min(c.warehouse_id) FROM channel_warehouses c JOIN warehouses w ON w.id = c.warehouse_id
+   WHERE c.channel_id = $2 AND w.status = 'LIVE'))
+"""
+_LISTINGS = "SELECT id FROM listings WHERE channel_id = $1 AND sku_id = ANY($2::int[])"
+log = structlog.get_logger()
+
+
+async def notice_return(state: State, channel_id: int, notice: ReturnNotice) -> UUID | None:
+    """The return that it is about; None when the order is unknown, or has nothing that could still come back.
+
+    Safe to call again at any time: what is announced twice is expected once.
+    """
+
+    async def once() -> UUID | None:
+        async with state.database.hot.acquire() as connection, connection.transaction():
+            return await _note(state, connection, channel_id, notice)
+
+    found = await rerun(once)
+    for bell in ("feed", "push"):
+        state.doorbell.ring(bell)
+    return found
+
+
+async def _note(state: State, connection: Any, channel_id: int, notice: ReturnNotice) -> UUID | None:
+    order = await connection.fetchrow(_ORDER, channel_id, notice.order_external_id)
+    if order is None:
+        log.warning("a return of an unknown order", channel_id=channel_id, order=notice.order_external_id)
+        return None
+    now = datetime.datetime.now(datetime.UTC)
+    wanted = await _wanted(connection, order["id"], notice)
+    if notice.restocked:
+        listings = await connection.fetch(_LISTINGS, channel_id, list(wanted))
+        await resync_listings(connection, [row[0] for row in listings])
+    sold = await count_sold(connection, order["id"])
+    return_id = await connection.fetchval(_BY_NOTICE, channel_id, notice.external_id)
+    return_id = return_id or await connection.fetchval(_BY_ORDER, order["id"])
+    if return_id is None:
+        lines = {sku_id: min(units, sold.left(sku_id)) for sku_id, units in wanted.items()}
+        lines = {sku_id: units for sku_id, units in lines.items() if units > 0}
+        if notice.lines and not lines:
+            return None
+        return_id = await _make(state, connection, channel_id, order, notice, lines, now)
+    await _adopt(connection, channel_id, return_id, order["id"], notice, wanted, now)
+    return return_id  # type: ignore[no-any-return]
+
+
+async def _wanted(connection: Any, order_id: UUID, notice: ReturnNotice) -> dict[int, int]:
+    """Units by SKU id of what the channel names: by the line of the order, which knows its SKU."""
+    by_line = {row[0]: row[1] for row in await connection.fetch(_LINES, order_id)}
+    found: dict[int, int] = {}
+    for line_id, units in notice.lines:
+        sku_id = by_line.get(line_id)
+        if sku_id is not None and units > 0:
+            found[sku_id] = found.get(sku_id, 0) + units
+    return found
+
+
+async def _make(
+    state: State,
+    connection: Any,
+    channel_id: int,
+    order: Any,
+    notice: ReturnNotice,
+    lines: dict[int, int],
+    now: datetime.datetime,
+) -> UUID:
+    house = await connection.fetchval(_HOUSE, order["id"], channel_id)
+    head = ReturnHead(
+        *(ReturnOrigin.CHANNEL, house, f"channel:{channel_id}"),
+        now + datetime.timedelta(days=state.settings.return_expected_days),
+        reason=notice.reason or "CHANNEL",
+        channel_id=channel_id,
+        external_id=notice.external_id,
+        order_id=order["id"],
+        order_reference=order["name"],
+    )
+    made = [ReturnLine(number, sku_id, units) for number, (sku_id, units) in enumerate(sorted(lines.items()))]
+    return_id = await make_return(connection, head, made, now)
+    await tell(connection, "return", return_id, [house], channel_id)
+    return return_id
+
+
+async def _adopt(
+    connection: Any,
+    channel_id: int,
+    return_id: UUID,
+    order_id: UUID,
+    notice: ReturnNotice,
+    wanted: dict[int, int],
+    now: datetime.datetime,
+) -> None:
+    """The channel's word on a return that is there: its name for it, what it adds to an open one, and the money."""
+    held = await lock_return(connection, SYSTEM, return_id)
+    lines = list(held.lines)
+    if held.state == ReturnState.OPEN:
+        lines = _merge(lines, wanted, (await count_sold(connection, order_id, return_id)).left)
+        await keep_lines(connection, held.id, lines)
+    columns: dict[str, Any] = {"channel_id": channel_id, "external_id": notice.external_id}
+    if notice.restocked:
+        columns["channel_restocked"] = True
+    stamps = _pay(held, notice, columns, now)
+    await keep_return(connection, held, lines, stamps, now, **columns)
+
+
+def _merge(lines: Sequence[ReturnLine], wanted: dict[int, int], left: Callable[[int], int]) -> list[ReturnLine]:
+    """A line says the most that was ever announced of it, within what the order can still give back."""
+    merged = list(lines)
+    places = {line.sku_id: place for place, line in enumerate(lines)}
+    for sku_id, units in sorted(wanted.items()):
+        most = min(units, left(sku_id))
+        place = places.get(sku_id)
+        if place is None and most > 0:
+            merged.append(ReturnLine(len(merged), sku_id, most))
+        elif place is not None and merged[place].finding is Finding.EXPECTED:
+            merged[place] = replace(merged[place], authorized=max(merged[place].authorized, most))
+    return merged
+
+
+def _pay(
+    held: HeldReturn, notice: ReturnNotice, columns: dict[str, Any], now: datetime.datetime
+) -> dict[str, datetime.datetime]:
+    """CONFIRMED when the channel has paid, TOLD when it is about to."""
+    if notice.refund is None:
+        return {}
+    step = MoneyTrack.CONFIRMED if notice.refunded else MoneyTrack.TOLD
+    if step not in MONEY_STEPS[MoneyTrack(held.money)]:
+        return {}
+    columns |= {"money": step.value, "refund_amount": notice.refund[0], "refund_currency": notice.refund[1]}
+    return {"refund_confirmed_at" if notice.refunded else "refund_told_at": now}

@@ -1,0 +1,94 @@
+"""Receive a transfer in as many parts as it comes: whole, damaged or missing, each line by itself."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from app.damage.keep_damage import DamageFound, keep_damages
+from app.floor.find_document import DocumentRef, find_document
+from app.floor.find_lines import find_lines
+from app.floor.perform import FloorCall, Leg, perform, post_legs, refuse_end
+from app.run_once import Answer
+from app.state import State
+from app.transfers.hold_transfer import (
+    end_cases,
+    keep_transfer,
+    lock_transfer,
+    note_discrepancies,
+    replace_lines,
+)
+from domain.transfers import Arrival, TransferAction, TransferState, arrive_line, next_state, settle_state
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalLine:
+    """What was found of one SKU, units; `cause` and `evidence` of the damage."""
+
+    sku: str
+    received: int = 0
+    damaged: int = 0
+    missing: int = 0
+    cause: str | None = None
+    evidence: str | None = None
+
+    @property
+    def arrival(self) -> Arrival:
+        return Arrival(self.received, self.damaged, self.missing)
+
+
+async def receive_transfer(state: State, act: FloorCall, ref: DocumentRef, lines: Sequence[ArrivalLine]) -> Answer:
+    """Put what arrived on the shelf, and what is broken aside; what is missing stays on the way until it is closed.
+
+    Raises `Refusal` TRANSFER_NOT_FOUND, NOT_ALLOWED, WRONG_STATE, INVALID_INPUT, INVALID_QUANTITY, OVER_RECEIPT.
+    """
+
+    async def prepare() -> tuple[UUID, list[tuple[int, ArrivalLine]]]:
+        found = await find_lines(state.lookup, lines)
+        return await find_document(state.database.hot, act.principal, "transfer", ref), found
+
+    async def decide(connection: Any, given: tuple[UUID, list[Any]], now: datetime.datetime) -> Answer:
+        return await receive_held(connection, act, *given, now)
+
+    return await perform(state, act, prepare, decide)
+
+
+async def receive_held(
+    connection: Any, act: FloorCall, transfer_id: UUID, found: Sequence[tuple[int, ArrivalLine]], now: datetime.datetime
+) -> Answer:
+    """The same on the caller's transaction; `damages` of the answer are ids of what was reported damaged."""
+    held = await lock_transfer(connection, act.principal, transfer_id)
+    back = held.state is TransferState.RETURNING
+    house = held.source_id if back else held.destination_id
+    refuse_end(act.principal, house, "receive it")
+    status = next_state(held.state, TransferAction.RECEIVE)
+    matched = held.match_lines(sku_id for sku_id, _ in found)
+    arrived = [
+        arrive_line(line, wanted.arrival, back=back, path=("lines", str(index)))
+        for index, (line, (_, wanted)) in enumerate(zip(matched, found, strict=True))
+    ]
+    lines = replace_lines(held, arrived)
+    key = held.at_source if back else held.at_destination
+    legs = [
+        Leg(key(sku_id), "in_transit", bucket, units)
+        for sku_id, wanted in found
+        for bucket, units in (("available", wanted.received), ("damaged", wanted.damaged))
+    ]
+    await post_legs(connection, act, held.document, legs, now)
+    broken = [
+        DamageFound(sku_id, wanted.damaged, wanted.cause or "TRANSPORT", wanted.evidence)
+        for sku_id, wanted in found
+        if wanted.damaged
+    ]
+    damages = await keep_damages(connection, act, house, "TRANSIT", broken, now, document=held.document)
+    await note_discrepancies(connection, held, lines)
+    status = settle_state(status, lines)
+    stamps = {"received_at": act.at(now)} if status is TransferState.RECEIVED else {}
+    if status is TransferState.CANCELLED:
+        stamps = {"ended_at": act.at(now)}
+        await end_cases(connection, held, status, now)
+    answer = await keep_transfer(connection, held, status, lines, stamps)
+    return {**answer, "damages": [str(one) for one in damages]}
