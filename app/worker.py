@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import signal
 import uuid
 
@@ -20,6 +21,7 @@ from app.channels.tell_drifts import tell_drifts
 from app.counts.gauge_accuracy import gauge_accuracy
 from app.counts.plan_counts import plan_counts
 from app.feed.sweep import sweep_feed
+from app.floor.run_clocks import run_clocks
 from app.logs import configure_logs
 from app.metrics import serving_metrics
 from app.repeat import Work, repeat
@@ -41,6 +43,7 @@ ALERT_SENDERS = 4
 BUFFERS_SECONDS = 5.0
 DRIFTS_SECONDS = 1.0
 GAUGES_SECONDS = 15.0
+CLOCKS_SECONDS = 10.0
 PLANS_SECONDS = 60.0
 KEYS_MAX = 5_000
 _FORGET = """
@@ -73,6 +76,10 @@ async def _relay_demand(state: State) -> int:
     return read or int(pending)
 
 
+async def _run_clocks(state: State) -> int:
+    return await run_clocks(state, datetime.datetime.now(datetime.UTC))
+
+
 async def _forget_keys(state: State) -> int:
     status = await state.database.hot.execute(_FORGET, state.settings.idempotency_days, KEYS_MAX)
     return int(status.rsplit(" ", 1)[-1])
@@ -103,6 +110,7 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
         ("plan alerts", ALERTS_SECONDS, lambda: plan_alerts(state), None),
         *((f"alerts {n}", ALERTS_SECONDS, lambda: send_alert(state), None) for n in range(ALERT_SENDERS)),
         ("old alerts", CLEANING_SECONDS, lambda: forget_alerts(state), None),
+        ("floor clocks", CLOCKS_SECONDS, lambda: _run_clocks(state), None),
         ("lags", CLEANING_SECONDS, lambda: forget_lags(state.database), None),
     ]
     tasks = [

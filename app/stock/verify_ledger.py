@@ -7,6 +7,7 @@ from typing import Any
 
 from adapters.postgres.database import Database
 from adapters.postgres.tables import BUCKETS, OUTSIDE
+from app.stock.verify_transfers import HELD_BY_TRANSFERS, verify_transfers
 
 ACCOUNTS = (*BUCKETS, *OUTSIDE)
 PROBLEMS_MAX = 100
@@ -43,8 +44,12 @@ _COMMITTED = f"""
 SELECT coalesce(l.sku_id, p.sku_id), coalesce(l.warehouse_id, p.warehouse_id), coalesce(l.committed, 0),
        coalesce(p.units, 0)
 FROM stock_levels l FULL JOIN (
-  SELECT fl.sku_id, f.warehouse_id, sum({_OPEN}) AS units
-  FROM fulfillment_orders f JOIN fulfillment_order_lines fl ON fl.fulfillment_order_id = f.id GROUP BY 1, 2
+  SELECT sku_id, warehouse_id, sum(units) AS units FROM (
+    SELECT fl.sku_id, f.warehouse_id, {_OPEN} AS units
+    FROM fulfillment_orders f JOIN fulfillment_order_lines fl ON fl.fulfillment_order_id = f.id
+    UNION ALL
+    {HELD_BY_TRANSFERS}
+  ) bound GROUP BY 1, 2
 ) p USING (sku_id, warehouse_id)
 WHERE coalesce(l.committed, 0) <> coalesce(p.units, 0) LIMIT {PROBLEMS_MAX}
 """  # noqa: S608
@@ -93,13 +98,14 @@ async def verify_ledger(database: Database) -> LedgerReport:
             for s, w, kept, held in await connection.fetch(_RESERVED)
         ]
         problems += await _verify_orders(connection)
+        problems += await verify_transfers(connection)
     return LedgerReport(movements, levels, problems)
 
 
 async def _verify_orders(connection: Any) -> list[str]:
-    """What is committed is what open work is to ship, and what each order line was promised."""
+    """What is committed is what open work and transfers are to ship, and what each order line was promised."""
     problems = [
-        f"SKU {s} in warehouse {w}: {kept} committed, open fulfilment orders are to ship {promised}."
+        f"SKU {s} in warehouse {w}: {kept} committed, open work and transfers are to ship {promised}."
         for s, w, kept, promised in await connection.fetch(_COMMITTED)
     ]
     problems += [

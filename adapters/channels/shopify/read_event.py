@@ -100,7 +100,7 @@ def read_event(topic: str, body: bytes) -> Sequence[ChannelNews]:
         return ()
     try:
         news = read(body)
-        return news if isinstance(news, tuple) else [news]
+        return list(news) if isinstance(news, tuple) else [news]
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         message = f"The {topic} payload cannot be read: {error!r}."
         raise Fault(message, transient=False, cause=CauseClass.VALIDATION) from error
