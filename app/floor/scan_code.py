@@ -61,7 +61,7 @@ async def scan_code(database: Database, principal: Principal, code: str, *, orde
     found += await _find_documents(database, principal, text)
     if orders:
         ids = [row[0] for row in await database.hot.fetch(_ORDERS, text, MATCHES_MAX)]
-        rows = [await read_order(database, principal, order_id, None, None) for order_id in ids]
+        rows = [await read_order(database.hot, principal, order_id, None, None) for order_id in ids]
         found += [ScanMatch("ORDER", row) for row in rows if row is not None]
     return found[:MATCHES_MAX]
 

@@ -58,7 +58,7 @@ async def find_order(
     if order_id is None and (channel is None or external_id is None):
         message = "An order is named by its id, or by its channel and the channel's id of it."
         raise Refusal(RefusalCode.INVALID_INPUT, message, ("order",))
-    row = await read_order(state.database, principal, order_id, channel, external_id)
+    row = await read_order(state.database.hot, principal, order_id, channel, external_id)
     if row is None:
         raise Refusal(RefusalCode.ORDER_NOT_FOUND, "There is no such order.", ("order",))
     return row["id"]  # type: ignore[no-any-return]

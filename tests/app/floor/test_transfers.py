@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 
+from adapters.postgres.urls import asyncpg_url
 from app.settings import Settings
 from domain.identity import Role
 from tests.floor_company import TRANSFER, FloorCompany, open_floor_company
@@ -132,8 +134,8 @@ async def test_more_than_was_shipped_is_refused_with_what_to_do(company: FloorCo
         [{"sku": "SKU-0", "damaged": 11}],
     ):
         assert await company.refuse("transferReceive", TRANSFER, id=transfer, lines=lines) == "OVER_RECEIPT"
-    for lines in ([{"sku": "SKU-0"}], [{"sku": "SKU-0", "received": -1, "damaged": 2}]):
-        assert await company.refuse("transferReceive", TRANSFER, id=transfer, lines=lines) == "INVALID_QUANTITY"
+    for odd in ([{"sku": "SKU-0"}], [{"sku": "SKU-0", "received": -1, "damaged": 2}]):
+        assert await company.refuse("transferReceive", TRANSFER, id=transfer, lines=odd) == "INVALID_QUANTITY"
     other = [{"sku": "SKU-1", "received": 1}]
     assert await company.refuse("transferReceive", TRANSFER, id=transfer, lines=other) == "INVALID_INPUT"
     assert await ends(company) == ((90, 0), (100, 0, 10, 0))
@@ -187,8 +189,8 @@ async def test_a_limit_of_value_counts_unit_costs(company: FloorCompany) -> None
     fifty, more = [{"sku": "SKU-0", "quantity": 10}], [{"sku": "SKU-0", "quantity": 11}]
     given: dict[str, Any] = {"source": "BER", "destination": "NYC"}
     states = []
-    for lines in (fifty, more, [{"sku": "SKU-1", "quantity": 1}]):  # SKU-1 has no cost: nobody knows its value
-        made = await company.do("transferCreate", TRANSFER, lines=lines, **given)
+    for asked in (fifty, more, [{"sku": "SKU-1", "quantity": 1}]):  # SKU-1 has no cost: nobody knows its value
+        made = await company.do("transferCreate", TRANSFER, lines=asked, **given)
         states.append(made["transfer"]["state"])
     assert states == ["APPROVED", "AWAITING_APPROVAL", "AWAITING_APPROVAL"]
 
@@ -199,12 +201,14 @@ async def test_on_hand_and_in_transit_together_are_constant_at_every_instant(com
     done, samples = asyncio.Event(), []
 
     async def sample() -> None:
+        connection = await asyncpg.connect(asyncpg_url(company.state.settings.database_url))
         while not done.is_set():
-            samples.append(tuple(await company.state.database.hot.fetchrow(query)))
+            samples.append(tuple(await connection.fetchrow(query)))
+        await connection.close()
 
     async def go(source: str, destination: str, number: int) -> None:
-        lines = [{"sku": f"SKU-{(number + n) % 3}", "quantity": 1 + (number + n) % 4} for n in range(2)]
-        given = {"source": source, "destination": destination, "lines": lines}
+        lines: list[Any] = [{"sku": f"SKU-{(number + n) % 3}", "quantity": 1 + (number + n) % 4} for n in range(2)]
+        given: dict[str, Any] = {"source": source, "destination": destination, "lines": lines}
         made = await company.do("transferCreate", TRANSFER, **given)
         transfer = made["transfer"]["id"]
         await company.do("transferShip", TRANSFER, id=transfer)
