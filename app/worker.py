@@ -24,6 +24,8 @@ from app.feed.sweep import sweep_feed
 from app.floor.run_clocks import run_clocks
 from app.logs import configure_logs
 from app.metrics import serving_metrics
+from app.orders.erase_contact import erase_contacts
+from app.orders.mind_orders import mind_orders
 from app.repeat import Work, repeat
 from app.replenishment.relay_demand import relay_demand
 from app.settings import Settings, load_settings
@@ -106,6 +108,8 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
         ("buffers", BUFFERS_SECONDS, lambda: adapt_buffers(state), None),
         ("velocities", CLEANING_SECONDS, lambda: decay_velocities(state.database), None),
         ("drifts", DRIFTS_SECONDS, lambda: tell_drifts(state), None),
+        ("orders", settings.orders_sweep_seconds, lambda: mind_orders(state), None),
+        ("contacts", CLEANING_SECONDS, lambda: erase_contacts(state), None),
         ("gauges", GAUGES_SECONDS, lambda: set_gauges(state), None),
         ("plan alerts", ALERTS_SECONDS, lambda: plan_alerts(state), None),
         *((f"alerts {n}", ALERTS_SECONDS, lambda: send_alert(state), None) for n in range(ALERT_SENDERS)),

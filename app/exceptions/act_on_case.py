@@ -28,6 +28,7 @@ SETTLED_BY_PEOPLE = frozenset(
         CaseKind.ORDER_PROBLEM,
         CaseKind.COUNT_SHORTAGE,
         CaseKind.RETURN_MISMATCH,
+        CaseKind.CHANGE_REFUSED,
     }
 )
 """The others end by themselves, with the observation that proves it: whoever closed one by hand would only hide it."""

@@ -221,7 +221,7 @@ async def _find_problems(connection: Any, now: OrderNow, plan: OrderPlan, events
         found.append(too_late(now.id, now.channel_id, now.label, late))
     if plan.revived:
         detail = "The channel wants units of it again: what was cancelled stays so. Let it be ordered anew."
-        found.append(order_problem(now.id, now.channel_id, f"Order {now.label} was cancelled and is changed", detail))
+        found.append(refused_change(now.id, now.channel_id, f"Order {now.label} was cancelled and is changed", detail))
     return found
 
 
@@ -229,13 +229,12 @@ def too_late(order_id: UUID, channel_id: int, label: str, units: Mapping[str, in
     """Cancelled or refunded when the goods were gone: expect them back, or ask for them."""
     listed = ", ".join(f"{name}: {count}" for name, count in units.items())
     detail = f"Units of its lines that were shipped before ({listed}): expect a return, or settle it with the buyer."
-    return order_problem(order_id, channel_id, f"Order {label} was cancelled after it was shipped", detail)
+    return refused_change(order_id, channel_id, f"Order {label} was cancelled after it was shipped", detail)
 
 
-def order_problem(
-    order_id: UUID, channel_id: int, title: str, detail: str, cause: CauseClass = CauseClass.POLICY
-) -> Problem:
-    return Problem(CaseKind.ORDER_PROBLEM, Severity.MEDIUM, cause, f"order:{order_id}", title, detail, channel_id)
+def refused_change(order_id: UUID, channel_id: int, title: str, detail: str) -> Problem:
+    subject = f"order:{order_id}"
+    return Problem(CaseKind.CHANGE_REFUSED, Severity.MEDIUM, CauseClass.POLICY, subject, title, detail, channel_id)
 
 
 def by_name(now: OrderNow, units: Mapping[int, int]) -> dict[str, int]:

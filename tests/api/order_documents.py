@@ -20,6 +20,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "order_contact": {"id": ""},
     "order_create": {"input": {"channel": "direct", "lines": LINES, "address": ADDRESS}},
     "order_cancel": {"input": {"id": "", "lines": [{"line": "1", "quantity": 1}]}},
+    "exception_recover": {"input": {"id": "", "recovery": "BACKORDER"}},
     "live_orders": {"filter": {"channels": ["direct"]}},
 }
 
@@ -28,6 +29,11 @@ async def fill(client: Client, name: str, variables: dict[str, Any]) -> dict[str
     """The variables with the id of an order that the document can do its work on."""
     if name not in GIVEN or name in ("order_page", "order_create"):
         return variables
+    if name == "exception_recover":
+        lines = [{"sku": "SKU-0", "quantity": 100_000}]
+        assert (await client.mutate("orderCreate", "", channel="direct", lines=lines))["userErrors"] == []
+        cases = await client.data("{ exceptionCases(filter: {kinds: [OVERSELL], states: [OPEN]}) { nodes { id } } }")
+        return {"input": {**variables["input"], "id": cases["exceptionCases"]["nodes"][0]["id"]}}
     found = (await client.data('{ order(channel: "direct", externalId: "PO-0") { id } }'))["order"]
     if found is None:
         wanted = {"channel": "direct", "externalId": "PO-0", "lines": [{"sku": "SKU-0", "quantity": 9}]}

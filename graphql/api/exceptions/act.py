@@ -1,4 +1,4 @@
-"""`exceptionAcknowledge`, `exceptionAssign`, `exceptionRetry`, `exceptionResolve` and `eventReprocess`."""
+"""`exceptionAcknowledge`, `…Assign`, `…Retry`, `…Recover`, `…Resolve` and `eventReprocess`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from app.calls import make_call
 from app.channels.reprocess_event import reprocess_event
 from app.exceptions.act_on_case import acknowledge_case, assign_case, settle_case
 from app.exceptions.retry_case import retry_case
+from app.orders.recover_order import Recovery, recover_order
 from domain.identity import Role
 
 ACTORS = requires([Role.ADMIN, Role.OPERATIONS, Role.ECOMMERCE, Role.ENGINEER, Role.SUPPORT], "channels:write")
@@ -49,6 +50,23 @@ class ExceptionResolveInput:
     idempotency_key: str | None = None
 
 
+strawberry.enum(
+    Recovery,
+    name="ExceptionRecovery",
+    description="BACKORDER: what is missing waits for stock. SUBSTITUTE: it ships from a warehouse that its channel "
+    "does not sell from. CANCEL: it is cancelled, and the order's timeline says that the buyer is to be notified.",
+)
+
+
+@strawberry.input
+class ExceptionRecoverInput:
+    id: strawberry.ID
+    recovery: Recovery
+    warehouse: str | None = strawberry.field(default=None, description="Of SUBSTITUTE: the code.")
+    note: str | None = None
+    idempotency_key: str | None = None
+
+
 @strawberry.input
 class EventReprocessInput:
     id: strawberry.ID
@@ -75,6 +93,10 @@ class ExceptionRetryPayload(ExceptionPayload): ...
 
 @strawberry.type
 class ExceptionResolvePayload(ExceptionPayload): ...
+
+
+@strawberry.type
+class ExceptionRecoverPayload(ExceptionPayload): ...
 
 
 @strawberry.type
@@ -114,6 +136,14 @@ async def _resolve(context: Context, command: ExceptionResolveInput) -> dict[str
     return _show(await settle_case(context.state, context.principal, case_id, command.note, provenance, call))
 
 
+async def _recover(context: Context, command: ExceptionRecoverInput) -> dict[str, Any]:
+    case_id, key = decode_uuid(command.id, "ExceptionCase"), command.idempotency_key
+    given = (command.recovery, command.warehouse, command.note)
+    call = make_call(context.principal, "exception:recover", key, [case_id, *given])
+    provenance = context.provenance(key)
+    return _show(await recover_order(context.state, context.principal, case_id, *given, provenance, call))
+
+
 async def _reprocess(context: Context, command: EventReprocessInput) -> dict[str, Any]:
     (event_id,) = decode_numbers(command.id, "InboundEvent", limit=BIGINT_MAX)
     call = make_call(context.principal, "event:reprocess", command.idempotency_key, event_id)
@@ -145,6 +175,13 @@ class ExceptionMutation:
     )
     async def exception_resolve(self, info: Info, input: ExceptionResolveInput) -> ExceptionResolvePayload:
         return await answer(ExceptionResolvePayload, _resolve(info.context, input))
+
+    @strawberry.mutation(
+        directives=requires([Role.ADMIN, Role.OPERATIONS, Role.SUPPORT], "orders:write"),
+        description="OVERSELL and ORDER_PROBLEM: carry out what you choose for the units that are missing.",
+    )
+    async def exception_recover(self, info: Info, input: ExceptionRecoverInput) -> ExceptionRecoverPayload:
+        return await answer(ExceptionRecoverPayload, _recover(info.context, input))
 
     @strawberry.mutation(directives=ACTORS, description="Let a worker process it again, from its raw body.")
     async def event_reprocess(self, info: Info, input: EventReprocessInput) -> EventReprocessPayload:

@@ -25,7 +25,8 @@ strawberry.enum(
     description="CHANNEL_DOWN: it does not answer, or lets nobody in. SYNC_REJECTED: it refuses a listing's number. "
     "DRIFT: it shows another number than it took. EVENT_FAILED: what it sent cannot be processed. NOT_SUBSCRIBED: it "
     "does not send all its events. OVERSELL: it sold what nobody has. ORDER_PROBLEM: an order cannot be filled for "
-    "another reason.",
+    "another reason. CHANGE_REFUSED: a channel changes an order too late. PROMISE_AT_RISK: an order must ship soon "
+    "and has not.",
 )
 strawberry.enum(Severity, name="ExceptionSeverity", description="To be taken up within 15 min, 1 h, 8 h or 3 days.")
 strawberry.enum(

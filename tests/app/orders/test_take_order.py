@@ -104,7 +104,7 @@ async def test_a_cancelled_order_is_not_revived(company: ChannelCompany) -> None
     assert await cases(company) == []
     await take(company, say({"SKU-0": 1}, version=3))
     assert (await order_row(company))["status"] == "CANCELLED"
-    assert await cases(company) == ["ORDER_PROBLEM"], "somebody must order it anew"
+    assert await cases(company) == ["CHANGE_REFUSED"], "somebody must order it anew"
 
 
 async def test_backordered_units_are_cancelled_before_promised_ones(company: ChannelCompany) -> None:

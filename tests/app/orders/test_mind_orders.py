@@ -1,0 +1,132 @@
+"""Cases of orders: opened once, recovered from by a choice, and ended by themselves with what shows it."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from app.orders.mind_orders import mind_orders
+from tests.app.orders.world import (
+    SHIP_LINES,
+    advance,
+    available,
+    cases,
+    events_of,
+    lines_of,
+    order_row,
+    say,
+    take,
+    works_of,
+)
+from tests.channel_company import ChannelCompany
+
+NOW = datetime.datetime.now(datetime.UTC)
+CASES = "{ exceptionCases { nodes { id kind state } } }"
+
+
+async def recover(company: ChannelCompany, choice: str, **fields: Any) -> Any:
+    nodes = (await company.admin.data(CASES))["exceptionCases"]["nodes"]
+    (case_id,) = [node["id"] for node in nodes if node["state"] == "OPEN"]
+    selection = "exception { state resolution proof }"
+    return await company.admin.mutate("exceptionRecover", selection, id=case_id, recovery=choice, **fields)
+
+
+async def test_an_unknown_sku_is_linked_and_allocated_when_it_is_mapped(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 1, "NEW": 2}, version=1))
+    assert await cases(company) == ["ORDER_PROBLEM"]
+    assert await mind_orders(company.state) == 0
+    await company.admin.mutate("skuUpsert", "", lines=[{"code": "OTHER", "barcode": "NEW", "title": "New"}])
+    await company.admin.mutate("stockReceive", "", warehouse="BER", lines=[{"sku": "OTHER", "quantity": 5}])
+    await mind_orders(company.state)
+    assert (await lines_of(company))["NEW"] == (2, 2, 0, 0)
+    assert (await order_row(company))["status"] == "ALLOCATED"
+    assert await cases(company, "RESOLVED") == ["ORDER_PROBLEM"]
+    proof = orjson.loads(await company.value("SELECT proof::text FROM exception_cases"))
+    assert (proof["status"], proof["backordered"]) == ("ALLOCATED", 0)
+    assert await events_of(company) == ["PLACED", "RELINKED", "ALLOCATED"]
+    assert await mind_orders(company.state) == 0
+
+
+async def test_one_that_is_mapped_and_not_in_stock_becomes_an_oversell(company: ChannelCompany) -> None:
+    await take(company, say({"NEW": 2}, version=1))
+    await company.admin.mutate("skuUpsert", "", lines=[{"code": "NEW", "title": "New"}])
+    await mind_orders(company.state)
+    assert await cases(company, "RESOLVED") == ["ORDER_PROBLEM"]
+    assert await cases(company) == ["OVERSELL"]
+    assert (await order_row(company))["status"] == "BACKORDERED"
+
+
+async def test_a_promise_at_risk_is_told_once_and_ends_when_it_is_kept(company: ChannelCompany) -> None:
+    soon = NOW + datetime.timedelta(hours=1)
+    await take(company, say({"SKU-0": 1}, version=1, ship_by=soon))
+    await take(company, say({"SKU-0": 1}, "o-2", version=1, ship_by=NOW + datetime.timedelta(days=3)))
+    assert await mind_orders(company.state) == 1
+    assert await mind_orders(company.state) == 0
+    assert await cases(company) == ["PROMISE_AT_RISK"]
+    await take(company, say({"SKU-0": 1}, version=2, ship_by=soon + datetime.timedelta(days=2)))
+    assert await mind_orders(company.state) == 1
+    assert await cases(company, "RESOLVED") == ["PROMISE_AT_RISK"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "status", "kept"), [("BACKORDER", "PARTLY_ALLOCATED", 0), ("CANCEL", "ALLOCATED", 5)]
+)
+async def test_an_oversell_waits_or_is_cancelled(company: ChannelCompany, choice: str, status: str, kept: int) -> None:
+    await take(company, say({"SKU-0": 25}, version=1))
+    assert await cases(company) == ["OVERSELL"]
+    made = await recover(company, choice)
+    assert (made["userErrors"], made["exception"]["state"]) == ([], "RESOLVED")
+    assert (await order_row(company))["status"] == status
+    assert (await lines_of(company))["SKU-0"] == (25, 20, 0, kept)
+    await mind_orders(company.state)
+    await take(company, say({"SKU-0": 25}, version=2))
+    assert (await lines_of(company))["SKU-0"] == (25, 20, 0, kept), "the channel has not heard of it"
+    assert await cases(company) == []
+
+
+async def test_an_oversell_ships_from_a_warehouse_that_the_channel_does_not_sell_from(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 12}, version=1), "market")
+    assert (await lines_of(company))["SKU-0"] == (12, 10, 0, 0)
+    refused = await recover(company, "SUBSTITUTE", warehouse="NOWHERE")
+    assert refused["userErrors"][0]["code"] == "WAREHOUSE_NOT_FOUND"
+    assert (await recover(company, "SUBSTITUTE", warehouse="NYC"))["userErrors"][0]["code"] == "INSUFFICIENT_STOCK"
+    made = await recover(company, "SUBSTITUTE", warehouse="BER")
+    assert made["userErrors"] == []
+    assert (await lines_of(company))["SKU-0"] == (12, 12, 0, 0)
+    assert sorted(work["code"] for work in await works_of(company)) == ["BER", "NYC"]
+    assert (await order_row(company))["status"] == "ALLOCATED"
+    assert await available(company) == 8
+
+
+async def test_an_oversell_ends_by_itself_when_the_channel_takes_it_back(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 25}, version=1))
+    await take(company, say({"SKU-0": 20}, version=2))
+    await mind_orders(company.state)
+    assert await cases(company, "RESOLVED") == ["OVERSELL"]
+
+
+async def test_a_warehouse_that_ships_what_it_was_asked_to_cancel_is_told_of(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 2}, version=1))
+    await advance(company, "PACKED")
+    await take(company, say({"SKU-0": 2}, version=2, cancelled=True))
+    await company.execute(SHIP_LINES, "o-1")
+    await company.execute("UPDATE fulfillment_orders SET status = 'SHIPPED'")
+    await company.execute("UPDATE order_lines SET allocated = 0, shipped = 2")
+    await company.execute("UPDATE orders SET status = 'SHIPPED'")
+    moved = "committed = committed - 2, customer = customer + 2"
+    await company.execute(f"UPDATE stock_levels SET {moved} WHERE committed = 2")
+    await company.execute(
+        """INSERT INTO stock_movements (sku_id, warehouse_id, from_bucket, to_bucket, quantity, from_balance_after,
+             to_balance_after, version, reason, actor)
+           SELECT sku_id, warehouse_id, 'committed', 'customer', 2, 0, 2, version + 1, 'TEST', 'tests'
+           FROM stock_levels WHERE customer = 2"""
+    )
+    assert await mind_orders(company.state) == 1
+    assert await mind_orders(company.state) == 0
+    assert await cases(company) == ["CHANGE_REFUSED"]
+    assert (await events_of(company))[-1] == "CANCEL_TOO_LATE"
+    await take(company, say({"SKU-0": 2}, version=2, cancelled=True))
+    assert await company.value("SELECT count FROM exception_cases") == 1, "the same word again is no news"
