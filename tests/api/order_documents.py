@@ -30,7 +30,8 @@ async def fill(client: Client, name: str, variables: dict[str, Any]) -> dict[str
     if name not in GIVEN or name in ("order_page", "order_create"):
         return variables
     if name == "exception_recover":
-        lines = [{"sku": "SKU-0", "quantity": 100_000}]
+        await client.mutate("skuUpsert", "", lines=[{"code": "RARE", "title": "Rare"}])
+        lines = [{"sku": "RARE", "quantity": 1}]
         assert (await client.mutate("orderCreate", "", channel="direct", lines=lines))["userErrors"] == []
         cases = await client.data("{ exceptionCases(filter: {kinds: [OVERSELL], states: [OPEN]}) { nodes { id } } }")
         return {"input": {**variables["input"], "id": cases["exceptionCases"]["nodes"][0]["id"]}}
