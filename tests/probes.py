@@ -31,7 +31,7 @@ FREE = frozenset(
         *("baseUrl", "timeZone", "secret", "location", "verificationToken", "url", "scopes", "region", "actor"),
         *("refreshToken", "queueUrl", "productType", "lwaUrl", "locale", "fulfillmentChannel", "endpoint"),
         *("clientSecret", "clientId", "awsSecretAccessKey", "awsAccessKeyId", "webhookSecret", "topics", "sellerId"),
-        *("marketplaceId", "reasons", "customers", "countryCode", "address", "accessToken", "shopDomain"),
+        *("marketplaceId", "reasons", "customers", "countryCode", "address", "accessToken", "shopDomain", "alertEmail"),
     }
 )
 """Words of the caller's own, which find nothing."""

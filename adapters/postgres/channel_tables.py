@@ -34,6 +34,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from adapters.postgres.metadata import created_at, metadata
 
 CAUSES = "'AUTH', 'MAPPING', 'VALIDATION', 'POLICY', 'QUOTA', 'OUTAGE', 'UNKNOWN'"
+_ACTOR = "coalesce(nullif(current_setting('onhand.actor', true), ''), 'system')"
 
 channels = Table(
     "channels",
@@ -157,6 +158,21 @@ listings = Table(
     Index("ix_listings_drift_since", "drift_since", postgresql_where=text("drift_since IS NOT NULL")),
     Index("ix_listings_observed_at", "channel_id", text("observed_at NULLS FIRST")),
     postgresql_with={"fillfactor": "70"},
+)
+
+channel_changes = Table(
+    "channel_changes",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("channel_id", Integer, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("action", Text, nullable=False),
+    Column("subject", Text),
+    Column("actor", Text, nullable=False, server_default=text(_ACTOR)),
+    Column("token", Text),
+    Column("before", JSON, nullable=False),
+    Column("after", JSON, nullable=False),
+    Index("ix_channel_changes_channel_id_id", "channel_id", "id"),
 )
 
 sync_attempts = Table(

@@ -18,6 +18,7 @@ from app.channels.find_listings import ListingName, find_listings, read_location
 from app.channels.link_listing import ListingLink, link_listings
 from app.channels.relay_stock import recompute_desired
 from app.channels.resync_listings import resync_all, resync_listings
+from app.channels.say_who import say_who
 from app.channels.see_channels import find_channel
 from app.exceptions.resolve_cases import resolve_cases
 from app.run_once import Answer, run_once
@@ -164,6 +165,7 @@ async def set_policy(
         for index, line in enumerate(lines):
             check_policy(line.values, ("lines", str(index)), of_listing=True)
         await connection.execute(_LOCK, ids)
+        await say_who(connection, principal)
         given = [orjson.dumps(dict(line.values)).decode() for line in lines]
         skus = await connection.fetch(_POLICY, ids, given)
         await recompute_desired(connection, sorted({row[0] for row in skus}), channel_id=channel_id)

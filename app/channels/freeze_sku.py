@@ -9,6 +9,7 @@ from app.catalog.find_skus import find_skus
 from app.catalog.lookup import sku_not_found
 from app.channels.answer_listings import answer_listings
 from app.channels.relay_stock import recompute_desired
+from app.channels.say_who import say_who
 from app.run_once import Answer, run_once
 from app.state import State
 from domain.errors import Refusal, RefusalCode
@@ -34,6 +35,7 @@ async def freeze_sku(
         sku = (await find_skus(connection, [code])).get(code)
         if sku is None:
             raise sku_not_found(code, ("sku",))
+        await say_who(connection, principal)
         await connection.execute(_FREEZE, sku.id, frozen)
         await recompute_desired(connection, [sku.id])
         ids = [row[0] for row in await connection.fetch(_LISTINGS, sku.id)]

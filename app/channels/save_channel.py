@@ -19,6 +19,7 @@ from app.channels.open_channel import COLUMNS
 from app.channels.openers import OPENERS
 from app.channels.read_channels import read_channels_by_ids
 from app.channels.relay_stock import recompute_desired
+from app.channels.say_who import say_who
 from app.channels.seal_credentials import open_credentials, seal_credentials
 from app.channels.see_channels import find_channel
 from app.run_once import Answer, run_once
@@ -81,6 +82,7 @@ async def create_channel(
         if await connection.fetchval("SELECT EXISTS (SELECT FROM channels WHERE code = $1)", wanted.code):
             message = f"There is already a channel {wanted.code!r}: change it with channelUpdate."
             raise Refusal(RefusalCode.ALREADY_EXISTS, message, ("code",))
+        await say_who(connection, principal)
         houses = {source.warehouse: source.location for source, _ in sources}
         name = wanted.values["name"]
         start = ChannelConnect(wanted.code, name, given.kind, houses, given.config, given.secrets)
@@ -109,6 +111,7 @@ async def update_channel(
         sources = None
         if wanted.sources is not None:
             sources = await _find_sources(connection, principal, wanted.sources)
+        await say_who(connection, principal)
         await _write_values(connection, channel_id, wanted.values)
         if given is not None:
             await _reconnect(state, connection, channel_id, given)

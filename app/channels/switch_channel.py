@@ -7,6 +7,7 @@ from typing import Any
 from adapters.postgres.idempotency import IdempotentCall
 from app.channels.relay_stock import recompute_desired
 from app.channels.save_channel import answer_channel
+from app.channels.say_who import say_who
 from app.channels.see_channels import find_channel
 from app.run_once import Answer, run_once
 from app.state import State
@@ -95,6 +96,7 @@ async def resume_channel(state: State, principal: Principal, code: str, call: Id
 
 async def _find(connection: Any, principal: Principal, code: str) -> tuple[int, str]:
     channel_id = await find_channel(connection, principal, code, lock=True)
+    await say_who(connection, principal)
     return channel_id, await connection.fetchval(_STATUS, channel_id)
 
 

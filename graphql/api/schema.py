@@ -9,6 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 from api.alerts.fields import AlertMutation, AlertQuery
 from api.channels.change_channel import ChannelMutation
 from api.channels.change_listings import ListingMutation
+from api.channels.changes import ChangeQuery
 from api.channels.match_listings import MatchMutation
 from api.channels.queries import ChannelQuery
 from api.channels.subscriptions import ChannelSubscription
@@ -42,6 +43,7 @@ from api.stock.subscriptions import StockSubscription
 class Query(
     StockQuery,
     ChannelQuery,
+    ChangeQuery,
     ExceptionQuery,
     AlertQuery,
     OrderQuery,

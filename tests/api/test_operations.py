@@ -46,6 +46,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "channel_overview": {},
     "shadow_report": {"channel": "direct"},
     "listing_page": {"filter": {"states": ["IN_SYNC"]}, "first": 50, "after": None},
+    "channel_changes": {"channel": "direct"},
     "exposure_board": {"filter": {"channel": "direct"}},
     "exception_inbox": {"filter": {"states": ["OPEN"]}, "first": 50, "after": None},
     "sku_freeze": {"input": {"sku": "SKU-1"}},
