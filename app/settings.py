@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     """How long a received return may wait for its inspection before it is a case."""
     approval_hours: float = Field(default=4.0, gt=0)
     """How long something may wait for a second person before it is a case."""
+    accept_seconds: float = Field(default=14_400.0, gt=0)
+    """How long a warehouse may leave released work unanswered before it is promised from elsewhere."""
+    fulfillment_poll_seconds: float = Field(default=1.0, gt=0)
     attempts_retention_seconds: int = Field(default=604_800, ge=60)
     contact_days: int = Field(default=365, ge=0)
     """Days after delivery, or cancellation, that names and addresses of an order are kept."""

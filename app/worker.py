@@ -22,12 +22,18 @@ from app.counts.gauge_accuracy import gauge_accuracy
 from app.counts.plan_counts import plan_counts
 from app.feed.sweep import sweep_feed
 from app.floor.run_clocks import run_clocks
+from app.fulfillment.change_work import BELL
+from app.fulfillment.confirm_shipments import confirm_shipments
+from app.fulfillment.reject_work import time_out_work
+from app.fulfillment.release_work import release_work, tidy_lists
+from app.fulfillment.reroute_units import reroute_orders, settle_order_cases
 from app.logs import configure_logs
 from app.metrics import serving_metrics
 from app.orders.erase_contact import erase_contacts
 from app.orders.mind_orders import mind_orders
 from app.repeat import Work, repeat
 from app.replenishment.relay_demand import relay_demand
+from app.routing.allocate_order import allocate_order
 from app.settings import Settings, load_settings
 from app.state import State, open_state
 from app.stock.end_reservation import expire_reservations
@@ -47,6 +53,7 @@ DRIFTS_SECONDS = 1.0
 GAUGES_SECONDS = 15.0
 CLOCKS_SECONDS = 10.0
 PLANS_SECONDS = 60.0
+CASES_SECONDS = 2.0
 KEYS_MAX = 5_000
 _FORGET = """
 DELETE FROM idempotency_keys WHERE (principal, key) IN (
@@ -57,6 +64,9 @@ _FORGET_ATTEMPTS = """
 DELETE FROM sync_attempts WHERE id IN (
   SELECT id FROM sync_attempts WHERE started_at < now() - make_interval(secs => $1) ORDER BY started_at LIMIT $2)
 """
+
+Loop = tuple[str, float, Work, str | None]
+"""(name, seconds between two looks, what it does, the bell that wakes it)."""
 
 
 async def _expire(state: State) -> int:
@@ -92,15 +102,28 @@ async def _forget_attempts(state: State) -> int:
     return int(status.rsplit(" ", 1)[-1])
 
 
+def _list_fulfillment(state: State) -> list[Loop]:
+    seconds = state.settings.fulfillment_poll_seconds
+    return [
+        ("release", seconds, lambda: release_work(state), BELL),
+        ("time outs", seconds, lambda: time_out_work(state), None),
+        ("reroute", seconds, lambda: reroute_orders(state, allocate_order), BELL),
+        ("confirm", seconds, lambda: confirm_shipments(state), BELL),
+        ("settle", CASES_SECONDS, lambda: settle_order_cases(state), None),
+        ("pick lists", CLEANING_SECONDS, lambda: tidy_lists(state), None),
+    ]
+
+
 def start_loops(state: State) -> list[asyncio.Task[None]]:
     """Every loop of a worker, as tasks to be cancelled at the end."""
     settings, owner = state.settings, f"worker:{uuid.uuid4().hex}"
-    loops: list[tuple[str, float, Work, str | None]] = [
+    loops: list[Loop] = [
         ("relay", settings.feed_poll_seconds, lambda: _relay(state), "feed"),
         ("demand", settings.feed_poll_seconds, lambda: _relay_demand(state), "feed"),
         ("counts", PLANS_SECONDS, lambda: plan_counts(state), None),
         ("accuracy", PLANS_SECONDS, lambda: gauge_accuracy(state), None),
         ("events", settings.push_poll_seconds, lambda: process_events(state), "events"),
+        *_list_fulfillment(state),
         ("expire", settings.sweep_seconds, lambda: _expire(state), None),
         ("feed", CLEANING_SECONDS, lambda: sweep_feed(state.database, settings), None),
         ("keys", CLEANING_SECONDS, lambda: _forget_keys(state), None),

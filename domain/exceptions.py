@@ -28,6 +28,10 @@ class CaseKind(StrEnum):
     RETURN_OVERDUE = "RETURN_OVERDUE"
     RETURN_UNINSPECTED = "RETURN_UNINSPECTED"
     APPROVAL_WAITING = "APPROVAL_WAITING"
+    ALLOCATION_IMPOSSIBLE = "ALLOCATION_IMPOSSIBLE"
+    REJECTION = "REJECTION"
+    SHORT_PICK = "SHORT_PICK"
+    CONFIRMATION_REFUSED = "CONFIRMATION_REFUSED"
 
 
 class Severity(StrEnum):
@@ -66,6 +70,10 @@ OWNERS = {
     CaseKind.RETURN_OVERDUE: "SUPPORT",
     CaseKind.RETURN_UNINSPECTED: "WAREHOUSE",
     CaseKind.APPROVAL_WAITING: "OPERATIONS",
+    CaseKind.ALLOCATION_IMPOSSIBLE: "OPERATIONS",
+    CaseKind.REJECTION: "OPERATIONS",
+    CaseKind.SHORT_PICK: "OPERATIONS",
+    CaseKind.CONFIRMATION_REFUSED: "OPERATIONS",
 }
 """The role that a case belongs to until somebody takes it."""
 
@@ -74,7 +82,7 @@ OWNERS = {
 class Problem:
     """Something to open a case for. One case is open per kind, subject and cause, however often it happens.
 
-    `subject`: what it is about, as in `listing:12`, `channel:3`, `order:…`, `event:7`.
+    `subject`: what it is about, as in `listing:12`, `channel:3`, `order:…`, `event:7`, `fulfillment:…`.
     """
 
     kind: CaseKind

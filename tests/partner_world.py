@@ -15,13 +15,18 @@ from cryptography.fernet import Fernet
 from adapters.channels.base import Address, ChannelOrder, ChannelOrderLine
 from api.ids import encode_id
 from app.exceptions.open_cases import open_cases
+from app.fulfillment.change_work import Ask, accept_work
+from app.fulfillment.release_work import release_work
+from app.fulfillment.ship_work import Parcel, ship_work
 from app.orders.take_order import take_order
 from app.settings import Settings
 from app.state import State
 from domain.errors import CauseClass
 from domain.exceptions import CaseKind, Problem, Severity
 from domain.identity import Role
+from domain.provenance import Provenance
 from tests.company import Client, make_secret, running_app
+from tests.seed import TESTER
 
 UNITS = 77_131
 """In the other warehouse: a number that is nowhere else."""
@@ -33,6 +38,8 @@ THINGS = {
     "external_id": "ZANZIBAR-1",
     "reference": "PO-ZANZIBAR",
     "rule": "zanzibar-rule",
+    "tracking": "ZANZIBAR-T",
+    "bin": "ZANZIBAR-BIN",
     "sku": "SKU-0",
 }
 NOWHERE = {
@@ -41,6 +48,8 @@ NOWHERE = {
     "external_id": "ATLANTIS-1",
     "reference": "PO-ATLANTIS",
     "rule": "atlantis-rule",
+    "tracking": "ATLANTIS-T",
+    "bin": "ATLANTIS-BIN",
     "sku": "SKU-0",
 }
 """The same names of what does not exist."""
@@ -72,9 +81,19 @@ IDS = {
     "AlertRule": "SELECT id FROM alert_rules",
     "AlertDelivery": "SELECT id FROM alert_deliveries",
     "Order": "SELECT id FROM orders WHERE external_id = 'ZANZIBAR-1'",
+    "FulfillmentOrder": "SELECT f.id FROM fulfillment_orders f JOIN orders o ON o.id = f.order_id "
+    "WHERE o.external_id = 'ZANZIBAR-1'",
+    "Fulfillment": "SELECT id FROM fulfillments",
     "Token": "SELECT id FROM tokens WHERE name = 'zanzibar-token'",
 }
 """The key of one thing of theirs, by type. Types of no warehouse are in `COMMON`."""
+READY = {
+    f"fulfillmentOrder{verb}": f"UPDATE fulfillment_orders SET status = '{status}' WHERE status = 'RELEASED'"
+    for verb, status in (("StartPicking", "ACCEPTED"), ("Pick", "PICKING"), ("Pack", "PICKED"), ("Ship", "ACCEPTED"))
+} | {
+    "fulfillmentOrderCancel": "UPDATE fulfillment_order_lines SET cancel_requested = 1",
+}
+"""What must be so that an order can be given, by root field."""
 COMMON = frozenset({"Sku"})
 """Types that everybody sees alike: the catalogue."""
 
@@ -155,6 +174,13 @@ async def _happen(state: State) -> None:
     house = await connection.fetchval("SELECT id FROM warehouses WHERE code = 'ZANZIBAR'")
     for code in ("zanzibar-shop", "both-shop", "mine-shop"):
         await take_order(state, channels[code], _order(code))
+    await release_work(state)
+    theirs = (
+        "SELECT f.id FROM fulfillment_orders f JOIN orders o ON o.id = f.order_id WHERE o.external_id = 'ZANZIBAR-2'"
+    )
+    ask = Ask(await connection.fetchval(theirs), Provenance("test"))
+    await accept_work(state, TESTER, ask)
+    await ship_work(state, TESTER, ask, Parcel("Zanzibar post", "ZANZIBAR-T"))
     problems = [
         Problem(CaseKind.OVERSELL, Severity.HIGH, CauseClass.UNKNOWN, "warehouse:1", "Zanzibar lacks", warehouse_id=house),
         Problem(CaseKind.DRIFT, Severity.HIGH, CauseClass.UNKNOWN, "listing:1", "Zanzibar drifts", None, channels["both-shop"]),

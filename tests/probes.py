@@ -32,6 +32,7 @@ FREE = frozenset(
         *("refreshToken", "queueUrl", "productType", "lwaUrl", "locale", "fulfillmentChannel", "endpoint"),
         *("clientSecret", "clientId", "awsSecretAccessKey", "awsAccessKeyId", "webhookSecret", "topics", "sellerId"),
         *("marketplaceId", "reasons", "customers", "countryCode", "address", "accessToken", "shopDomain", "alertEmail"),
+        *("assignee", "carrier"),
     }
 )
 """Words of the caller's own, which find nothing."""
@@ -42,6 +43,8 @@ AIMED = {
     "channels": "channel",
     "externalId": "external_id",
     "reference": "reference",
+    "trackingNumber": "tracking",
+    "bin": "bin",
     "rule": "rule",
     "sku": "sku",
     "skus": "sku",

@@ -23,7 +23,7 @@ from adapters.channels.base import (
     WriteOutcome,
     WriteResult,
 )
-from domain.errors import CauseClass
+from domain.errors import CauseClass, Fault
 
 Hook = Callable[[Sequence[QuantityWrite]], Awaitable[None]]
 
@@ -46,6 +46,10 @@ class MemoryChannel:
     pending: dict[str, list[QuantityWrite]] = field(default_factory=dict)
     """Accepted and not applied yet, by receipt: `apply` does."""
     refused: Mapping[str, CauseClass] = field(default_factory=dict)
+    parcels: list[Shipment] = field(default_factory=list)
+    """Every parcel it was told of, each time."""
+    parcel_answers: list[WriteResult | Fault] = field(default_factory=list)
+    """What it says to the next ones; OK when there is nothing left to say."""
 
     def batch_size(self, pending: int, *, urgent: bool) -> int:
         return min(pending, self.size)
@@ -99,7 +103,11 @@ class MemoryChannel:
         return next((order for order in self.orders if order.external_id == external_id), None)
 
     async def confirm_shipment(self, shipment: Shipment) -> WriteResult:
-        return WriteResult(WriteOutcome.OK)
+        self.parcels.append(shipment)
+        said = self.parcel_answers.pop(0) if self.parcel_answers else WriteResult(WriteOutcome.OK)
+        if isinstance(said, Fault):
+            raise said
+        return said
 
     async def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
         return InboundEvent(headers["id"], headers["topic"]) if "id" in headers else None

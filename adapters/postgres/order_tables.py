@@ -53,6 +53,7 @@ orders = Table(
     Column("channel_version", BigInteger),
     Column("problem", Text),
     Column("exchange_of", Uuid),
+    Column("reroute_at", DateTime(timezone=True)),
     Column("version", BigInteger, nullable=False, server_default="1"),
     created_at(),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -66,6 +67,7 @@ orders = Table(
     Index("ix_orders_placed_at", "placed_at"),
     Index("ix_orders_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
     Index("ix_orders_ship_by", "ship_by", postgresql_where=text("status NOT IN ('SHIPPED', 'CANCELLED')")),
+    Index("ix_orders_reroute_at", "reroute_at", postgresql_where=text("reroute_at IS NOT NULL")),
 )
 
 order_lines = Table(

@@ -25,8 +25,12 @@ SELECT order_id, warehouse_id, id, day FROM fulfillment_orders
 WHERE order_id = ANY($1::uuid[]) AND status = 'SCHEDULED' AND hold_reason IS NULL ORDER BY id
 """
 _BARRED = """
-SELECT DISTINCT order_id, warehouse_id, coalesce(reject_reason, 'no reason given') FROM fulfillment_orders
-WHERE order_id = ANY($1::uuid[]) AND status = 'REJECTED'
+SELECT DISTINCT order_id, warehouse_id, 'rejected it: ' || coalesce(reject_reason, 'no reason given')
+FROM fulfillment_orders WHERE order_id = ANY($1::uuid[]) AND status = 'REJECTED'
+UNION ALL
+SELECT DISTINCT f.order_id, f.warehouse_id, 'picked it short'
+FROM fulfillment_orders f JOIN fulfillment_order_lines l ON l.fulfillment_order_id = f.id
+WHERE f.order_id = ANY($1::uuid[]) AND f.status <> 'REJECTED' AND l.short > 0
 """
 
 
@@ -48,7 +52,7 @@ class LineRow(NamedTuple):
 
 @dataclass(slots=True)
 class OrderRow:
-    """`barred`: warehouses that rejected work of this order, with the reason.
+    """`barred`: warehouses that rejected work of this order or picked it short, with the reason.
 
     `scheduled`: by warehouse, work of it that is not released yet: its id and day.
     """
@@ -97,5 +101,5 @@ async def _read(connection: Any, order_ids: Collection[UUID], locking: str) -> d
             found[order_id].scheduled.setdefault(warehouse_id, (work, day))
     for order_id, warehouse_id, reason in await connection.fetch(_BARRED, wanted):
         if order_id in found:
-            found[order_id].barred[warehouse_id] = f"rejected it: {reason}"
+            found[order_id].barred[warehouse_id] = reason
     return found

@@ -29,6 +29,7 @@ SETTLED_BY_PEOPLE = frozenset(
         CaseKind.COUNT_SHORTAGE,
         CaseKind.RETURN_MISMATCH,
         CaseKind.CHANGE_REFUSED,
+        *(CaseKind.ALLOCATION_IMPOSSIBLE, CaseKind.REJECTION, CaseKind.SHORT_PICK, CaseKind.CONFIRMATION_REFUSED),
     }
 )
 """The others end by themselves, with the observation that proves it: whoever closed one by hand would only hide it."""

@@ -10,6 +10,9 @@ from app.channels.reprocess_event import reset_event
 from app.channels.resync_listings import resync_listings
 from app.exceptions.act_on_case import CaseAction, answer_case, change_case, lock_case
 from app.exceptions.resolve_cases import resolve_cases
+from app.fulfillment.change_parcel import confirm_again
+from app.fulfillment.change_work import BELL
+from app.fulfillment.reroute_units import ask_for_reroute
 from app.run_once import Answer, run_once
 from app.state import State
 from domain.errors import Refusal, RefusalCode
@@ -30,13 +33,20 @@ BELLS = {
     CaseKind.CHANNEL_DOWN: "push",
     CaseKind.NOT_SUBSCRIBED: "push",
     CaseKind.EVENT_FAILED: "events",
+    CaseKind.ALLOCATION_IMPOSSIBLE: BELL,
+    CaseKind.REJECTION: BELL,
+    CaseKind.SHORT_PICK: BELL,
+    CaseKind.CONFIRMATION_REFUSED: BELL,
 }
+REROUTED = frozenset({CaseKind.ALLOCATION_IMPOSSIBLE, CaseKind.REJECTION, CaseKind.SHORT_PICK})
 
 
 async def retry_case(
     state: State, principal: Principal, case_id: UUID, provenance: Provenance, call: IdempotentCall | None
 ) -> Answer:
-    """Tell a listing again, process an event again, or try a channel again; `exception` of the answer is the case.
+    """Tell a listing or a parcel again, process an event again, try a channel again, or route an order again.
+
+    `exception` of the answer is the case.
 
     It ends by itself when that worked. Raises `Refusal` EXCEPTION_NOT_FOUND, WRONG_STATE for a case that has ended,
     NOT_ALLOWED for a kind that only people can settle.
@@ -58,7 +68,14 @@ async def retry_case(
 
 
 async def _recover(connection: Any, kind: CaseKind, subject: str) -> None:
-    key = int(subject.partition(":")[2])
+    name = subject.partition(":")[2]
+    if kind in REROUTED:
+        await ask_for_reroute(connection, UUID(name))
+        return
+    if kind is CaseKind.CONFIRMATION_REFUSED:
+        await confirm_again(connection, UUID(name))
+        return
+    key = int(name)
     if kind is CaseKind.CHANNEL_DOWN:
         await connection.execute(_PROBE, key)
     elif kind is CaseKind.NOT_SUBSCRIBED:

@@ -41,7 +41,7 @@ UPDATE fulfillment_orders f SET status = g.status, version = f.version + 1, upda
 FROM unnest($1::uuid[], $2::text[], $3::bool[]) AS g (id, status, asked) WHERE f.id = g.id
 """
 _CAPACITY = """
-UPDATE warehouse_days d SET taken = d.taken - g.taken, version = d.version + 1
+UPDATE warehouse_days d SET taken = greatest(0, d.taken - g.taken), version = d.version + 1
 FROM (SELECT * FROM unnest($1::int[], $2::date[], $3::int[]) AS g (warehouse_id, day, taken)
       ORDER BY warehouse_id, day) g
 WHERE d.warehouse_id = g.warehouse_id AND d.day = g.day

@@ -17,6 +17,7 @@ from api.floor.approvals import adjustment_from_row
 from api.floor.damage import damage_from_row
 from api.floor.return_types import return_from_row
 from api.floor.transfer_types import transfer_from_row
+from api.fulfillment.types import parcel_from_row, work_from_row
 from api.identity.fields import KEEPERS, token_from_answer
 from api.ids import BIGINT_MAX, decode_id, decode_numbers, decode_uuid
 from api.orders.types import order_from_row
@@ -39,6 +40,8 @@ from app.channels.see_channels import see_channels
 from app.counts.read_counts import read_count
 from app.damage.read_damages import read_damage
 from app.exceptions.read_cases import read_case
+from app.fulfillment.change_parcel import read_parcel
+from app.fulfillment.read_work import read_work
 from app.identity.use_tokens import show_token
 from app.orders.read_orders import read_order
 from app.returns.read_returns import read_return
@@ -156,8 +159,19 @@ async def _count(context: Context, id: str) -> Any:
     return None if row is None else count_from_row(row)
 
 
+async def _work(context: Context, id: str) -> Any:
+    row = await read_work(context.state.database, context.principal, decode_uuid(id, "FulfillmentOrder"))
+    return None if row is None else work_from_row(row)
+
+
+async def _parcel(context: Context, id: str) -> Any:
+    row = await read_parcel(context.state.database, context.principal, decode_uuid(id, "Fulfillment"))
+    return None if row is None else parcel_from_row(row)
+
+
 _STOCK = Requires(roles=EVERYONE, scope="stock:read")
 _CHANNELS = Requires(roles=EVERYONE, scope="channels:read")
+_FULFILLMENT = Requires(roles=EVERYONE, scope="fulfillment:read")
 _ALERTS = Requires(roles=READERS, scope="channels:read")
 KINDS: dict[str, tuple[Requires, Find]] = {
     "Sku": (_STOCK, _sku),
@@ -178,6 +192,8 @@ KINDS: dict[str, tuple[Requires, Find]] = {
     "Return": (_STOCK, _return),
     "Damage": (_STOCK, _damage),
     "Adjustment": (Requires(roles=STAFF, scope="stock:read"), _adjustment),
+    "FulfillmentOrder": (_FULFILLMENT, _work),
+    "Fulfillment": (_FULFILLMENT, _parcel),
     "Token": (Requires(roles=KEEPERS, scope="tokens:write"), _token),
 }
 """What each type needs on top of `node` itself, and how it is found."""

@@ -26,6 +26,9 @@ from api.floor.returns import ReturnMutation, ReturnQuery
 from api.floor.scan import ScanQuery
 from api.floor.subscriptions import FloorSubscription
 from api.floor.transfers import TransferMutation, TransferQuery
+from api.fulfillment.act import FloorMutation
+from api.fulfillment.plan import PlanMutation
+from api.fulfillment.queries import FulfillmentQuery
 from api.identity.fields import IdentityMutation, IdentityQuery, Token
 from api.node import NodeQuery
 from api.orders.change_order import OrderMutation
@@ -47,6 +50,7 @@ class Query(
     ExceptionQuery,
     AlertQuery,
     OrderQuery,
+    FulfillmentQuery,
     CountQuery,
     TransferQuery,
     ReturnQuery,
@@ -75,6 +79,8 @@ class Mutation(
     DamageMutation,
     ApprovalMutation,
     FloorBatchMutation,
+    FloorMutation,
+    PlanMutation,
     IdentityMutation,
 ): ...
 

@@ -79,6 +79,7 @@ class SyncLane(StrEnum):
     SETTLE = "SETTLE"
     OBSERVE = "OBSERVE"
     ORDERS = "ORDERS"
+    CONFIRM = "CONFIRM"
 
 
 @strawberry.type(description="What is published of what a channel may sell. Units unless said otherwise.")

@@ -26,7 +26,9 @@ strawberry.enum(
     "DRIFT: it shows another number than it took. EVENT_FAILED: what it sent cannot be processed. NOT_SUBSCRIBED: it "
     "does not send all its events. OVERSELL: it sold what nobody has. ORDER_PROBLEM: an order cannot be filled for "
     "another reason. CHANGE_REFUSED: a channel changes an order too late. PROMISE_AT_RISK: an order must ship soon "
-    "and has not.",
+    "and has not. ALLOCATION_IMPOSSIBLE: no warehouse can promise what an order wants. REJECTION: a warehouse does not "
+    "ship, and no other can. SHORT_PICK: units were not where they should be. CONFIRMATION_REFUSED: a channel does not "
+    "take a parcel.",
 )
 strawberry.enum(Severity, name="ExceptionSeverity", description="To be taken up within 15 min, 1 h, 8 h or 3 days.")
 strawberry.enum(
@@ -41,6 +43,7 @@ SUBJECTS = {
     "transfer": "Transfer",
     "return": "Return",
     "adjustment": "Adjustment",
+    "fulfillment": "Fulfillment",
 }
 
 

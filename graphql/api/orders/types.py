@@ -13,20 +13,15 @@ from strawberry.scalars import JSON
 
 from api.context import Info
 from api.directives import Cost
+from api.fulfillment.states import FulfillmentStatus
 from api.ids import encode_id
 from api.scalars import Counted, Edge, Money, PageInfo, to_money
 from api.stock.types import Node
-from domain.fulfillment import FulfillmentStatus
 from domain.orders import LineCounts, LineStatus, OrderStatus, Payment, line_status
 
 strawberry.enum(OrderStatus, description="BACKORDERED: nothing that it still wants is promised from a warehouse.")
 strawberry.enum(LineStatus, name="OrderLineStatus", description="What one line has come to.")
 strawberry.enum(Payment, description="PENDING: stock is held for it, nothing is released to a warehouse.")
-strawberry.enum(
-    FulfillmentStatus,
-    name="FulfillmentStatus",
-    description="SCHEDULED: promised, not yet given to the warehouse. RELEASED: there, nobody has taken it on.",
-)
 
 
 @strawberry.type(description="Units of an order line promised from one warehouse, or shipped from it.")

@@ -1,0 +1,91 @@
+"""A warehouse says no, or nothing in time: what it was to ship is promised from elsewhere."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+from uuid import UUID
+
+from app.fulfillment.change_work import Ask, change_work
+from app.fulfillment.close_lists import close_lists
+from app.fulfillment.give_up import give_up
+from app.fulfillment.lock_work import Work, note_event
+from app.fulfillment.pick_work import lose_units
+from app.orders.ask_cancellation import accept_cancellation
+from app.orders.lock_order import lock_order
+from app.orders.write_state import write_state
+from app.run_once import Answer
+from app.state import State
+from domain.errors import Refusal, RefusalCode
+from domain.fulfillment import FulfillmentAction, RejectReason
+from domain.identity import Principal, Role
+from domain.provenance import Provenance
+
+TIMED_OUT = "TIMED_OUT"
+CLOCK = Principal("system", "system", frozenset({Role.ADMIN}))
+TIMED_OUT_MAX = 50
+_LATE = """
+SELECT id FROM fulfillment_orders WHERE status = 'RELEASED' AND accept_by < now() AND hold_reason IS NULL
+ORDER BY accept_by LIMIT $1
+"""
+
+
+async def reject_work(state: State, principal: Principal, ask: Ask, reason: RejectReason) -> Answer:
+    """What is left of it goes back to available; for NOT_IN_STOCK it leaves the ledger. Raises `Refusal`."""
+
+    async def decide(connection: Any, work: Work) -> None:
+        await _end(connection, work, ask, reason.value, lost=reason is RejectReason.NOT_IN_STOCK)
+
+    return await change_work(state, principal, ask, FulfillmentAction.REJECT, decide)
+
+
+async def cancel_work(state: State, principal: Principal, ask: Ask) -> Answer:
+    """The warehouse gives up what it was asked to cancel. Raises `Refusal` WRONG_STATE when it was asked nothing."""
+
+    async def decide(connection: Any, work: Work) -> None:
+        order = await lock_order(connection, work.order_id)
+        assert order is not None
+        given = await accept_cancellation(connection, order, work.id, ask.provenance)
+        if not given.units:
+            raise Refusal(RefusalCode.WRONG_STATE, "Nothing of it is to be cancelled: reject it, or ship it.", ("id",))
+        await write_state(connection, order, {}, (), ask.provenance.actor)
+        await note_event(connection, work, ask.provenance, "WORK_CANCELLED", ask.at(), ask.note)
+        await close_lists(connection, work.id)
+
+    return await change_work(state, principal, ask, FulfillmentAction.CANCEL, decide)
+
+
+async def time_out_work(state: State) -> int:
+    """Take back what no warehouse took on in time, one transaction each; returns how many."""
+    late = await state.database.hot.fetch(_LATE, TIMED_OUT_MAX)
+    taken = 0
+    for row in late:
+        taken += await _time_out(state, row["id"])
+    return taken
+
+
+async def _time_out(state: State, work_id: UUID) -> bool:
+    ask = Ask(work_id, Provenance(CLOCK.name))
+
+    async def decide(connection: Any, work: Work) -> None:
+        accept_by = work.row["accept_by"]
+        if accept_by is None or accept_by > datetime.datetime.now(datetime.UTC):
+            raise Refusal(RefusalCode.WRONG_STATE, "Its time has not come.", ("id",))
+        await _end(connection, work, ask, TIMED_OUT, lost=False)
+
+    try:
+        await change_work(state, CLOCK, ask, FulfillmentAction.TIME_OUT, decide)
+    except Refusal:
+        return False  # somebody took it on, or another worker was first
+    return True
+
+
+async def _end(connection: Any, work: Work, ask: Ask, reason: str, *, lost: bool) -> None:
+    left = {line.line: line.bound for line in work.lines}
+    if lost:
+        await lose_units(connection, work, left, ask)
+    else:
+        why = f"WORK_{reason}" if reason == TIMED_OUT else "WORK_REJECTED"
+        await give_up(connection, work, left, why, ask, lost=False, why=reason)
+    await note_event(connection, work, ask.provenance, "REJECTED", ask.at(), ask.note, reason=reason)
+    await close_lists(connection, work.id)

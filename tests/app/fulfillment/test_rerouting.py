@@ -1,0 +1,148 @@
+"""What a warehouse does not ship is promised from elsewhere, or is a case."""
+
+from __future__ import annotations
+
+from app.fulfillment.reject_work import time_out_work
+from app.fulfillment.reroute_units import reroute_orders, settle_order_cases
+from app.routing.allocate_order import allocate_order
+from tests.floor import Floor
+
+
+async def reroute(floor: Floor) -> None:
+    assert await reroute_orders(floor.state, allocate_order) == 1
+    assert await reroute_orders(floor.state, allocate_order) == 0
+    await settle_order_cases(floor.state)
+
+
+async def other_house(floor: Floor, work: str) -> tuple[str, str]:
+    house = await floor.house_of(work)
+    return house, "NYC" if house == "BER" else "BER"
+
+
+async def empty(floor: Floor, house: str) -> None:
+    level = await floor.level("SKU-0", house)
+    lines = [{"sku": "SKU-0", "delta": -level["available"]}]
+    made = await floor.admin.mutate("stockAdjust", "levels { available }", warehouse=house, reason="LOST", lines=lines)
+    assert made["userErrors"] == []
+
+
+async def test_rejected_work_goes_to_another_warehouse(floor: Floor) -> None:
+    order = await floor.order({"SKU-0": 3})
+    work = await floor.release_of(order)
+    house, other = await other_house(floor, work)
+    done = await floor.do("Reject", work, reason="NO_CAPACITY")
+    assert (done["status"], done["rejectReason"]) == ("REJECTED", "NO_CAPACITY")
+    assert (await floor.level("SKU-0", house))["available"] == 10
+    assert await floor.status(order) == "BACKORDERED"
+    await reroute(floor)
+    assert await floor.status(order) == "ALLOCATED"
+    assert await floor.house_of(await floor.work_of(order)) == other
+    assert await floor.cases() == []
+
+
+async def test_what_is_not_there_leaves_the_ledger(floor: Floor) -> None:
+    order = await floor.order({"SKU-0": 3})
+    work = await floor.release_of(order)
+    house, other = await other_house(floor, work)
+    await floor.do("Reject", work, reason="NOT_IN_STOCK")
+    level = await floor.level("SKU-0", house)
+    assert (level["available"], level["committed"]) == (7, 0)
+    reason = "SELECT reason FROM stock_movements WHERE from_bucket = 'committed' AND to_bucket = 'adjustment'"
+    assert await floor.company.value(reason) == "SHORT_PICK"
+    assert await floor.cases() == [("SHORT_PICK", "OPEN")]
+    await reroute(floor)
+    assert await floor.house_of(await floor.work_of(order)) == other
+    assert await floor.cases() == [("SHORT_PICK", "RESOLVED")]
+    proof = await floor.company.value("SELECT proof::text FROM exception_cases")
+    assert other in proof
+
+
+async def test_nobody_else_has_it_is_a_case_until_somebody_has(floor: Floor) -> None:
+    order = await floor.order({"SKU-0": 3})
+    work = await floor.release_of(order)
+    house, other = await other_house(floor, work)
+    await empty(floor, other)
+    await floor.do("Reject", work, reason="OTHER")
+    await reroute(floor)
+    assert (await floor.cases(), await floor.status(order)) == ([("REJECTION", "OPEN")], "BACKORDERED")
+    case = (await floor.admin.data("{ exceptionCases { nodes { id warehouse } } }"))["exceptionCases"]["nodes"][0]
+    assert case["warehouse"] == house
+    lines = [{"sku": "SKU-0", "quantity": 5}]
+    await floor.admin.mutate("stockReceive", "levels { available }", warehouse=other, lines=lines)
+    made = await floor.admin.mutate("exceptionRetry", "exception { state }", id=case["id"])
+    assert made == {"exception": {"state": "OPEN"}, "userErrors": []}
+    await reroute(floor)
+    assert (await floor.cases(), await floor.status(order)) == ([("REJECTION", "RESOLVED")], "ALLOCATED")
+
+
+async def test_a_cancelled_order_has_no_case_any_more(floor: Floor) -> None:
+    order = await floor.order({"SKU-0": 3})
+    work = await floor.release_of(order)
+    await empty(floor, (await other_house(floor, work))[1])
+    await floor.do("Reject", work, reason="OTHER")
+    await reroute(floor)
+    await floor.cancel()
+    assert await floor.status(order) == "CANCELLED"
+    await settle_order_cases(floor.state)
+    assert await floor.cases() == [("REJECTION", "RESOLVED")]
+
+
+async def test_a_short_pick_ships_what_there_is(floor: Floor) -> None:
+    order = await floor.order({"SKU-0": 5})
+    work = await floor.release_of(order)
+    house, other = await other_house(floor, work)
+    await floor.do("Accept", work)
+    await floor.do("StartPicking", work)
+    done = await floor.do("Pick", work, lines=[{"sku": "SKU-0", "quantity": 3, "short": 2}])
+    assert (done["status"], done["lines"][0]["short"]) == ("PICKED", 2)
+    level = await floor.level("SKU-0", house)
+    assert (level["available"], level["committed"]) == (5, 3)
+    assert (await floor.ship(work))["status"] == "SHIPPED"
+    assert await floor.status(order) == "PARTLY_SHIPPED"
+    await reroute(floor)
+    rest = await floor.work_of(order)
+    assert (rest != work, await floor.house_of(rest)) == (True, other)
+    assert await floor.cases() == [("SHORT_PICK", "RESOLVED")]
+    await floor.release_of(order)
+    await floor.do("Accept", rest)
+    await floor.ship(rest, "T-2")
+    assert await floor.status(order) == "SHIPPED"
+
+
+async def test_all_short_ends_the_work(floor: Floor) -> None:
+    work = await floor.picking({"SKU-0": 2})
+    done = await floor.do("Pick", work, lines=[{"sku": "SKU-0", "quantity": 0, "short": 2}])
+    assert (done["status"], done["rejectReason"]) == ("REJECTED", "NOT_IN_STOCK")
+
+
+async def test_the_rest_of_a_partly_shipped_one_may_be_rejected(floor: Floor) -> None:
+    order = await floor.order({"SKU-0": 3})
+    work = await floor.release_of(order)
+    await floor.do("Accept", work)
+    await floor.ship(work, lines=[{"sku": "SKU-0", "quantity": 1}])
+    assert (await floor.do("Reject", work, reason="DAMAGED"))["status"] == "SHIPPED"
+    await reroute(floor)
+    assert await floor.status(order) == "PARTLY_SHIPPED"
+    assert await floor.work_of(order) != work
+
+
+async def test_nobody_takes_it_on_in_time(floor: Floor) -> None:
+    order = await floor.order({"SKU-0": 3})
+    work = await floor.release_of(order)
+    held = await floor.released({"SKU-1": 1}, "2")
+    await floor.do("Hold", held, reason="wait")
+    other = (await other_house(floor, work))[1]
+    assert await time_out_work(floor.state) == 0
+    await floor.company.execute("UPDATE fulfillment_orders SET accept_by = now() - interval '1 second'")
+    assert await time_out_work(floor.state) == 1
+    reason = await floor.company.value("SELECT reject_reason FROM fulfillment_orders WHERE status = 'REJECTED'")
+    assert reason == "TIMED_OUT"
+    await reroute(floor)
+    assert await floor.house_of(await floor.work_of(order)) == other
+
+
+async def test_what_was_accepted_does_not_time_out(floor: Floor) -> None:
+    work = await floor.released()
+    await floor.do("Accept", work)
+    await floor.company.execute("UPDATE fulfillment_orders SET accept_by = now() - interval '1 second'")
+    assert await time_out_work(floor.state) == 0
