@@ -28,7 +28,7 @@ PUBLISHED = """
 CASE WHEN k.frozen OR l.frozen OR p.shown - p.shown % c.multiple < coalesce(l.minimum, c.minimum) THEN 0
      ELSE p.shown - p.shown % c.multiple END
 """
-_SHOWN = """
+UNITS = """
 SELECT greatest(0, least(
   a.sellable * coalesce(l.share_percent, c.share_percent) / 100 - coalesce(l.buffer, c.buffer) - l.adaptive_buffer,
   coalesce(l.maximum, c.maximum)))::int AS shown
@@ -50,7 +50,7 @@ computed AS (
   JOIN skus k ON k.id = l.sku_id
   LEFT JOIN changed ON changed.sku_id = l.sku_id
   CROSS JOIN LATERAL ({SELLABLE}) a
-  CROSS JOIN LATERAL ({_SHOWN}) p
+  CROSS JOIN LATERAL ({UNITS}) p
   WHERE {_CHOSEN}
 )
 UPDATE listings l SET

@@ -7,14 +7,13 @@ from functools import partial
 
 import strawberry
 
+from api.channels.exposure import ChannelExposure, OversellExposure
 from api.channels.types import (
     Channel,
-    ChannelExposure,
     Listing,
     ListingConnection,
     ListingState,
-    OversellExposure,
-    SyncAttemptConnection,
+    SyncAttempt,
     SyncLane,
     attempt_from_row,
     channel_from_row,
@@ -23,7 +22,7 @@ from api.channels.types import (
 from api.context import Info
 from api.directives import EVERYONE, Cost, requires
 from api.ids import BIGINT_MAX
-from api.scalars import after_numbers, check_names, make_page, page_size
+from api.scalars import Counted, Edge, PageInfo, after_numbers, check_names, make_page, page_size
 from app.channels.measure_exposure import measure_exposure
 from app.channels.read_attempts import AttemptFilter, count_attempts, read_attempts
 from app.channels.read_channels import read_channels
@@ -54,6 +53,13 @@ class SyncAttemptFilter:
 class OversellExposureFilter:
     channel: str | None = None
     skus: list[str] | None = None
+
+
+@strawberry.type
+class SyncAttemptConnection(Counted):
+    edges: list[Edge[SyncAttempt]]
+    nodes: list[SyncAttempt]
+    page_info: PageInfo
 
 
 def _key(listing: Listing) -> str:

@@ -14,9 +14,10 @@ from api.scalars import Counted, Edge, PageInfo, page_size
 from api.stock.types import Node, Sku, Warehouse, sku_from_row, warehouse_from_row
 from app.channels.health import FAILURES_OPEN
 from app.channels.listing_state import STATES
-from app.channels.measure_exposure import WORST_MAX, measure_joint_exposure, read_worst_exposed
+from app.channels.read_listings import read_listings_by_ids
 from app.channels.read_quota import read_quota
 from app.channels.report_shadow import read_shadow_differences, report_shadow
+from app.channels.report_sources import read_source_differences, report_sources
 from domain.errors import CauseClass
 
 SECONDS_PER_HOUR = 3_600
@@ -173,6 +174,35 @@ class ShadowReport:
         return listings_from_rows(rows)
 
 
+@strawberry.type
+class SourceDifference:
+    listing: Listing
+    would_show: int
+
+
+@strawberry.type(description="What would be shown if the SHADOW warehouses were LIVE, against what is shown.")
+class SourceShadowReport:
+    compared: int = strawberry.field(description="Listings where a SHADOW warehouse is a source.")
+    different: int
+    raised: int
+    lowered: int
+    units_raised: int
+    units_lowered: int
+    channel_key: strawberry.Private[int]
+
+    @strawberry.field(directives=[Cost(weight=20)], description="Those that differ most first.")
+    async def listings(self, info: Info, first: int = 50) -> list[SourceDifference]:
+        database = info.context.state.database
+        rows = await read_source_differences(database, self.channel_key, page_size(first))
+        found = await read_listings_by_ids(database.hot, [row["id"] for row in rows])
+        listings = {row["id"]: listing_from_row(row) for row in found}
+        return [
+            SourceDifference(listing=listings[row["id"]], would_show=row["would_show"])
+            for row in rows
+            if row["id"] in listings
+        ]
+
+
 @strawberry.type(description="A place where we sell.")
 class Channel(Node):
     code: str
@@ -228,6 +258,13 @@ class Channel(Node):
         row = await report_shadow(info.context.state.database, int(self.key))
         return ShadowReport(channel_key=int(self.key), **dict(row))
 
+    @strawberry.field(
+        directives=[Cost(weight=20)], description="Of its SHADOW warehouses; null when no listing has one as a source."
+    )
+    async def source_shadow(self, info: Info) -> SourceShadowReport | None:
+        row = await report_sources(info.context.state.database, int(self.key))
+        return SourceShadowReport(channel_key=int(self.key), **dict(row)) if row["compared"] else None
+
 
 @strawberry.type(description="One SKU at one location of a channel: what it should show, what it took, what it showed.")
 class Listing(Node):
@@ -278,41 +315,6 @@ class ListingConnection(Counted):
     edges: list[Edge[Listing]]
     nodes: list[Listing]
     page_info: PageInfo
-
-
-@strawberry.type
-class SyncAttemptConnection(Counted):
-    edges: list[Edge[SyncAttempt]]
-    nodes: list[SyncAttempt]
-    page_info: PageInfo
-
-
-@strawberry.type
-class ChannelExposure:
-    channel: str
-    units: int
-    listings: int = strawberry.field(description="How many are exposed.")
-
-
-@strawberry.type(description="Units that channels may sell right now and that are not there, in the worst case.")
-class OversellExposure:
-    units: int
-    listings: int
-    channels: list[ChannelExposure]
-    chosen: strawberry.Private[tuple[str | None, list[str] | None]]
-
-    @strawberry.field(
-        directives=[Cost(weight=100)],
-        description="If every channel sold all that it may at the same moment: what several show is there only once.",
-    )
-    async def joint_units(self, info: Info) -> int:
-        context = info.context
-        return await measure_joint_exposure(context.state.database, context.principal, *self.chosen)
-
-    @strawberry.field(directives=[Cost(weight=100)], description=f"The {WORST_MAX} most exposed listings.")
-    async def worst(self, info: Info) -> list[Listing]:
-        context = info.context
-        return listings_from_rows(await read_worst_exposed(context.state.database, context.principal, *self.chosen))
 
 
 def channel_from_row(row: Any) -> Channel:
