@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from app.cli_partner import partner_app
+from app.cli_replenishment import replenishment_app
 from app.explain_error import explain_error
 from app.find_instance import find_settings
 from app.sandboxes import SANDBOXES
@@ -41,6 +42,7 @@ PARTS = (
     *(("import", import_app), ("match", match_app), ("token", token_app), ("sandbox", sandbox_app)),
     ("partner", partner_app),
     ("schema", schema_app),
+    ("replenishment", replenishment_app),
 )
 for name, part in PARTS:
     app.add_typer(part, name=name)

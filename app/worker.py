@@ -33,6 +33,7 @@ from app.orders.erase_contact import erase_contacts
 from app.orders.mind_orders import mind_orders
 from app.repeat import Work, repeat
 from app.replenishment.relay_demand import relay_demand
+from app.replenishment.sweep_policies import sweep_policies
 from app.routing.allocate_order import allocate_order
 from app.settings import Settings, load_settings
 from app.state import State, open_state
@@ -121,6 +122,7 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
         ("relay", settings.feed_poll_seconds, lambda: _relay(state), "feed"),
         ("demand", settings.feed_poll_seconds, lambda: _relay_demand(state), "feed"),
         ("counts", PLANS_SECONDS, lambda: plan_counts(state), None),
+        ("policies", CLEANING_SECONDS, lambda: sweep_policies(state), None),
         ("accuracy", PLANS_SECONDS, lambda: gauge_accuracy(state), None),
         ("events", settings.push_poll_seconds, lambda: process_events(state), "events"),
         *_list_fulfillment(state),

@@ -18,14 +18,18 @@ WITH wanted AS (
   SELECT a.sku_id, a.warehouse_id, a.movement_id FROM sku_activity a JOIN wanted USING (sku_id, warehouse_id)
   ORDER BY a.sku_id, a.warehouse_id FOR UPDATE OF a
 ), fresh AS (
-  SELECT h.sku_id, h.warehouse_id, m.id, (m.effective_at AT TIME ZONE w.time_zone)::date AS day,
+  SELECT h.sku_id, h.warehouse_id, m.id, m.reason, m.document, m.effective_at,
+    (m.effective_at AT TIME ZONE w.time_zone)::date AS day,
     CASE WHEN m.to_bucket = 'customer' AND coalesce(m.document, '') NOT LIKE 'transfer:%' THEN m.quantity ELSE 0 END
       AS sold,
-    m.from_bucket IN ('supplier', 'customer', 'adjustment', 'scrap', 'in_transit')
-      OR m.to_bucket IN ('supplier', 'customer', 'adjustment', 'scrap', 'in_transit') AS handled
+    m.from_bucket IN ('supplier', 'customer', 'adjustment', 'scrap', 'transfer', 'in_transit')
+      OR m.to_bucket IN ('supplier', 'customer', 'adjustment', 'scrap', 'transfer', 'in_transit') AS handled
   FROM held h JOIN stock_movements m
     ON m.sku_id = h.sku_id AND m.warehouse_id = h.warehouse_id AND m.id > h.movement_id
   JOIN warehouses w ON w.id = h.warehouse_id
+), doubt AS (
+  INSERT INTO stock_suspicions (sku_id, warehouse_id, kind, noticed_at, document)
+  SELECT sku_id, warehouse_id, 'SHORT_PICK', effective_at, document FROM fresh WHERE reason = 'SHORT_PICK'
 ), sold AS (
   INSERT INTO demand_days AS d (sku_id, warehouse_id, day, sold)
   SELECT sku_id, warehouse_id, day, sum(sold) FROM fresh WHERE sold > 0 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
@@ -47,6 +51,8 @@ ORDER BY s, w ON CONFLICT DO NOTHING
 
 async def note_demand(connection: Any, keys: Sequence[StockKey]) -> None:
     """Bring `sku_activity` and `demand_days` of these lines up to date, in the caller's transaction.
+
+    What left the ledger because a picker did not find it (reason SHORT_PICK) makes the line suspicious.
 
     A handling is a movement between the floor and the world outside it; sold is what went to customers, by the day it
     took effect in the warehouse's time zone.

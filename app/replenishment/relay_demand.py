@@ -1,4 +1,4 @@
-"""From the change feed to what is sold and handled. The position moves in the same transaction."""
+"""From the change feed to what is sold, handled, and to be ordered again. The position moves with it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from adapters.postgres.feed import read_page
 from app.batches import split_batches
+from app.replenishment.evaluate_stock import evaluate_stock
 from app.replenishment.note_demand import note_demand
 from app.state import State
 from domain.cursor import Position
@@ -40,6 +41,7 @@ async def relay_demand(state: State) -> tuple[int, bool]:
             )
         for batch in split_batches(keys):
             await note_demand(connection, batch)
+            await evaluate_stock(connection, batch, id(state.database))
         if page.events or lost:
             upto = page.events[-1].position if page.events else page.horizon
             await connection.execute(_MOVE, NAME, str(upto.xid), upto.id)

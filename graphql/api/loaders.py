@@ -17,6 +17,7 @@ from app.channels.measure_lag import Lag, read_lags
 from app.channels.read_channels import count_listings_by_state, read_sources
 from app.exceptions.read_cases import read_timelines
 from app.orders.read_orders import read_timelines as read_order_timelines
+from app.replenishment.read_purchases import read_expected
 from app.state import State
 from app.stock.read_stock import read_levels_of_skus
 from domain.identity import Principal
@@ -63,6 +64,17 @@ class Loaders:
     async def _timelines_of_orders(self, order_ids: list[UUID]) -> list[list[Any]]:
         found = await read_order_timelines(self._state.database.hot, order_ids)
         return [found[order_id] for order_id in order_ids]
+
+    @cached_property
+    def expected_of_level(self) -> DataLoader[tuple[int, int], list[Any]]:
+        """What open purchase orders and transfers bring, by (SKU id, warehouse id)."""
+        return DataLoader(load_fn=self._expected_of_levels, max_batch_size=BATCH_MAX)
+
+    async def _expected_of_levels(self, keys: list[tuple[int, int]]) -> list[list[Any]]:
+        found: dict[tuple[int, int], list[Any]] = {key: [] for key in keys}
+        for row in await read_expected(self._state.database.hot, keys):
+            found[row["sku_id"], row["warehouse_id"]].append(row)
+        return [found[key] for key in keys]
 
     async def _timelines_of_cases(self, case_ids: list[UUID]) -> list[list[Any]]:
         found = await read_timelines(self._state.database.hot, case_ids)

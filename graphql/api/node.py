@@ -21,6 +21,13 @@ from api.fulfillment.types import parcel_from_row, work_from_row
 from api.identity.fields import KEEPERS, token_from_answer
 from api.ids import BIGINT_MAX, decode_id, decode_numbers, decode_uuid
 from api.orders.types import order_from_row
+from api.replenishment.types import (
+    alert_from_row,
+    policy_from_row,
+    purchase_from_row,
+    request_from_row,
+    supplier_from_row,
+)
 from api.stock.types import (
     Node,
     level_from_row,
@@ -44,6 +51,8 @@ from app.fulfillment.change_parcel import read_parcel
 from app.fulfillment.read_work import read_work
 from app.identity.use_tokens import show_token
 from app.orders.read_orders import read_order
+from app.replenishment.read_purchases import read_alerts_by_ids, read_purchase, read_supplier
+from app.replenishment.read_requests import RequestFilter, read_policies, read_request
 from app.returns.read_returns import read_return
 from app.stock.read_reservation import read_reservation
 from app.stock.read_stock import read_levels_by_keys, read_movements_by_ids
@@ -169,10 +178,40 @@ async def _parcel(context: Context, id: str) -> Any:
     return None if row is None else parcel_from_row(row)
 
 
+async def _policy(context: Context, id: str) -> Any:
+    sku_id, warehouse_id = decode_numbers(id, "ReplenishmentPolicy", 2)
+    before = (sku_id, warehouse_id - 1)
+    rows = await read_policies(context.state.database.hot, context.principal, RequestFilter(), before, 1)
+    found = [row for row in rows if (row["sku_id"], row["warehouse_id"]) == (sku_id, warehouse_id)]
+    return policy_from_row(found[0]) if found else None
+
+
+async def _request(context: Context, id: str) -> Any:
+    key = decode_uuid(id, "ReplenishmentRequest")
+    row = await read_request(context.state.database.hot, context.principal, key)
+    return None if row is None else request_from_row(row)
+
+
+async def _supplier(context: Context, id: str) -> Any:
+    row = await read_supplier(context.state.database.hot, *decode_numbers(id, "Supplier"))
+    return None if row is None else supplier_from_row(row)
+
+
+async def _purchase(context: Context, id: str) -> Any:
+    row = await read_purchase(context.state.database.hot, context.principal, decode_uuid(id, "PurchaseOrder"))
+    return None if row is None else purchase_from_row(row)
+
+
+async def _alert(context: Context, id: str) -> Any:
+    rows = await read_alerts_by_ids(context.state.database.hot, [decode_uuid(id, "WarehouseAlert")])
+    return alert_from_row(rows[0]) if rows and context.principal.sees_warehouse(rows[0]["warehouse_id"]) else None
+
+
 _STOCK = Requires(roles=EVERYONE, scope="stock:read")
 _CHANNELS = Requires(roles=EVERYONE, scope="channels:read")
 _FULFILLMENT = Requires(roles=EVERYONE, scope="fulfillment:read")
 _ALERTS = Requires(roles=READERS, scope="channels:read")
+_FLOOR = Requires(roles=STAFF, scope="stock:read")
 KINDS: dict[str, tuple[Requires, Find]] = {
     "Sku": (_STOCK, _sku),
     "Warehouse": (_STOCK, _warehouse),
@@ -186,7 +225,12 @@ KINDS: dict[str, tuple[Requires, Find]] = {
     "InboundEvent": (_CHANNELS, _event),
     "AlertRule": (_ALERTS, _rule),
     "AlertDelivery": (_ALERTS, _delivery),
-    "Count": (Requires(roles=STAFF, scope="stock:read"), _count),
+    "Count": (_FLOOR, _count),
+    "ReplenishmentPolicy": (_FLOOR, _policy),
+    "ReplenishmentRequest": (_FLOOR, _request),
+    "Supplier": (_FLOOR, _supplier),
+    "PurchaseOrder": (_FLOOR, _purchase),
+    "WarehouseAlert": (_FLOOR, _alert),
     "Order": (Requires(roles=EVERYONE, scope="orders:read"), _order),
     "Transfer": (_STOCK, _transfer),
     "Return": (_STOCK, _return),

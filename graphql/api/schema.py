@@ -34,6 +34,10 @@ from api.node import NodeQuery
 from api.orders.change_order import OrderMutation
 from api.orders.fields import OrderQuery
 from api.orders.subscriptions import OrderSubscription
+from api.replenishment.change_purchases import PurchaseMutation
+from api.replenishment.change_requests import ReplenishmentMutation
+from api.replenishment.queries import ReplenishmentQuery
+from api.replenishment.subscriptions import ReplenishmentSubscription
 from api.scalars import SCALARS
 from api.stock.move_stock import MovementMutation
 from api.stock.queries import StockQuery
@@ -57,6 +61,7 @@ class Query(
     DamageQuery,
     ApprovalQuery,
     ScanQuery,
+    ReplenishmentQuery,
     IdentityQuery,
     NodeQuery,
 ): ...
@@ -81,13 +86,20 @@ class Mutation(
     FloorBatchMutation,
     FloorMutation,
     PlanMutation,
+    ReplenishmentMutation,
+    PurchaseMutation,
     IdentityMutation,
 ): ...
 
 
 @strawberry.type
 class Subscription(
-    StockSubscription, ChannelSubscription, ExceptionSubscription, OrderSubscription, FloorSubscription
+    StockSubscription,
+    ChannelSubscription,
+    ExceptionSubscription,
+    OrderSubscription,
+    FloorSubscription,
+    ReplenishmentSubscription,
 ): ...
 
 

@@ -6,6 +6,7 @@ from api.channels.subscriptions import FailureSource, ListingSource
 from api.exceptions.subscriptions import CaseSource
 from api.floor.subscriptions import ADJUSTMENTS, RETURNS, TRANSFERS, FloorSource
 from api.orders.subscriptions import OrderSource
+from api.replenishment.subscriptions import AlertSource
 from api.source import Source
 from api.stock.subscriptions import StockSource
 from app.state import State
@@ -22,4 +23,5 @@ def open_sources(state: State) -> dict[str, Source]:
         "transferChanged": FloorSource(state, TRANSFERS),
         "returnChanged": FloorSource(state, RETURNS),
         "adjustmentChanged": FloorSource(state, ADJUSTMENTS),
+        "alertRaised": AlertSource(state),
     }

@@ -1,4 +1,4 @@
-"""What the documents of counts are sent with, and what must be there before."""
+"""What the documents of counts and replenishment are sent with, and what must be there before."""
 
 from __future__ import annotations
 
@@ -13,12 +13,29 @@ GIVEN: dict[str, dict[str, Any]] = {
     "count_submit": {"input": {"id": "", "lines": [{"sku": "SKU-2", "quantity": 99}]}},
     "count_review": {"input": {"id": "", "note": "seen twice"}},
     "count_page": {"filter": {"warehouses": ["BER"], "statuses": ["PLANNED"]}, "first": 20, "after": None},
+    "replenishment_policy_set": {
+        "input": {"sku": "SKU-1", "warehouse": "BER", "kind": "COMPUTED", "serviceLevel": 0.95, "coverDays": 14}
+    },
+    "replenishment_inbox": {"filter": {"warehouses": ["BER"], "statuses": ["PROPOSED"]}, "first": 20, "after": None},
+    "purchase_order_create": {
+        "input": {"supplier": "ACME", "warehouse": "BER", "lines": [{"sku": "SKU-1", "quantity": 9}]}
+    },
+    "purchase_order_receive": {"input": {"id": "", "lines": [{"sku": "SKU-1", "quantity": 4}]}},
+    "purchase_order_page": {"filter": {"warehouses": ["BER"], "statuses": ["OPEN"]}, "first": 20, "after": None},
+    "live_alerts": {"filter": {"warehouses": ["BER"]}},
     "inventory_accuracy": {"filter": {"warehouses": ["BER"]}},
 }
 
 
 async def fill(client: Client, state: State, name: str, variables: dict[str, Any]) -> dict[str, Any]:
-    """The variables with the id of a count that the document can do its work on."""
+    """The variables with the id of what the document can do its work on."""
+    if name.startswith("purchase_order_"):
+        await client.mutate("supplierSet", "", code="ACME", name="Acme", leadDays=5)
+    if name == "purchase_order_receive":
+        made = await client.mutate(
+            "purchaseOrderCreate", "purchaseOrder { id }", **GIVEN["purchase_order_create"]["input"]
+        )
+        return {"input": {**variables["input"], "id": made["purchaseOrder"]["id"]}}
     if name not in ("count_submit", "count_review"):
         return variables
     unfinished = "{ counts(filter: {statuses: [REVIEW]}) { nodes { id } } }"

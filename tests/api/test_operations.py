@@ -59,7 +59,7 @@ GIVEN: dict[str, dict[str, Any]] = {
 QUERIES = [name for name in NAMES if "\nquery " in TEXTS[name]]
 HOT = ("stock_page", "reservation_create", "sku_scan", "stock_receive", "order_page", "order_create")
 """Sent so often that they must be compiled into one function each."""
-QUIET = ("live_exceptions", "live_failures")
+QUIET = ("live_exceptions", "live_failures", "live_alerts")
 """Streams whose snapshot is empty: nothing has gone wrong."""
 
 

@@ -106,6 +106,13 @@ class Sku(Node):
         return [level_from_row(row) for row in await info.context.loaders.levels_of_sku.load(int(self.key))]
 
 
+@strawberry.type(description="Units that a purchase order or a transfer still brings.")
+class ExpectedStock:
+    quantity: int
+    expected_at: datetime.datetime | None = strawberry.field(description="Null: nobody said when.")
+    document: str
+
+
 @strawberry.type(description="The balances of one SKU in one warehouse, units.")
 class StockLevel(Node):
     sku: Sku
@@ -120,6 +127,17 @@ class StockLevel(Node):
     safety_stock: int
     version: int = strawberry.field(description="Goes up with every change.")
     updated_at: datetime.datetime
+
+    @strawberry.field(
+        directives=[Cost(weight=5)], description="What makes up incoming and inTransit, the soonest first."
+    )
+    async def expected(self, info: Info) -> list[ExpectedStock]:
+        key = (int(self.sku.key), int(self.warehouse.key))
+        rows = await info.context.loaders.expected_of_level.load(key)
+        return [
+            ExpectedStock(quantity=row["units"], expected_at=row["expected_at"], document=row["document"])
+            for row in rows
+        ]
 
     @strawberry.field(description="available + reserved + committed + damaged + qualityControl.")
     def on_hand(self) -> int:

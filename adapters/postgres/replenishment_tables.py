@@ -1,0 +1,167 @@
+"""Suppliers, replenishment policies, what they propose, purchase orders, and alerts to warehouses."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Numeric,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+
+from adapters.postgres.metadata import created_at, metadata
+
+suppliers = Table(
+    "suppliers",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("code", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("lead_days", Integer, nullable=False),
+    created_at(),
+    CheckConstraint("lead_days BETWEEN 0 AND 365", name="lead_days"),
+)
+
+supplier_skus = Table(
+    "supplier_skus",
+    metadata,
+    Column("supplier_id", Integer, ForeignKey("suppliers.id"), nullable=False),
+    Column("sku_id", Integer, ForeignKey("skus.id"), nullable=False),
+    Column("pack_size", Integer, nullable=False, server_default="1"),
+    Column("minimum", Integer, nullable=False, server_default="1"),
+    Column("unit_cost", Numeric(14, 4)),
+    Column("currency", String(3)),
+    PrimaryKeyConstraint("supplier_id", "sku_id"),
+    CheckConstraint("pack_size > 0 AND minimum > 0", name="sizes"),
+    Index("ix_supplier_skus_sku_id", "sku_id"),
+)
+
+replenishment_policies = Table(
+    "replenishment_policies",
+    metadata,
+    Column("sku_id", Integer, ForeignKey("skus.id"), nullable=False),
+    Column("warehouse_id", Integer, ForeignKey("warehouses.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("minimum", Integer),
+    Column("maximum", Integer),
+    Column("reorder_point", Integer),
+    Column("order_quantity", Integer),
+    Column("service_level", Float),
+    Column("cover_days", Integer),
+    Column("supplier_id", Integer, ForeignKey("suppliers.id")),
+    Column("plan", JSON),
+    Column("planned_on", Date),
+    Column("evaluated_at", DateTime(timezone=True)),
+    Column("updated_by", Text, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    PrimaryKeyConstraint("sku_id", "warehouse_id"),
+    CheckConstraint("kind IN ('MIN_MAX', 'REORDER_POINT', 'COMPUTED')", name="kind"),
+    Index("ix_replenishment_policies_warehouse_id_sku_id", "warehouse_id", "sku_id"),
+    postgresql_with={"fillfactor": "70"},
+)
+
+replenishment_requests = Table(
+    "replenishment_requests",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("sku_id", Integer, ForeignKey("skus.id"), nullable=False),
+    Column("warehouse_id", Integer, ForeignKey("warehouses.id"), nullable=False),
+    Column("status", Text, nullable=False, server_default="PROPOSED"),
+    Column("source", Text, nullable=False),
+    Column("source_warehouse_id", Integer, ForeignKey("warehouses.id")),
+    Column("supplier_id", Integer, ForeignKey("suppliers.id")),
+    Column("quantity", Integer, nullable=False),
+    Column("plan", JSON),
+    Column("note", Text),
+    Column("document", Text),
+    Column("created_by", Text, nullable=False),
+    created_at(),
+    Column("decided_by", Text),
+    Column("decided_at", DateTime(timezone=True)),
+    CheckConstraint("status IN ('PROPOSED', 'APPROVED', 'REJECTED', 'DONE')", name="status"),
+    CheckConstraint("source IN ('TRANSFER', 'PURCHASE')", name="source"),
+    CheckConstraint("quantity > 0", name="quantity"),
+    Index(
+        "uq_replenishment_requests_proposed",
+        "sku_id",
+        "warehouse_id",
+        unique=True,
+        postgresql_where=text("status = 'PROPOSED'"),
+    ),
+    Index("ix_replenishment_requests_warehouse_id_id", "warehouse_id", "id"),
+)
+
+purchase_orders = Table(
+    "purchase_orders",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("supplier_id", Integer, ForeignKey("suppliers.id"), nullable=False),
+    Column("warehouse_id", Integer, ForeignKey("warehouses.id"), nullable=False),
+    Column("status", Text, nullable=False, server_default="OPEN"),
+    Column("expected_at", DateTime(timezone=True), nullable=False),
+    Column("reference", Text),
+    Column("note", Text),
+    Column("created_by", Text, nullable=False),
+    created_at(),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    CheckConstraint("status IN ('OPEN', 'PARTLY_RECEIVED', 'RECEIVED', 'CLOSED')", name="status"),
+    Index("ix_purchase_orders_warehouse_id_id", "warehouse_id", "id"),
+    Index("ix_purchase_orders_expected_at", "expected_at", postgresql_where=text("ended_at IS NULL")),
+)
+
+purchase_order_lines = Table(
+    "purchase_order_lines",
+    metadata,
+    Column("purchase_order_id", Uuid, ForeignKey("purchase_orders.id"), nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("sku_id", Integer, ForeignKey("skus.id"), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("received", Integer, nullable=False, server_default="0"),
+    Column("unit_cost", Numeric(14, 4)),
+    Column("currency", String(3)),
+    PrimaryKeyConstraint("purchase_order_id", "line"),
+    CheckConstraint("quantity > 0 AND received >= 0", name="units"),
+    Index("ix_purchase_order_lines_sku_id", "sku_id"),
+)
+
+warehouse_alerts = Table(
+    "warehouse_alerts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("warehouse_id", Integer, ForeignKey("warehouses.id"), nullable=False),
+    Column("sku_id", Integer, ForeignKey("skus.id")),
+    Column("subject", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("raised_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("ended_at", DateTime(timezone=True)),
+    CheckConstraint(
+        "kind IN ('BELOW_REORDER_POINT', 'OUT_OF_STOCK', 'PURCHASE_OVERDUE', 'OVER_DELIVERY', 'UNDER_DELIVERY')",
+        name="kind",
+    ),
+    Index(
+        "uq_warehouse_alerts_open",
+        "kind",
+        "subject",
+        unique=True,
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index("ix_warehouse_alerts_warehouse_id_id", "warehouse_id", "id"),
+)

@@ -1,0 +1,184 @@
+"""When to order again and how much: three kinds of policy, one answer with the formula and what went into it.
+
+    position      = available + in transit + expected + proposed
+    reorder point = the quantile of what lead time and review may sell, at the service level
+    safety stock  = reorder point - units forecast for lead time and review
+    order up to   = reorder point + units forecast for the days that one order should last
+
+An order is proposed when the position is at or below the reorder point. The service level is the share of order lines
+that are to be filled at once and completely. What is sold in some days is taken to be gamma distributed, since it is
+never negative and has a long tail; its quantile is that of
+
+    E. B. Wilson, M. M. Hilferty, "The distribution of chi-square", PNAS 17 (1931) 684-688.
+
+The lower the promise, the more of the largest days may be left out of it (`bulk_limit`).
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import NormalDist
+from typing import Any
+
+from domain.errors import Refusal, RefusalCode
+from domain.forecast import Forecast, Pool
+from domain.stock import QUANTITY_MAX
+
+REVIEW_DAYS = 1
+"""What is sold after the last look and before the next one."""
+LEAD_DAYS_MAX, COVER_DAYS_MAX = 365, 365
+SERVICE_MIN, SERVICE_MAX = 0.5, 0.9999
+BULK_SHARE = 0.1
+_NORMAL = NormalDist()
+FORMULA = (
+    "unitsProtected = level x averageDaysProtected; k = unitsProtected^2 / (variance x (leadDays + reviewDays)); "
+    "reorder point = unitsProtected x (1 - 1/(9k) + z(serviceLevel)/(3 sqrt(k)))^3, rounded up; "
+    "safety stock = reorder point - unitsProtected; order up to = reorder point + level x averageDaysCovered"
+)
+
+
+class PolicyKind(StrEnum):
+    """`MIN_MAX`: at or below the minimum, up to the maximum. `REORDER_POINT`: a fixed quantity each time."""
+
+    MIN_MAX = "MIN_MAX"
+    REORDER_POINT = "REORDER_POINT"
+    COMPUTED = "COMPUTED"
+
+
+class RequestStatus(StrEnum):
+    """`DONE`: all of it has come, or was given up."""
+
+    PROPOSED = "PROPOSED"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    DONE = "DONE"
+
+
+class RequestSource(StrEnum):
+    TRANSFER = "TRANSFER"
+    PURCHASE = "PURCHASE"
+
+
+class PurchaseStatus(StrEnum):
+    """`CLOSED`: what has not come is not expected any more."""
+
+    OPEN = "OPEN"
+    PARTLY_RECEIVED = "PARTLY_RECEIVED"
+    RECEIVED = "RECEIVED"
+    CLOSED = "CLOSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Units and days. `minimum` and `maximum` for MIN_MAX, `reorder_point` and `order_quantity` for REORDER_POINT,
+    `service_level` (a share) and `cover_days` for COMPUTED."""
+
+    kind: PolicyKind
+    minimum: int | None = None
+    maximum: int | None = None
+    reorder_point: int | None = None
+    order_quantity: int | None = None
+    service_level: float | None = None
+    cover_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StockPlan:
+    """`inputs`: every number that the formula takes."""
+
+    reorder_point: int
+    order_up_to: int
+    safety_stock: int
+    formula: str
+    inputs: dict[str, Any]
+
+
+def check_policy(policy: Policy) -> None:
+    """Raises `Refusal` INVALID_INPUT for what does not belong to the kind, or makes no sense."""
+    wanted = {
+        PolicyKind.MIN_MAX: {"minimum", "maximum"},
+        PolicyKind.REORDER_POINT: {"reorder_point", "order_quantity"},
+        PolicyKind.COMPUTED: {"service_level", "cover_days"},
+    }[policy.kind]
+    names = ("minimum", "maximum", "reorder_point", "order_quantity", "service_level", "cover_days")
+    given = {name for name in names if getattr(policy, name) is not None}
+    if given != wanted:
+        names_wanted = " and ".join(sorted(wanted)).replace("_", " ")
+        raise Refusal(RefusalCode.INVALID_INPUT, f"{policy.kind} takes {names_wanted}, and nothing else.", ("kind",))
+    if policy.kind is PolicyKind.MIN_MAX:
+        _require(0 <= (policy.minimum or 0) < (policy.maximum or 0) <= QUANTITY_MAX, "maximum", "minimum < maximum")
+    if policy.kind is PolicyKind.REORDER_POINT:
+        _require(0 <= (policy.reorder_point or 0) <= QUANTITY_MAX, "reorderPoint", "zero or more")
+        _require(1 <= (policy.order_quantity or 0) <= QUANTITY_MAX, "orderQuantity", "one or more")
+    if policy.kind is PolicyKind.COMPUTED:
+        level, cover = policy.service_level or 0, policy.cover_days or 0
+        _require(SERVICE_MIN <= level <= SERVICE_MAX, "serviceLevel", f"from {SERVICE_MIN} to {SERVICE_MAX}")
+        _require(1 <= cover <= COVER_DAYS_MAX, "coverDays", f"from 1 to {COVER_DAYS_MAX}")
+
+
+def _require(right: bool, field: str, rule: str) -> None:
+    if not right:
+        raise Refusal(RefusalCode.INVALID_INPUT, f"{field}: {rule}.", (field,))
+
+
+def plan_stock(policy: Policy, forecast: Forecast, pool: Pool, today: datetime.date, lead_days: int) -> StockPlan:
+    """What the policy says today. `lead_days`: from ordering to having it."""
+    if policy.kind is PolicyKind.MIN_MAX:
+        low, high = policy.minimum or 0, policy.maximum or 0
+        inputs = {"minimum": low, "maximum": high}
+        return StockPlan(low, high, 0, "reorder point = minimum; order up to = maximum", inputs)
+    if policy.kind is PolicyKind.REORDER_POINT:
+        point, quantity = policy.reorder_point or 0, policy.order_quantity or 0
+        inputs = {"reorderPoint": point, "orderQuantity": quantity}
+        return StockPlan(point, point + quantity, 0, "order up to = reorder point + order quantity", inputs)
+    return _compute(policy, forecast, pool, today, lead_days)
+
+
+def _compute(policy: Policy, forecast: Forecast, pool: Pool, today: datetime.date, lead_days: int) -> StockPlan:
+    service, cover = policy.service_level or SERVICE_MIN, policy.cover_days or 1
+    days, tomorrow = lead_days + REVIEW_DAYS, today + datetime.timedelta(days=1)
+    protected = forecast.level * pool.shape(tomorrow, days)
+    point = math.ceil(gamma_quantile(service, protected, forecast.variance * days))
+    lot = max(1, math.ceil(forecast.level * pool.shape(tomorrow, cover))) if forecast.level else 0
+    inputs = {
+        "level": round(forecast.level, 4),
+        "variance": round(forecast.variance, 4),
+        "method": forecast.method.value,
+        "historyDays": forecast.days,
+        "salesIntervalDays": None if math.isinf(forecast.interval) else round(forecast.interval, 2),
+        "leadDays": lead_days,
+        "reviewDays": REVIEW_DAYS,
+        "coverDays": cover,
+        "serviceLevel": service,
+        "bulkLimit": round(bulk_limit(service), 2),
+        "averageDaysProtected": round(pool.shape(tomorrow, days), 4),
+        "averageDaysCovered": round(pool.shape(tomorrow, cover), 4),
+        "unitsProtected": round(protected, 2),
+        "weekdays": [round(share, 3) for share in pool.weekdays],
+    }
+    return StockPlan(point, point + lot, max(0, point - math.floor(protected)), FORMULA, inputs)
+
+
+def bulk_limit(service_level: float) -> float:
+    """Standard deviations above the level beyond which a day's sales are cut off for this promise."""
+    return BULK_SHARE / (1 - service_level)
+
+
+def gamma_quantile(share: float, mean: float, variance: float) -> float:
+    """Below which a gamma distributed quantity stays with that probability; 0 when nothing is expected."""
+    if mean <= 0 or variance <= 0:
+        return max(0.0, mean)
+    shape = mean * mean / variance
+    root = 1 - 1 / (9 * shape) + _NORMAL.inv_cdf(share) / (3 * math.sqrt(shape))
+    return mean * float(max(0.0, root) ** 3)
+
+
+def order_quantity(plan: StockPlan, position: int, pack_size: int = 1, minimum: int = 1) -> int:
+    """Units to be ordered now, whole packs and at least the minimum; 0 when the position is above the reorder point."""
+    if position > plan.reorder_point or plan.order_up_to <= position:
+        return 0
+    wanted = max(plan.order_up_to - position, minimum)
+    return -(-wanted // pack_size) * pack_size
