@@ -31,6 +31,8 @@ from app.logs import configure_logs
 from app.metrics import serving_metrics
 from app.orders.erase_contact import erase_contacts
 from app.orders.mind_orders import mind_orders
+from app.partners.plan_events import plan_events
+from app.partners.send_events import send_event
 from app.repeat import Work, repeat
 from app.replenishment.relay_demand import relay_demand
 from app.replenishment.sweep_policies import sweep_policies
@@ -49,6 +51,7 @@ DEMAND_BREATH_SECONDS = 0.25
 CLEANING_SECONDS = 10.0
 ALERTS_SECONDS = 1.0
 ALERT_SENDERS = 4
+PARTNERS_SECONDS = 1.0
 BUFFERS_SECONDS = 5.0
 DRIFTS_SECONDS = 1.0
 GAUGES_SECONDS = 15.0
@@ -68,6 +71,10 @@ DELETE FROM sync_attempts WHERE id IN (
 
 Loop = tuple[str, float, Work, str | None]
 """(name, seconds between two looks, what it does, the bell that wakes it)."""
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 async def _expire(state: State) -> int:
@@ -140,6 +147,8 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
         *((f"alerts {n}", ALERTS_SECONDS, lambda: send_alert(state), None) for n in range(ALERT_SENDERS)),
         ("old alerts", CLEANING_SECONDS, lambda: forget_alerts(state), None),
         ("floor clocks", CLOCKS_SECONDS, lambda: _run_clocks(state), None),
+        ("plan partners", PARTNERS_SECONDS, lambda: plan_events(state, now()), "partners"),
+        *((f"partner events {n}", PARTNERS_SECONDS, lambda: send_event(state, now()), "partners") for n in range(2)),
         ("lags", CLEANING_SECONDS, lambda: forget_lags(state.database), None),
     ]
     tasks = [

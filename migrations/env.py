@@ -9,12 +9,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from adapters.postgres import channel_tables, floor_tables, fulfillment_tables, order_tables, tables
+from adapters.postgres import channel_tables, floor_tables, fulfillment_tables, order_tables, partner_tables, tables
 from adapters.postgres.metadata import metadata
 from adapters.postgres.urls import sqlalchemy_url
 
 MIGRATION_LOCK = 7_318_201
-TABLES = (tables, channel_tables, order_tables, fulfillment_tables, floor_tables)
+TABLES = (tables, channel_tables, order_tables, fulfillment_tables, floor_tables, partner_tables)
 """Imported so that `metadata` holds them."""
 
 

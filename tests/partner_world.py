@@ -40,6 +40,7 @@ THINGS = {
     "rule": "zanzibar-rule",
     "tracking": "ZANZIBAR-T",
     "bin": "ZANZIBAR-BIN",
+    "partner": "zanzibar-partner",
     "sku": "SKU-0",
 }
 NOWHERE = {
@@ -50,12 +51,13 @@ NOWHERE = {
     "rule": "atlantis-rule",
     "tracking": "ATLANTIS-T",
     "bin": "ATLANTIS-BIN",
+    "partner": "atlantis-partner",
     "sku": "SKU-0",
 }
 """The same names of what does not exist."""
 _COLUMNS = """
 SELECT table_name, column_name FROM information_schema.columns
-WHERE table_schema = 'public' AND column_name IN ('warehouse_id', 'channel_id', 'order_id', 'case_id', 'rule_id')
+WHERE table_schema = 'public' AND column_name IN ('warehouse_id', 'channel_id', 'order_id', 'case_id', 'rule_id', 'partner_id')
   AND table_name NOT LIKE 'pg_%' ORDER BY 1, 2
 """
 _THEIRS = {
@@ -63,9 +65,16 @@ _THEIRS = {
     "channel_id": "IN (SELECT id FROM channels WHERE code IN ('zanzibar-shop', 'both-shop'))",
     "order_id": "IN (SELECT id FROM orders WHERE external_id LIKE 'ZANZIBAR%')",
     "case_id": "IN (SELECT id FROM exception_cases WHERE title LIKE '%Zanzibar%')",
+    "partner_id": "IN (SELECT id FROM partners WHERE code = 'zanzibar-partner')",
     "rule_id": "IN (SELECT id FROM alert_rules WHERE name = 'zanzibar-rule')",
 }
 _NAMED = ("SELECT * FROM warehouses WHERE code = 'ZANZIBAR'", "SELECT * FROM channels WHERE code LIKE 'zanzibar%'")
+_BINS = """
+WITH z AS (
+  INSERT INTO zones (warehouse_id, code) SELECT id, 'Z' FROM warehouses WHERE code = 'ZANZIBAR' RETURNING id, warehouse_id
+)
+INSERT INTO bins (zone_id, warehouse_id, code) SELECT id, warehouse_id, $1 FROM z
+"""
 IDS = {
     "Warehouse": "SELECT id FROM warehouses WHERE code = 'ZANZIBAR'",
     "StockLevel": "SELECT sku_id || '.' || warehouse_id FROM stock_levels JOIN warehouses w ON w.id = warehouse_id "
@@ -84,6 +93,9 @@ IDS = {
     "FulfillmentOrder": "SELECT f.id FROM fulfillment_orders f JOIN orders o ON o.id = f.order_id "
     "WHERE o.external_id = 'ZANZIBAR-1'",
     "Fulfillment": "SELECT id FROM fulfillments",
+    "Count": "SELECT c.id FROM counts c JOIN warehouses w ON w.id = warehouse_id WHERE w.code = 'ZANZIBAR'",
+    "Partner": "SELECT id FROM partners WHERE code = 'zanzibar-partner'",
+    "PartnerEvent": "SELECT id FROM partner_deliveries",
     "Token": "SELECT id FROM tokens WHERE name = 'zanzibar-token'",
 }
 """The key of one thing of theirs, by type. Types of no warehouse are in `COMMON`."""
@@ -152,19 +164,24 @@ async def _furnish(admin: Client, state: State) -> None:
     skus = [{"code": f"SKU-{n}", "title": f"Thing {n}", "barcode": f"40000{n}"} for n in range(2)]
     await _do(admin, "skuUpsert", lines=skus)
     for code, name, address, units in places:
-        await _do(admin, "warehouseCreate", code=code, name=name, address=address, countryCode="TZ")
+        await _do(admin, "warehouseCreate", code=code, name=name, address=address, countryCode="TZ", kind="THIRD_PARTY")
         lines = [{"sku": sku["code"], "quantity": units} for sku in skus]
         await _do(admin, "stockReceive", warehouse=code, lines=lines, reference=f"PO-{code}", note=f"for {name}")
     for code, houses in (("mine-shop", ["MINE"]), ("zanzibar-shop", ["ZANZIBAR"]), ("both-shop", ["MINE", "ZANZIBAR"])):
         sources = [{"warehouse": house} for house in houses]
         await _do(admin, "channelConnect", code=code, name=code.title(), warehouses=sources, b2b={})
         await _do(admin, "listingLink", channel=code, lines=[{"sku": "SKU-0", "externalId": f"{code}-item"}])
+    for code, house in (("mine-partner", "MINE"), ("zanzibar-partner", "ZANZIBAR")):
+        hook = {"url": f"https://{house.lower()}.example/hook"}
+        await _do(admin, "partnerConnect", code=code, warehouse=house, webhook=hook)
+    await state.database.hot.execute("UPDATE partners SET webhook = 'DISABLED' WHERE code = 'zanzibar-partner'")
     held = [{"sku": "SKU-1", "quantity": 1, "warehouse": "ZANZIBAR"}]
     await _do(admin, "reservationCreate", lines=held, expiresInSeconds=3_600, reference="zanzibar-cart")
     hook = {"url": "https://zanzibar.example/hook"}
     await _do(admin, "alertRuleSet", name="zanzibar-rule", channels=["zanzibar-shop"], webhook=hook)
     await _do(admin, "tokenCreate", name="zanzibar-token", roles=["WAREHOUSE"], warehouses=["ZANZIBAR"])
     await _happen(state)
+    await _count(admin, state)
 
 
 async def _happen(state: State) -> None:
@@ -190,6 +207,12 @@ async def _happen(state: State) -> None:
         (first, *_) = await open_cases(one, problems)
     now = datetime.datetime.now(datetime.UTC)
     await connection.execute(
+        "INSERT INTO partner_deliveries (id, partner_id, type, body, due_at, error) "
+        "SELECT gen_random_uuid(), id, 'fulfillment_order.released', $1, now(), 'Zanzibar answered 500' FROM partners "
+        "WHERE code = 'zanzibar-partner'",
+        '{"data": {"order": "#ZANZIBAR-1"}}',
+    )
+    await connection.execute(
         "INSERT INTO inbound_events (channel_id, external_id, topic, headers, body, error) "
         "VALUES ($1, 'ZANZIBAR-event', 'orders/create', '{}', '{}', 'Zanzibar is wrong')",
         channels["zanzibar-shop"],
@@ -205,6 +228,15 @@ async def _happen(state: State) -> None:
         "SELECT gen_random_uuid(), id, ARRAY[$1::uuid], now(), 'FAILED', 'Zanzibar answered 500' FROM alert_rules",
         first,
     )
+
+
+async def _count(admin: Client, state: State) -> None:
+    """A bin, and a count in each warehouse that found what there should be."""
+    await state.database.hot.execute(_BINS, THINGS["bin"])
+    for code, units in (("MINE", 10), ("ZANZIBAR", UNITS - 1)):
+        made = await admin.mutate("countCreate", "count { id }", warehouse=code, skus=["SKU-1"], note=f"of {code}")
+        key = made["count"]["id"]
+        await _do(admin, "countSubmit", id=key, lines=[{"sku": "SKU-1", "quantity": units}])
 
 
 def _order(channel: str) -> ChannelOrder:

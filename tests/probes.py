@@ -27,12 +27,13 @@ from tests.documents import example, field_of, is_required
 DEPTH_MAX = 5
 FREE = frozenset(
     {
-        *("note", "reason", "title", "name", "owner", "cursor", "after", "search", "barcode"),
-        *("baseUrl", "timeZone", "secret", "location", "verificationToken", "url", "scopes", "region", "actor"),
-        *("refreshToken", "queueUrl", "productType", "lwaUrl", "locale", "fulfillmentChannel", "endpoint"),
-        *("clientSecret", "clientId", "awsSecretAccessKey", "awsAccessKeyId", "webhookSecret", "topics", "sellerId"),
-        *("marketplaceId", "reasons", "customers", "countryCode", "address", "accessToken", "shopDomain", "alertEmail"),
-        *("assignee", "carrier"),
+        *("note", "reason", "title", "name", "owner", "cursor", "after", "search", "barcode", "baseUrl", "timeZone"),
+        *("secret", "location", "verificationToken", "url", "scopes", "region", "actor", "refreshToken", "queueUrl"),
+        *("productType", "lwaUrl", "locale", "fulfillmentChannel", "endpoint", "clientSecret", "clientId", "topics"),
+        *("awsSecretAccessKey", "awsAccessKeyId", "webhookSecret", "sellerId", "marketplaceId", "reasons", "tags"),
+        *("customers", "countryCode", "address", "accessToken", "shopDomain", "apiKey", "provider", "cutOff"),
+        *("alertEmail", "groups", "cause", "evidence", "unknownItem", "grade", "carrier", "lines"),
+        *("city", "postalCode", "email", "phone", "line", "targets", "assignee"),
     }
 )
 """Words of the caller's own, which find nothing."""
@@ -45,7 +46,14 @@ AIMED = {
     "reference": "reference",
     "trackingNumber": "tracking",
     "bin": "bin",
+    "orderReference": "external_id",
+    "source": "warehouse",
+    "sources": "warehouse",
+    "destination": "warehouse",
+    "destinations": "warehouse",
     "rule": "rule",
+    "bins": "bin",
+    "partner": "partner",
     "sku": "sku",
     "skus": "sku",
     "codes": "sku",
@@ -59,6 +67,8 @@ CODES = {
     "warehouseUpdate": "warehouse",
     "channel": "channel",
     "channelConnect": "channel",
+    "partnerConnect": "partner",
+    "scan": "sku",
 }
 """What `code` names, by root field."""
 

@@ -30,6 +30,8 @@ SETTLED_BY_PEOPLE = frozenset(
         CaseKind.RETURN_MISMATCH,
         CaseKind.CHANGE_REFUSED,
         *(CaseKind.ALLOCATION_IMPOSSIBLE, CaseKind.REJECTION, CaseKind.SHORT_PICK, CaseKind.CONFIRMATION_REFUSED),
+        CaseKind.PARTNER_CONTRADICTION,
+        CaseKind.STOCK_DIFFERENCE,
     }
 )
 """The others end by themselves, with the observation that proves it: whoever closed one by hand would only hide it."""

@@ -13,6 +13,7 @@ from app.exceptions.resolve_cases import resolve_cases
 from app.fulfillment.change_parcel import confirm_again
 from app.fulfillment.change_work import BELL
 from app.fulfillment.reroute_units import ask_for_reroute
+from app.partners.note_contact import try_partner
 from app.run_once import Answer, run_once
 from app.state import State
 from domain.errors import Refusal, RefusalCode
@@ -37,6 +38,7 @@ BELLS = {
     CaseKind.REJECTION: BELL,
     CaseKind.SHORT_PICK: BELL,
     CaseKind.CONFIRMATION_REFUSED: BELL,
+    CaseKind.PARTNER_SILENT: "partners",
 }
 REROUTED = frozenset({CaseKind.ALLOCATION_IMPOSSIBLE, CaseKind.REJECTION, CaseKind.SHORT_PICK})
 
@@ -80,6 +82,8 @@ async def _recover(connection: Any, kind: CaseKind, subject: str) -> None:
         await connection.execute(_PROBE, key)
     elif kind is CaseKind.NOT_SUBSCRIBED:
         await connection.execute(_SUBSCRIBE, key)
+    elif kind is CaseKind.PARTNER_SILENT:
+        await try_partner(connection, key)
     elif kind is CaseKind.EVENT_FAILED:
         await reset_event(connection, key)
     elif await connection.fetchval("SELECT EXISTS (SELECT FROM listings WHERE id = $1)", key):

@@ -12,7 +12,7 @@ from broadcaster import Broadcast
 
 from app.tasks import end_tasks
 
-BELLS = ("feed", "listings", "push", "events", "tokens", "fulfillment")
+BELLS = ("feed", "listings", "push", "events", "tokens", "fulfillment", "partners")
 """`listings`: rows of the feed that no number published follows from, so that nobody need compute any."""
 PREFIX = "onhand:"
 BREATH_SECONDS = 0.01

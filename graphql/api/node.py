@@ -21,6 +21,9 @@ from api.fulfillment.types import parcel_from_row, work_from_row
 from api.identity.fields import KEEPERS, token_from_answer
 from api.ids import BIGINT_MAX, decode_id, decode_numbers, decode_uuid
 from api.orders.types import order_from_row
+from api.partners.fields import READERS as PARTNER_READERS
+from api.partners.types import event_from_row as partner_event_from_row
+from api.partners.types import partner_from_row
 from api.replenishment.types import (
     alert_from_row,
     policy_from_row,
@@ -51,6 +54,8 @@ from app.fulfillment.change_parcel import read_parcel
 from app.fulfillment.read_work import read_work
 from app.identity.use_tokens import show_token
 from app.orders.read_orders import read_order
+from app.partners.read_partners import read_event as read_partner_event
+from app.partners.read_partners import read_partner
 from app.replenishment.read_purchases import read_alerts_by_ids, read_purchase, read_supplier
 from app.replenishment.read_requests import RequestFilter, read_policies, read_request
 from app.returns.read_returns import read_return
@@ -207,11 +212,23 @@ async def _alert(context: Context, id: str) -> Any:
     return alert_from_row(rows[0]) if rows and context.principal.sees_warehouse(rows[0]["warehouse_id"]) else None
 
 
+async def _partner(context: Context, id: str) -> Any:
+    (key,) = decode_numbers(id, "Partner")
+    row = await read_partner(context.state, context.principal, key)
+    return None if row is None else partner_from_row(row)
+
+
+async def _partner_event(context: Context, id: str) -> Any:
+    row = await read_partner_event(context.state.database, context.principal, decode_uuid(id, "PartnerEvent"))
+    return None if row is None else partner_event_from_row(row)
+
+
 _STOCK = Requires(roles=EVERYONE, scope="stock:read")
 _CHANNELS = Requires(roles=EVERYONE, scope="channels:read")
 _FULFILLMENT = Requires(roles=EVERYONE, scope="fulfillment:read")
 _ALERTS = Requires(roles=READERS, scope="channels:read")
 _FLOOR = Requires(roles=STAFF, scope="stock:read")
+_PARTNERS = Requires(roles=PARTNER_READERS, scope="fulfillment:read")
 KINDS: dict[str, tuple[Requires, Find]] = {
     "Sku": (_STOCK, _sku),
     "Warehouse": (_STOCK, _warehouse),
@@ -238,6 +255,8 @@ KINDS: dict[str, tuple[Requires, Find]] = {
     "Adjustment": (Requires(roles=STAFF, scope="stock:read"), _adjustment),
     "FulfillmentOrder": (_FULFILLMENT, _work),
     "Fulfillment": (_FULFILLMENT, _parcel),
+    "Partner": (_PARTNERS, _partner),
+    "PartnerEvent": (_PARTNERS, _partner_event),
     "Token": (Requires(roles=KEEPERS, scope="tokens:write"), _token),
 }
 """What each type needs on top of `node` itself, and how it is found."""

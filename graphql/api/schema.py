@@ -34,6 +34,7 @@ from api.node import NodeQuery
 from api.orders.change_order import OrderMutation
 from api.orders.fields import OrderQuery
 from api.orders.subscriptions import OrderSubscription
+from api.partners.fields import PartnerMutation, PartnerQuery
 from api.replenishment.change_purchases import PurchaseMutation
 from api.replenishment.change_requests import ReplenishmentMutation
 from api.replenishment.queries import ReplenishmentQuery
@@ -62,6 +63,7 @@ class Query(
     ApprovalQuery,
     ScanQuery,
     ReplenishmentQuery,
+    PartnerQuery,
     IdentityQuery,
     NodeQuery,
 ): ...
@@ -88,6 +90,7 @@ class Mutation(
     PlanMutation,
     ReplenishmentMutation,
     PurchaseMutation,
+    PartnerMutation,
     IdentityMutation,
 ): ...
 

@@ -41,6 +41,8 @@ GIVEN: dict[str, dict[str, Any]] = {
     "reservation_release": {"input": {"id": ""}},
     "reservation_show": {"id": ""},
     "sku_import": {"input": {"lines": [{"code": "NEW", "title": "New"}]}},
+    "partner_board": {},
+    "partner_events": {"filter": {"states": ["PENDING"]}, "first": 20, "after": None},
     "live_stock": {"filter": {"warehouses": ["BER"]}},
     "who_am_i": {},
     "channel_overview": {},

@@ -28,13 +28,15 @@ strawberry.enum(
     "another reason. CHANGE_REFUSED: a channel changes an order too late. PROMISE_AT_RISK: an order must ship soon "
     "and has not. ALLOCATION_IMPOSSIBLE: no warehouse can promise what an order wants. REJECTION: a warehouse does not "
     "ship, and no other can. SHORT_PICK: units were not where they should be. CONFIRMATION_REFUSED: a channel does not "
-    "take a parcel.",
+    "take a parcel. PARTNER_SILENT: a logistics partner does not answer. PARTNER_EVENTS_STOPPED: its webhook was "
+    "switched off. PARTNER_CONTRADICTION: it says what cannot be. STOCK_DIFFERENCE: it has other stock than it should.",
 )
 strawberry.enum(Severity, name="ExceptionSeverity", description="To be taken up within 15 min, 1 h, 8 h or 3 days.")
 strawberry.enum(
     CaseState, name="ExceptionState", description="ACKNOWLEDGED: somebody has seen it, nobody is alerted any more."
 )
 SUBJECTS = {
+    "partner": "Partner",
     "listing": "Listing",
     "channel": "Channel",
     "order": "Order",
