@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from app.cli_partner import partner_app
+from app.cli_replay import replay_app
 from app.cli_replenishment import replenishment_app
 from app.explain_error import explain_error
 from app.find_instance import find_settings
@@ -41,6 +42,7 @@ schema_app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
 PARTS = (
     *(("import", import_app), ("match", match_app), ("token", token_app), ("sandbox", sandbox_app)),
     ("partner", partner_app),
+    ("replay", replay_app),
     ("schema", schema_app),
     ("replenishment", replenishment_app),
 )

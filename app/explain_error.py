@@ -7,8 +7,9 @@ import socket
 from app.initialize_postgres import EmbeddedError
 from app.settings import SettingError
 from domain.errors import Fault, Refusal
+from domain.online_retail import BadRow
 
-PLAIN = (SettingError, EmbeddedError, Refusal, Fault)
+PLAIN = (SettingError, EmbeddedError, Refusal, Fault, BadRow)
 """Their messages are sentences already."""
 
 

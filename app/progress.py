@@ -43,6 +43,11 @@ class Progress:
         elif done == total:
             self._console.print(f"  {self._part}")
 
+    def show(self, done: int, total: int) -> None:
+        """The same where it may be asked often: plain lines say only the end."""
+        if self._live is not None:
+            self.count(done, total)
+
     def note(self, text: str) -> None:
         """Something to know that is no step."""
         self._console.print(f"• {escape(text)}", soft_wrap=True)
