@@ -77,7 +77,7 @@ async def report_damage(state: State, act: FloorCall, wanted: DamageWanted) -> A
         book = await _post(connection, act, given.warehouse_id, SOURCES[wanted.origin], found, now)
         ids = await keep_damages(connection, act, given.warehouse_id, wanted.origin.value, found, now)
         levels = [level_answer(key, balance, now) for key, balance in book.changed()]
-        return {"damages": await answer_damages(connection, ids), "levels": levels}
+        return {**await _answer(connection, ids), "levels": levels}
 
     return await perform(state, act, lambda: _prepare(state, act, wanted), decide)
 
@@ -111,7 +111,13 @@ async def _report_transit(
     ]
     made = await receive_held(connection, act, given.transfer_id, arrived, now)
     ids = [UUID(one) for one in made["damages"]]
-    return {"damages": await answer_damages(connection, ids), "levels": []}
+    return {**await _answer(connection, ids), "levels": []}
+
+
+async def _answer(connection: Any, ids: Sequence[UUID]) -> Answer:
+    """All of them; `damage` when it is one, so that it can be named by the key under which it was reported."""
+    damages = await answer_damages(connection, ids)
+    return {"damages": damages, "damage": damages[0] if len(damages) == 1 else None}
 
 
 async def _prepare(state: State, act: FloorCall, wanted: DamageWanted) -> _Prepared:

@@ -42,7 +42,8 @@ WHERE l.transfer_id = $1 AND l.line = g.line
 """  # noqa: S608
 _CODES = "SELECT id, code FROM skus WHERE id = ANY($1::int[])"
 STAMPS = frozenset({"approved_at", "shipped_at", "received_at", "ended_at"})
-CASES = (CaseKind.TRANSFER_DISCREPANCY.value, CaseKind.TRANSFER_OVERDUE.value)
+OVERDUE = (CaseKind.TRANSFER_OVERDUE.value,)
+CASES = (CaseKind.TRANSFER_DISCREPANCY.value, *OVERDUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,8 @@ async def note_discrepancies(connection: Any, held: HeldTransfer, lines: Sequenc
     )
 
 
-async def end_cases(connection: Any, held: HeldTransfer, state: TransferState, now: datetime.datetime) -> None:
+async def end_cases(
+    connection: Any, held: HeldTransfer, state: TransferState, now: datetime.datetime, kinds: Sequence[str] = CASES
+) -> None:
     """What was open about it is settled with its end; whoever closed it answered for what is missing."""
-    await resolve_cases(connection, CASES, {f"transfer:{held.id}": {"state": state.value, "at": now}})
+    await resolve_cases(connection, kinds, {f"transfer:{held.id}": {"state": state.value, "at": now}})

@@ -15,6 +15,7 @@ from app.floor.perform import FloorCall, Leg, perform, post_legs, refuse_end
 from app.run_once import Answer
 from app.state import State
 from app.transfers.hold_transfer import (
+    OVERDUE,
     end_cases,
     keep_transfer,
     lock_transfer,
@@ -86,7 +87,10 @@ async def receive_held(
     damages = await keep_damages(connection, act, house, "TRANSIT", broken, now, document=held.document)
     await note_discrepancies(connection, held, lines)
     status = settle_state(status, lines)
-    stamps = {"received_at": act.at(now)} if status is TransferState.RECEIVED else {}
+    stamps = {}
+    if status is TransferState.RECEIVED:
+        stamps = {"received_at": act.at(now)}
+        await end_cases(connection, held, status, now, OVERDUE)
     if status is TransferState.CANCELLED:
         stamps = {"ended_at": act.at(now)}
         await end_cases(connection, held, status, now)
