@@ -21,18 +21,6 @@ class FloorAdvice(StrEnum):
     ASK = "ASK"
 
 
-_SEND_AGAIN = frozenset(
-    {
-        RefusalCode.INSUFFICIENT_STOCK,
-        RefusalCode.WRONG_STATE,
-        RefusalCode.TRANSFER_NOT_FOUND,
-        RefusalCode.RETURN_NOT_FOUND,
-        RefusalCode.DAMAGE_NOT_FOUND,
-        RefusalCode.ADJUSTMENT_NOT_FOUND,
-        RefusalCode.ORDER_NOT_FOUND,
-        RefusalCode.SKU_NOT_FOUND,
-    }
-)
 _COUNT = frozenset({RefusalCode.STALE_VERSION, RefusalCode.OVER_RECEIPT})
 _ASK = frozenset(
     {
@@ -42,6 +30,10 @@ _ASK = frozenset(
         RefusalCode.WAREHOUSE_CLOSED,
     }
 )
+_SEND_AGAIN = (
+    frozenset(code for code in RefusalCode if code.endswith("_NOT_FOUND"))
+    | {RefusalCode.INSUFFICIENT_STOCK, RefusalCode.WRONG_STATE}
+) - _ASK
 
 
 def advise(code: RefusalCode) -> FloorAdvice:

@@ -9,8 +9,9 @@ import strawberry
 
 from api.answer import answer
 from api.context import Context, Info
+from api.counts.change_counts import CountSubmitInput
 from api.directives import requires
-from api.floor import approvals, damage, returns, transfers
+from api.floor import approvals, borrowed, damage, returns, transfers
 from api.floor.approvals import AdjustmentApproveInput, AdjustmentRejectInput
 from api.floor.damage import DamageDisposeInput, DamageReportInput
 from api.floor.operation import FloorOperation, run_operation
@@ -31,12 +32,21 @@ from api.floor.transfers import (
     TransferReceiveInput,
     TransferShipInput,
 )
+from api.fulfillment.act import (
+    FulfillmentOrderAcceptInput,
+    FulfillmentOrderCancelInput,
+    FulfillmentOrderPackInput,
+    FulfillmentOrderPickInput,
+    FulfillmentOrderRejectInput,
+    FulfillmentOrderShipInput,
+    FulfillmentOrderStartPickingInput,
+)
 from api.ids import encode_id
 from api.scalars import UserError, user_error
 from api.stock import move_stock
 from api.stock.move_stock import StockAdjustInput, StockReceiveInput, StockSetInput
 from app.floor.apply_batch import FloorResult, FloorStatus, Recorded, apply_batch
-from app.floor.find_document import write_label
+from app.floor.find_document import LABELS, write_label
 from app.run_once import Answer
 from domain.errors import Refusal, RefusalCode
 from domain.floor import FloorAdvice
@@ -55,11 +65,18 @@ strawberry.enum(
 )
 OPERATIONS: dict[str, FloorOperation] = {
     operation.name: operation
-    for area in (move_stock, transfers, returns, damage, approvals)
+    for area in (move_stock, transfers, returns, damage, approvals, borrowed)
     for operation in area.OPERATIONS
 }
 """Every mutation of the warehouse floor, by its name."""
-KINDS = {"transfer": "Transfer", "return": "Return", "damage": "Damage", "adjustment": "Adjustment"}
+KINDS = {
+    "transfer": "Transfer",
+    "return": "Return",
+    "damage": "Damage",
+    "adjustment": "Adjustment",
+    "fulfillment_order": "FulfillmentOrder",
+    "count": "Count",
+}
 
 
 @strawberry.input(description="Exactly one of the fields: what the mutation of that name takes, with a key.")
@@ -84,6 +101,14 @@ class FloorBatchOperation:
     damage_dispose: DamageDisposeInput | None = None
     adjustment_approve: AdjustmentApproveInput | None = None
     adjustment_reject: AdjustmentRejectInput | None = None
+    fulfillment_order_accept: FulfillmentOrderAcceptInput | None = None
+    fulfillment_order_reject: FulfillmentOrderRejectInput | None = None
+    fulfillment_order_cancel: FulfillmentOrderCancelInput | None = None
+    fulfillment_order_start_picking: FulfillmentOrderStartPickingInput | None = None
+    fulfillment_order_pick: FulfillmentOrderPickInput | None = None
+    fulfillment_order_pack: FulfillmentOrderPackInput | None = None
+    fulfillment_order_ship: FulfillmentOrderShipInput | None = None
+    count_submit: CountSubmitInput | None = None
 
 
 @strawberry.input
@@ -153,7 +178,7 @@ def _find_document(made: Answer) -> tuple[strawberry.ID | None, str | None]:
     for name, kind in KINDS.items():
         row = made.get(name)
         if row:
-            label = write_label(name, row["number"]) if "number" in row else None
+            label = write_label(name, row["number"]) if name in LABELS and "number" in row else None
             return strawberry.ID(encode_id(kind, str(row["id"]))), label
     return None, None
 

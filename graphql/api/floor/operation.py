@@ -41,9 +41,8 @@ class FloorInput:
 
 @dataclass(frozen=True, slots=True)
 class FloorOperation:
-    """A floor mutation. `reason`: unless the caller says another. `show`: the payload of its answer.
-
-    `hashed`: what of an input must be the same under the same key.
+    """A floor mutation. `reason`: unless the caller says another. `show`: the payload of its answer, None when another
+    area shows it. `hashed`: what of an input must be the same under the same key.
     """
 
     name: str
@@ -52,7 +51,7 @@ class FloorOperation:
     scope: str
     reason: str
     run: Callable[[State, FloorCall, Any], Awaitable[Answer]]
-    show: Callable[[Context, Answer], Awaitable[dict[str, Any]]]
+    show: Callable[[Context, Answer], Awaitable[dict[str, Any]]] | None
     hashed: Callable[[Any], object]
 
     @property
@@ -75,13 +74,15 @@ async def run_operation(context: Context, operation: FloorOperation, command: An
     """The use case's answer. `recorded`: from a tablet's queue, where a refusal is not for good."""
     key = command.idempotency_key
     call = make_call(context.principal, operation.kind, key, operation.hashed(command), keeps_refusals=not recorded)
-    remarks = Remarks(command.reason or operation.reason, command.note, command.reference)
+    reason = getattr(command, "reason", None) or operation.reason
+    remarks = Remarks(reason, getattr(command, "note", None), getattr(command, "reference", None))
     act = FloorCall(context.principal, context.provenance(key), remarks, call, command.occurred_at)
     return await operation.run(context.state, act, command)
 
 
 async def do(context: Context, operation: FloorOperation, command: Any) -> dict[str, Any]:
     """What the payload holds."""
+    assert operation.show is not None
     return await operation.show(context, await run_operation(context, operation, command))
 
 
