@@ -67,6 +67,8 @@ async def advance(company: ChannelCompany, status: str, external_id: str = "o-1"
     query = """UPDATE fulfillment_orders f SET status = $2 FROM orders o WHERE o.id = f.order_id
       AND o.external_id = $1 AND f.status NOT IN ('SHIPPED', 'CANCELLED', 'REJECTED')"""
     await company.execute(query, external_id, status)
+    if status in ("PICKED", "PACKED"):
+        await company.execute(PICK_LINES, external_id)
 
 
 async def available(company: ChannelCompany, sku: str = "SKU-0") -> int:
@@ -88,6 +90,11 @@ async def locked(connection: Any, external_id: str = "o-1") -> OrderNow:
     return found
 
 
+PICK_LINES = """
+UPDATE fulfillment_order_lines l SET picked = quantity - cancelled - short
+FROM fulfillment_orders f JOIN orders o ON o.id = f.order_id
+WHERE l.fulfillment_order_id = f.id AND o.external_id = $1 AND f.status IN ('PICKED', 'PACKED')
+"""
 SHIP_LINES = """
 UPDATE fulfillment_order_lines l SET picked = quantity - cancelled - short, shipped = quantity - cancelled - short
 FROM fulfillment_orders f JOIN orders o ON o.id = f.order_id
