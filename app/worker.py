@@ -31,7 +31,10 @@ from app.logs import configure_logs
 from app.metrics import serving_metrics
 from app.orders.erase_contact import erase_contacts
 from app.orders.mind_orders import mind_orders
+from app.partners.delegate_work import delegate_work
 from app.partners.plan_events import plan_events
+from app.partners.poll_changes import poll_changes
+from app.partners.request_cancels import request_cancel
 from app.partners.send_events import send_event
 from app.repeat import Work, repeat
 from app.replenishment.relay_demand import relay_demand
@@ -147,7 +150,10 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
         *((f"alerts {n}", ALERTS_SECONDS, lambda: send_alert(state), None) for n in range(ALERT_SENDERS)),
         ("old alerts", CLEANING_SECONDS, lambda: forget_alerts(state), None),
         ("floor clocks", CLOCKS_SECONDS, lambda: _run_clocks(state), None),
-        ("plan partners", PARTNERS_SECONDS, lambda: plan_events(state, now()), "partners"),
+        ("plan partners", PARTNERS_SECONDS, lambda: plan_events(state, now()), "fulfillment"),
+        *((f"delegate {n}", PARTNERS_SECONDS, lambda: delegate_work(state, now()), "partners") for n in range(2)),
+        ("partner changes", PARTNERS_SECONDS, lambda: poll_changes(state, now()), "partners"),
+        ("partner cancels", PARTNERS_SECONDS, lambda: request_cancel(state, now()), "partners"),
         *((f"partner events {n}", PARTNERS_SECONDS, lambda: send_event(state, now()), "partners") for n in range(2)),
         ("lags", CLEANING_SECONDS, lambda: forget_lags(state.database), None),
     ]
