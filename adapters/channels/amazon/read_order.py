@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from decimal import Decimal
 from typing import Any
 
 from adapters.channels.base import Address, ChannelOrder, ChannelOrderLine
 from domain.errors import CauseClass, Fault
 
-INCLUDED_DATA = "BUYER,RECIPIENT,FULFILLMENT,CANCELLATION"
+INCLUDED_DATA = "BUYER,RECIPIENT,PROCEEDS,FULFILLMENT,CANCELLATION"
 PENDING = frozenset({"PENDING", "PENDING_AVAILABILITY"})
 ADDRESS_LINES = ("companyName", "addressLine1", "addressLine2", "addressLine3")
 
@@ -17,7 +18,7 @@ def read_order(raw: dict[str, Any]) -> ChannelOrder:
     """Raises a permanent `Fault` when it is not an order."""
     try:
         return _read(raw)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         # The error's text may quote personal data: only its kind is told.
         message = f"Amazon's order cannot be read ({type(error).__name__})."
         raise Fault(message, transient=False, cause=CauseClass.VALIDATION) from None
@@ -26,9 +27,9 @@ def read_order(raw: dict[str, Any]) -> ChannelOrder:
 def _read(raw: dict[str, Any]) -> ChannelOrder:
     fulfillment = raw.get("fulfillment") or {}
     status = fulfillment.get("fulfillmentStatus")
-    address = _read_address((raw.get("recipient") or {}).get("deliveryAddress"))
+    recipient = (raw.get("recipient") or {}).get("deliveryAddress")
+    address, total = _read_address(recipient), (raw.get("proceeds") or {}).get("grandTotal") or {}
     items = raw["orderItems"]
-    latest = (fulfillment.get("shipByWindow") or {}).get("latestDateTime")
     return ChannelOrder(
         external_id=str(raw["orderId"]),
         name=str(raw["orderId"]),
@@ -40,16 +41,20 @@ def _read(raw: dict[str, Any]) -> ChannelOrder:
         pending=status in PENDING,
         cancelled=status == "CANCELLED",
         cancel_requested=status != "CANCELLED" and any(_is_cancel_requested(item) for item in items),
-        ship_by=None if latest is None else _read_time(latest),
+        ship_by=_read_end(fulfillment.get("shipByWindow")),
         version=round(_read_time(raw["lastUpdatedTime"]).timestamp() * 1000),
+        phone=(recipient or {}).get("phone") or None,
+        deliver_by=_read_end(fulfillment.get("deliverByWindow")),
+        total=_read_amount(total),
+        currency=total.get("currencyCode"),
     )
 
 
 def _read_line(item: dict[str, Any]) -> ChannelOrderLine:
     product = item["product"]
-    return ChannelOrderLine(
-        str(item["orderItemId"]), product.get("sellerSku") or None, product.get("title"), int(item["quantityOrdered"])
-    )
+    price = _read_amount((product.get("price") or {}).get("unitPrice") or {})
+    name, title = product.get("sellerSku") or None, product.get("title")
+    return ChannelOrderLine(str(item["orderItemId"]), name, title, int(item["quantityOrdered"]), price)
 
 
 def _is_cancelled(item: dict[str, Any]) -> bool:
@@ -71,6 +76,16 @@ def _read_address(raw: dict[str, Any] | None) -> Address | None:
         postal_code=raw.get("postalCode") or None,
         country_code=raw.get("countryCode") or None,
     )
+
+
+def _read_end(window: dict[str, Any] | None) -> datetime.datetime | None:
+    latest = (window or {}).get("latestDateTime")
+    return None if latest is None else _read_time(latest)
+
+
+def _read_amount(money: dict[str, Any]) -> Decimal | None:
+    amount = money.get("amount")
+    return None if amount is None else Decimal(str(amount))
 
 
 def _read_time(value: str) -> datetime.datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from adapters.channels.ebay.request import Request
 from domain.errors import CauseClass, Fault
 
 PATH = "/sell/fulfillment/v1/order"
+CENT_PARTS = Decimal("0.0001")
 UNPAID = frozenset({"PENDING", "FAILED"})
 
 
@@ -32,7 +34,7 @@ def parse_order(raw: Any) -> ChannelOrder:
     """Raises a permanent `Fault` when it is not an order."""
     try:
         return _parse_order(raw)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         message = f"An order of eBay's cannot be read ({type(error).__name__})."
         raise Fault(message, transient=False, cause=CauseClass.UNKNOWN) from None
 
@@ -40,7 +42,7 @@ def parse_order(raw: Any) -> ChannelOrder:
 def _parse_order(raw: dict[str, Any]) -> ChannelOrder:
     ship_to = _find_ship_to(raw)
     address = _parse_address(ship_to)
-    cancel = raw.get("cancelStatus") or {}
+    cancel, total = raw.get("cancelStatus") or {}, (raw.get("pricingSummary") or {}).get("total") or {}
     return ChannelOrder(
         external_id=str(raw["orderId"]),
         name=str(raw["orderId"]),
@@ -52,14 +54,24 @@ def _parse_order(raw: dict[str, Any]) -> ChannelOrder:
         pending=raw.get("orderPaymentStatus") in UNPAID,
         cancelled=cancel.get("cancelState") == "CANCELED",
         cancel_requested=_is_cancel_requested(cancel),
-        ship_by=_find_ship_by(raw["lineItems"]),
+        ship_by=_find_first(raw["lineItems"], "shipByDate"),
         version=int(parse_time(raw["lastModifiedDate"]).timestamp() * 1000),
+        phone=(ship_to.get("primaryPhone") or {}).get("phoneNumber"),
+        deliver_by=_find_first(raw["lineItems"], "maxEstimatedDeliveryDate"),
+        total=_parse_amount(total),
+        currency=total.get("currency"),
     )
 
 
 def _parse_line(raw: dict[str, Any]) -> ChannelOrderLine:
-    """A line may have no SKU: the seller listed it without."""
-    return ChannelOrderLine(str(raw["lineItemId"]), raw.get("sku") or None, raw.get("title"), int(raw["quantity"]))
+    """A line may have no SKU: the seller listed it without. Its cost is that of all its units."""
+    quantity, cost = int(raw["quantity"]), _parse_amount(raw.get("lineItemCost") or {})
+    price = None if cost is None or quantity <= 0 else (cost / quantity).quantize(CENT_PARTS)
+    return ChannelOrderLine(str(raw["lineItemId"]), raw.get("sku") or None, raw.get("title"), quantity, price)
+
+
+def _parse_amount(raw: dict[str, Any]) -> Decimal | None:
+    return Decimal(raw["value"]) if raw.get("value") else None
 
 
 def _find_ship_to(raw: dict[str, Any]) -> dict[str, Any]:
@@ -91,9 +103,9 @@ def _is_cancel_requested(cancel: dict[str, Any]) -> bool:
     return asked or cancel.get("cancelState") == "IN_PROGRESS"
 
 
-def _find_ship_by(lines: list[dict[str, Any]]) -> datetime | None:
-    """The first line that is due."""
-    dates = [(line.get("lineItemFulfillmentInstructions") or {}).get("shipByDate") for line in lines]
+def _find_first(lines: list[dict[str, Any]], name: str) -> datetime | None:
+    """Of the first line that is due."""
+    dates = [(line.get("lineItemFulfillmentInstructions") or {}).get(name) for line in lines]
     return min((parse_time(date) for date in dates if date), default=None)
 
 

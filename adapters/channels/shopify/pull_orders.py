@@ -15,7 +15,7 @@ LINES_MAX = 10
 """Lines read with an order; of the few that have more, the rest is read by itself."""
 LINE_PAGE = 200
 LINE_PAGES_MAX = 50
-ORDER_COST = 2 + (2 + LINES_MAX) + (2 + 10)
+ORDER_COST = 2 + 2 + (2 + LINES_MAX) + (2 + 10)
 PART_PREFIX = "gid://shopify/FulfillmentOrder/"
 _FIELDS = """
 fragment OrderFields on Order {
@@ -25,9 +25,12 @@ fragment OrderFields on Order {
   updatedAt
   cancelledAt
   email
+  phone
+  currencyCode
+  totalPriceSet { shopMoney { amount } }
   displayFinancialStatus
   shippingAddress {
-    name company address1 address2 city province provinceCode zip countryCodeV2 latitude longitude
+    name company address1 address2 city province provinceCode zip countryCodeV2 latitude longitude phone
   }
   lineItems(first: 10) { ...Lines }
   fulfillmentOrders(first: 10) { nodes { fulfillBy status requestStatus } }

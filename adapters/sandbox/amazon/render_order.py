@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from adapters.sandbox.amazon.config import MarketConfig
@@ -39,6 +40,9 @@ def render_order(config: MarketConfig, order: Order, included: set[str]) -> dict
                 "latestDateTime": write_time(order.ship_by),
             },
         }
+    if "PROCEEDS" in included and paid:
+        total = sum(Decimal(line.price) * line.quantity for line in order.lines)
+        raw["proceeds"] = {"grandTotal": {"amount": str(total), "currencyCode": config.currency}}
     if "PACKAGES" in included and order.packages:
         raw["packages"] = [_render_package(package) for package in order.packages]
     return raw

@@ -63,6 +63,10 @@ async def test_order_says_all_that_routing_needs(setup: Setup) -> None:
     assert order.lines[0].external_id == placed["lines"][0]["id"]
     expected = Address("Ada Lovelace", ("12 St James Sq",), "London", None, "SW1Y 4JH", "GB")
     assert (order.address, order.country_code, order.email) == (expected, "GB", "ada@example.org")
+    assert order.lines[0].unit_price is not None
+    assert order.lines[0].unit_price > 0
+    assert order.total == 2 * order.lines[0].unit_price
+    assert (order.currency, order.phone) == (setup.market.market.config.currency, None)
     assert (order.pending, order.cancelled, order.cancel_requested) == (False, False, False)
     assert order.ship_by is not None
     assert abs(order.ship_by - order.placed_at - 48 * HOUR) < datetime.timedelta(seconds=1)

@@ -63,6 +63,11 @@ async def test_an_order_is_read_whole(market: Market, ebay: EbayChannel) -> None
     assert order.ship_by is not None
     assert order.ship_by - order.placed_at == timedelta(days=2)
     assert order.version == round(placed["at"] * 1000)
+    assert order.deliver_by is not None
+    assert order.deliver_by > order.ship_by
+    assert order.lines[0].unit_price is not None
+    assert (order.total, order.phone) == (2 * order.lines[0].unit_price, None)
+    assert order.currency is not None
     assert order == await ebay.read_order(placed["id"])
 
 
