@@ -40,6 +40,7 @@ from app.repeat import Work, repeat
 from app.replenishment.relay_demand import relay_demand
 from app.replenishment.sweep_policies import sweep_policies
 from app.routing.allocate_order import allocate_order
+from app.routing.fill_backorders import fill_backorders, sweep_backorders
 from app.settings import Settings, load_settings
 from app.state import State, open_state
 from app.stock.end_reservation import expire_reservations
@@ -56,6 +57,7 @@ ALERTS_SECONDS = 1.0
 ALERT_SENDERS = 4
 PARTNERS_SECONDS = 1.0
 BUFFERS_SECONDS = 5.0
+BACKORDERS_SECONDS = 30.0
 DRIFTS_SECONDS = 1.0
 GAUGES_SECONDS = 15.0
 CLOCKS_SECONDS = 10.0
@@ -103,6 +105,18 @@ async def _run_clocks(state: State) -> int:
     return await run_clocks(state, datetime.datetime.now(datetime.UTC))
 
 
+async def _fill(state: State) -> int:
+    """Like the relay: with a breath, so that a burst of changes is looked at once."""
+    read = await fill_backorders(state)
+    await asyncio.sleep(RELAY_BREATH_SECONDS if read else 0)
+    return read
+
+
+async def _sweep_backorders(state: State) -> int:
+    await sweep_backorders(state)
+    return 0
+
+
 async def _forget_keys(state: State) -> int:
     status = await state.database.hot.execute(_FORGET, state.settings.idempotency_days, KEYS_MAX)
     return int(status.rsplit(" ", 1)[-1])
@@ -134,6 +148,8 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
         ("counts", PLANS_SECONDS, lambda: plan_counts(state), None),
         ("policies", CLEANING_SECONDS, lambda: sweep_policies(state), None),
         ("accuracy", PLANS_SECONDS, lambda: gauge_accuracy(state), None),
+        ("backorders", settings.feed_poll_seconds, lambda: _fill(state), "feed"),
+        ("backorder sweep", BACKORDERS_SECONDS, lambda: _sweep_backorders(state), None),
         ("events", settings.push_poll_seconds, lambda: process_events(state), "events"),
         *_list_fulfillment(state),
         ("expire", settings.sweep_seconds, lambda: _expire(state), None),

@@ -30,6 +30,8 @@ from domain.routing.problem import Wanted
 from domain.stock import Book, DayKey, StockKey
 
 ATTEMPTS_MAX = 4
+BACKORDER = "BACKORDER"
+"""The trigger that comes again and again: its decisions are kept only when they promise something."""
 CLOSED = frozenset(("CANCELLED", "SHIPPED"))
 LINES = ChangeTable(
     RowShape((("order_id", "uuid"), ("line", "int"), ("units", "int"))),
@@ -106,15 +108,16 @@ def _decide(order: OrderRow, carried: Carried, trigger: str, actor: str) -> Deci
     }
     if not allocated:
         changed = order.status not in CLOSED and problem != order.problem
-        return Decision(answer, carried.rows, changes={STATES: [(order.id, str(status), problem)]} if changed else {})
+        rows = {} if trigger == BACKORDER else carried.rows
+        return Decision(answer, rows, changes={STATES: [(order.id, str(status), problem)]} if changed else {})
     note = orjson.dumps({"trigger": trigger, "allocated": {str(line): n for line, n in allocated.items()}}).decode()
-    rows: dict[Any, Any] = {**carried.rows, ORDER_EVENTS: [(order.id, actor, "ALLOCATED", None, note)]}
+    written: dict[Any, Any] = {**carried.rows, ORDER_EVENTS: [(order.id, actor, "ALLOCATED", None, note)]}
     changes: Changes = {
         **carried.changes,
         LINES: [(order.id, line, units) for line, units in allocated.items()],
         STATES: [(order.id, str(status), problem)],
     }
-    return Decision(answer, rows, changes=changes)
+    return Decision(answer, written, changes=changes)
 
 
 def explain_waiting(lines: Iterable[LineRow]) -> str | None:
