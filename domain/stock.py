@@ -100,6 +100,8 @@ class Book:
     days: dict[DayKey, DaySpace] = field(default_factory=dict)
     taken: list[DayKey] = field(default_factory=list)
     """A place for one order each; a day that is not among `days` has no limit."""
+    freed: list[DayKey] = field(default_factory=list)
+    """Places given back."""
     locked: dict[Hashable, Any] = field(default_factory=dict)
     """Other rows that were locked before the stock, by key."""
     expected: list[tuple[StockKey, int]] = field(default_factory=list)
@@ -146,22 +148,29 @@ class Book:
             self.balances[key].incoming += quantity
             self.expected.append((key, quantity))
 
+    def free_day(self, key: DayKey) -> None:
+        """Give a place on a day back; it can be taken at once."""
+        if key in self.days:
+            self.days[key].taken -= 1
+        self.freed.append(key)
+
     @contextmanager
     def trial(self) -> Iterator[int]:
         """Keep what the block posts, or take all of it back if it raises. Yields the index of its first entry."""
-        mark, places, expected = len(self.entries), len(self.taken), len(self.expected)
+        mark, places, freed, expected = len(self.entries), len(self.taken), len(self.freed), len(self.expected)
         try:
             yield mark
         except BaseException:
             self._take_back(mark, expected)
-            self._give_back(places)
+            self._undo_days(places, freed)
             raise
 
-    def _give_back(self, mark: int) -> None:
-        for key in self.taken[mark:]:
-            if key in self.days:
-                self.days[key].taken -= 1
-        del self.taken[mark:]
+    def _undo_days(self, taken: int, freed: int) -> None:
+        for keys, mark, change in ((self.taken, taken, -1), (self.freed, freed, 1)):
+            for key in keys[mark:]:
+                if key in self.days:
+                    self.days[key].taken += change
+            del keys[mark:]
 
     def _take_back(self, mark: int, expected: int) -> None:
         for entry in reversed(self.entries[mark:]):

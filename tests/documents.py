@@ -27,6 +27,7 @@ EXAMPLES: dict[str, Any] = {
     "DateTime": "2026-01-01T00:00:00Z",
     "Decimal": "1.50",
     "CurrencyCode": "EUR",
+    "JSON": {"name": "x", "rules": [{"name": "x"}]},
 }
 
 

@@ -27,6 +27,10 @@ FROM unnest($1::int[], $2::date[], $3::int[]) AS wanted (w, d, n) JOIN warehouse
 ORDER BY w.id, wanted.d
 ON CONFLICT (warehouse_id, day) DO UPDATE SET taken = d.taken + excluded.taken, version = d.version + 1
 """
+_FREE = """
+UPDATE warehouse_days d SET taken = greatest(0, d.taken - g.n), version = d.version + 1
+FROM unnest($1::int[], $2::date[], $3::int[]) AS g (w, d0, n) WHERE d.warehouse_id = g.w AND d.day = g.d0
+"""
 _READ = """
 SELECT warehouse_id, day, capacity, taken, version FROM warehouse_days
 WHERE warehouse_id = ANY($1::int[]) AND day BETWEEN $2 AND $3
@@ -53,6 +57,16 @@ async def take_days(connection: Any, taken: Sequence[DayKey]) -> None:
     counted = sorted(Counter(taken).items())
     await connection.execute(
         _TAKE, [key.warehouse_id for key, _ in counted], [key.day for key, _ in counted], [n for _, n in counted]
+    )
+
+
+async def free_days(connection: Any, freed: Sequence[DayKey]) -> None:
+    """Give places back, on days that are locked. Before `take_days`: what is freed can be taken in the same breath."""
+    if not freed:
+        return
+    counted = sorted(Counter(freed).items())
+    await connection.execute(
+        _FREE, [key.warehouse_id for key, _ in counted], [key.day for key, _ in counted], [n for _, n in counted]
     )
 
 

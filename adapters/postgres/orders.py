@@ -13,7 +13,7 @@ import orjson
 
 _READ = """
 SELECT o.id, o.channel_id, o.external_id, o.name, o.status, o.placed_at, o.ship_by, o.deliver_by, o.total, o.currency,
-  o.problem, o.destination::text AS destination
+  o.problem, o.version, o.destination::text AS destination
 FROM orders o WHERE o.id = ANY($1::uuid[]) ORDER BY o.id
 """
 _LINES = """
@@ -21,8 +21,14 @@ SELECT order_id, line, external_id, sku_id, sku_code, title, quantity, allocated
 FROM order_lines WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, line
 """
 _SCHEDULED = """
-SELECT order_id, warehouse_id, id, day FROM fulfillment_orders
-WHERE order_id = ANY($1::uuid[]) AND status = 'SCHEDULED' AND hold_reason IS NULL ORDER BY id
+SELECT order_id, warehouse_id, id, day, version FROM fulfillment_orders
+WHERE order_id = ANY($1::uuid[]) AND status = 'SCHEDULED' AND hold_reason IS NULL AND cancel_requested_at IS NULL
+ORDER BY id
+"""
+_WORK_LINES = """
+SELECT f.order_id, l.fulfillment_order_id, l.line, l.sku_id, l.quantity - l.shipped - l.cancelled - l.short
+FROM fulfillment_orders f JOIN fulfillment_order_lines l ON l.fulfillment_order_id = f.id
+WHERE f.id = ANY($1::uuid[]) AND l.quantity > l.shipped + l.cancelled + l.short ORDER BY 2, 3
 """
 _BARRED = """
 SELECT DISTINCT order_id, warehouse_id, 'rejected it: ' || coalesce(reject_reason, 'no reason given')
@@ -51,10 +57,21 @@ class LineRow(NamedTuple):
 
 
 @dataclass(slots=True)
+class ScheduledWork:
+    """Work that is promised and not released yet. `units`: (line, SKU id, units) that it still binds."""
+
+    id: UUID
+    warehouse_id: int
+    day: datetime.date | None
+    version: int
+    units: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class OrderRow:
     """`barred`: warehouses that rejected work of this order or picked it short, with the reason.
 
-    `scheduled`: by warehouse, work of it that is not released yet: its id and day.
+    `scheduled`: work of it that is not released yet, nor held, nor asked to be cancelled.
     """
 
     id: UUID
@@ -68,10 +85,11 @@ class OrderRow:
     total: Decimal | None
     currency: str | None
     problem: str | None
+    version: int
     destination: dict[str, Any]
     lines: list[LineRow] = field(default_factory=list)
     barred: dict[int, str] = field(default_factory=dict)
-    scheduled: dict[int, tuple[UUID, datetime.date | None]] = field(default_factory=dict)
+    scheduled: list[ScheduledWork] = field(default_factory=list)
 
 
 async def lock_orders(connection: Any, order_ids: Collection[UUID]) -> dict[UUID, OrderRow]:
@@ -96,10 +114,18 @@ async def _read(connection: Any, order_ids: Collection[UUID], locking: str) -> d
         order_id, line, external_id, sku_id, code, title, *units = row
         if order_id in found:
             found[order_id].lines.append(LineRow(line, code or title or external_id, sku_id, *units))
-    for order_id, warehouse_id, work, day in await connection.fetch(_SCHEDULED + locking, wanted):
-        if order_id in found:
-            found[order_id].scheduled.setdefault(warehouse_id, (work, day))
+    await _read_works(connection, found, locking)
     for order_id, warehouse_id, reason in await connection.fetch(_BARRED, wanted):
         if order_id in found:
             found[order_id].barred[warehouse_id] = reason
     return found
+
+
+async def _read_works(connection: Any, found: dict[UUID, OrderRow], locking: str) -> None:
+    works: dict[UUID, ScheduledWork] = {}
+    for order_id, warehouse_id, work_id, day, version in await connection.fetch(_SCHEDULED + locking, sorted(found)):
+        works[work_id] = ScheduledWork(work_id, warehouse_id, day, version)
+        found[order_id].scheduled.append(works[work_id])
+    if works:
+        for _, work_id, *units in await connection.fetch(_WORK_LINES, sorted(works)):
+            works[work_id].units.append((units[0], units[1], units[2]))

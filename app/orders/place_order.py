@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -23,6 +24,7 @@ from app.routing.prepare_routing import Prepared, Promise, Want, prepare_routing
 from app.run_once import Answer
 from app.state import State
 from app.stock.run_commands import Decision
+from domain.errors import Fault
 from domain.provenance import Provenance, Remarks
 from domain.routing.problem import Wanted
 from domain.stock import Book, DayKey, StockKey
@@ -41,16 +43,15 @@ class PlaceOrder:
     footing: Footing
     call: IdempotentCall | None
     strict: bool = False
-    plans_work: bool = True
+    plans_work: Literal[True] = True
 
     @property
     def exclusive(self) -> Hashable | None:
         return (self.new.channel_id, self.new.order.external_id)
 
-    @property
-    def order_id(self) -> UUID | None:
+    def orders(self) -> Iterable[UUID]:
         """The order is not on record yet: nothing to lock."""
-        return None
+        return ()
 
     def keys(self) -> Iterable[StockKey]:
         return self.prepared.keys({line.sku_id for line in self.new.lines if line.sku_id is not None})
@@ -123,7 +124,7 @@ async def place_order(
             return await state.combiner.submit(command)
         except CapacityMoved:
             state.routing.forget()
-    raise CapacityMoved
+    raise Fault("The warehouses' days fill faster than they are read: try again.", transient=True)
 
 
 async def _prepare(state: State, new: NewOrder) -> Prepared:

@@ -16,7 +16,8 @@ from uuid import UUID
 import structlog
 
 from adapters.postgres.feed import FeedPage, read_page
-from app.routing.allocate_order import BACKORDER, allocate_order
+from app.routing.allocate_order import allocate_order
+from app.routing.fill_order import BACKORDER
 from app.state import State
 from domain.cursor import Position
 from domain.errors import Fault

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar, cast
 from uuid import UUID
 
 from adapters.postgres.database import Database, begin_batch
-from adapters.postgres.days import lock_days, take_days
+from adapters.postgres.days import free_days, lock_days, take_days
 from adapters.postgres.documents import Changes, Documents, write_changes
 from adapters.postgres.idempotency import IdempotentCall, read_answers, write_answers
 from adapters.postgres.ledger import Footing, lock_rows, write_book
@@ -59,13 +59,12 @@ class WorkCommand(StockCommand, Protocol):
 
     plans_work: Literal[True]
 
-    @property
-    def order_id(self) -> UUID | None:
-        """The order on record that it changes; its row is locked before all others."""
+    def orders(self) -> Iterable[UUID]:
+        """Orders on record that it changes; their rows are locked before all others."""
         ...
 
     def days(self) -> Iterable[DayKey]:
-        """Days with a limit that it may take a place on."""
+        """Days with a limit that it may take a place on, and those on which it may give one back."""
         ...
 
 
@@ -115,6 +114,7 @@ async def _decide_and_write(
         footings.extend(command.footing_of(offset) for offset in range(len(book.entries) - mark))
     documents = _gather(decision.documents for decision, _, _ in decisions)
     movement_ids = await write_book(connection, book, footings, now, documents)
+    await free_days(connection, book.freed)
     await take_days(connection, book.taken)
     await write_changes(connection, _gather(decision.changes for decision, _, _ in decisions))
     for decision, start, end in decisions:
@@ -127,7 +127,7 @@ async def _decide_and_write(
 async def _lock(connection: Any, commands: Sequence[StockCommand]) -> Book:
     """In the one order that everybody locks in: orders, stock, days."""
     works = [cast(WorkCommand, command) for command in commands if getattr(command, "plans_work", False)]
-    orders = await lock_orders(connection, [command.order_id for command in works if command.order_id is not None])
+    orders = await lock_orders(connection, {order_id for command in works for order_id in command.orders()})
     book = await lock_rows(connection, (key for command in commands for key in command.keys()))  # noqa: SIM118
     book.locked.update(cast(Mapping[Hashable, Any], orders))
     book.days = await lock_days(connection, {key for command in works for key in command.days()})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from domain.routing.plan import Candidate, Parcel, Plan, Step, Terms
@@ -29,6 +31,24 @@ def _keep_parcel(parcel: Parcel) -> dict[str, Any]:
         "joins": parcel.joins,
         "terms": keep_terms(parcel.terms),
     }
+
+
+def revive_parcels(kept: Mapping[str, Any]) -> tuple[Parcel, ...]:
+    """The parcels of a plan that `keep_plan` kept."""
+    return tuple(
+        Parcel(
+            one["site"],
+            one["code"],
+            datetime.date.fromisoformat(one["day"]),
+            {int(line): units for line, units in one["units"].items()},
+            Terms(*one["terms"]),
+            one["km"],
+            one["late_days"],
+            one["transit_days"],
+            one["joins"],
+        )
+        for one in kept["parcels"]
+    )
 
 
 def keep_terms(terms: Terms) -> list[int]:

@@ -39,6 +39,8 @@ from api.replenishment.change_purchases import PurchaseMutation
 from api.replenishment.change_requests import ReplenishmentMutation
 from api.replenishment.queries import ReplenishmentQuery
 from api.replenishment.subscriptions import ReplenishmentSubscription
+from api.routing.change_routing import RoutingMutation
+from api.routing.queries import RoutingQuery
 from api.scalars import SCALARS
 from api.stock.move_stock import MovementMutation
 from api.stock.queries import StockQuery
@@ -56,6 +58,7 @@ class Query(
     AlertQuery,
     OrderQuery,
     FulfillmentQuery,
+    RoutingQuery,
     CountQuery,
     TransferQuery,
     ReturnQuery,
@@ -80,6 +83,7 @@ class Mutation(
     ExceptionMutation,
     OrderMutation,
     AlertMutation,
+    RoutingMutation,
     CountMutation,
     TransferMutation,
     ReturnMutation,

@@ -28,6 +28,9 @@ from tests.sockets import open_socket
 
 BLANK: dict[str, str] = {
     "me": "the caller's own token",
+    "routingPolicy": "the one that routes by default names nobody",
+    "routingPolicies": "there are none",
+    "routingSimulate": "asked for a moment, not for a time: refused",
 }
 """Queries that show nothing of any warehouse, and why."""
 QUESTIONS = [pair for pair in root_fields() if pair[0] != "Subscription"]

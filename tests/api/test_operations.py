@@ -18,7 +18,7 @@ from api.schema import REQUIREMENTS, core
 from app.settings import Settings
 from app.state import State
 from domain.identity import Principal, Role
-from tests.api import count_documents, order_documents
+from tests.api import count_documents, order_documents, routing_documents
 from tests.company import Client, make_company, make_secret, running_app
 from tests.sockets import open_socket
 
@@ -57,6 +57,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "live_failures": {"filter": {"channel": "direct"}},
     **count_documents.GIVEN,
     **order_documents.GIVEN,
+    **routing_documents.GIVEN,
 }
 QUERIES = [name for name in NAMES if "\nquery " in TEXTS[name]]
 HOT = ("stock_page", "reservation_create", "sku_scan", "stock_receive", "order_page", "order_create")
@@ -106,6 +107,7 @@ async def test_a_document_is_answered(shop: tuple[Any, Client, State], name: str
     app, client, state = shop
     variables = await count_documents.fill(client, state, name, dict(GIVEN[name]))
     variables = await order_documents.fill(client, name, variables)
+    variables = await routing_documents.fill(client, state, name, variables)
     if name.startswith("reservation_") and name != "reservation_create":
         made = await client.mutate("reservationCreate", "reservation { id }", lines=STOCK)
         found = {"id": made["reservation"]["id"]}
@@ -132,6 +134,7 @@ async def test_compiled_or_not_the_answer_is_the_same(shop: tuple[Any, Client, S
         variables: dict[str, Any] = {"id": made["reservation"]["id"]}
     else:
         variables = await order_documents.fill(shop[1], name, GIVEN[name])
+        variables = await routing_documents.fill(shop[1], shop[2], name, variables)
     compiled = await run_operation(core, operation, variables, context, REQUIREMENTS)
     plain = await execute_operation(core, operation, variables, context)
     assert compiled.errors is None
