@@ -11,7 +11,7 @@ from api.answer import answer
 from api.context import Context, Info
 from api.directives import requires
 from api.ids import decode_uuid
-from api.orders.fields import Order, order_from_row
+from api.orders.types import Order, order_from_row
 from api.routing.types import RoutingDecision, RoutingPolicy, decision_from_row, policy_from_row
 from api.scalars import UserError
 from app.calls import make_call
