@@ -35,12 +35,6 @@ FREE = frozenset(
         *("alertEmail", "groups", "cause", "evidence", "unknownItem", "grade", "carrier", "lines"),
         *("city", "postalCode", "email", "phone", "line", "targets", "assignee"),
         *("document",),
-        *("note", "reason", "title", "name", "owner", "cursor", "after", "search", "barcode"),
-        *("baseUrl", "timeZone", "secret", "location", "verificationToken", "url", "scopes", "region", "actor"),
-        *("refreshToken", "queueUrl", "productType", "lwaUrl", "locale", "fulfillmentChannel", "endpoint"),
-        *("clientSecret", "clientId", "awsSecretAccessKey", "awsAccessKeyId", "webhookSecret", "topics", "sellerId"),
-        *("marketplaceId", "reasons", "customers", "countryCode", "address", "accessToken", "shopDomain", "alertEmail"),
-        *("assignee", "carrier"),
     }
 )
 """Words of the caller's own, which find nothing."""

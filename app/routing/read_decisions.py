@@ -8,7 +8,6 @@ from uuid import UUID
 import orjson
 
 from adapters.postgres.database import Database
-from app.orders.read_orders import read_order
 from app.run_once import Answer
 from domain.identity import Principal
 from domain.routing.keep_plan import keep_plan
@@ -23,13 +22,20 @@ SELECT d.id, d.order_id, d.policy_version, d.at, d.seconds, d.trigger, d.solver,
 FROM routing_decisions d LEFT JOIN routing_policies p ON p.version = d.policy_version
 WHERE d.order_id = $1 ORDER BY d.id DESC LIMIT $2
 """
+_CHANNEL = "SELECT channel_id FROM orders WHERE id = $1"
 _NAMES = "SELECT id, code FROM skus WHERE id = ANY($1::int[])"
+
+
+async def sees_order(database: Database, principal: Principal, order_id: UUID) -> bool:
+    """Whether it is there, and of a channel that is the principal's."""
+    channel_id = await database.hot.fetchval(_CHANNEL, order_id)
+    return channel_id is not None and principal.sees_channel(channel_id)
 
 
 async def read_decisions(database: Database, principal: Principal, order_id: UUID, limit: int) -> list[Answer]:
     """Newest first. Nothing of an order that the principal does not see, nor for a token limited to warehouses: a
     decision shows the stock of all that were asked."""
-    if principal.warehouse_ids is not None or await read_order(database, principal, order_id, None, None) is None:
+    if principal.warehouse_ids is not None or not await sees_order(database, principal, order_id):
         return []
     rows = await database.hot.fetch(_READ, order_id, min(limit, DECISIONS_MAX))
     decisions = [_show(row) for row in rows]

@@ -83,7 +83,7 @@ async def _reroute(context: Context, command: OrderRerouteInput) -> dict[str, An
     call = make_call(context.principal, "order:reroute", command.idempotency_key, str(key))
     made = await reroute_order(context.state, context.principal, key, context.provenance(command.idempotency_key), call)
     database, principal = context.state.database, context.principal
-    row = await read_order(database, principal, key, None, None)
+    row = await read_order(database.hot, principal, key)
     decisions = await read_decisions(database, principal, key, 1)
     return {
         "order": None if row is None else order_from_row(row),
