@@ -31,8 +31,10 @@ HANDLING_PRIOR = 2_000
 """Handlings that the rate above is worth against measured ones."""
 HANDLING_MIN = 0.02
 """Below this chance handling alone is no reason to count a line."""
+LIKELY = 0.5
+"""From this chance on a line is counted before any whose turn it is."""
 CYCLE_SHARE = 0.2
-"""Of the lines of a day so many are kept for those whose turn it is: suspicion knows only what was noticed."""
+"""Of the lines of a day so many are then for those whose turn it is: suspicion knows only what was noticed."""
 
 
 class Candidate(NamedTuple):
@@ -89,7 +91,7 @@ def suspect(candidate: Candidate, rate: float) -> tuple[float, CountCause]:
 
 
 def choose_lines(candidates: Sequence[Candidate], limit: int, rate: float) -> list[PlannedLine]:
-    """At most `limit` lines: `CYCLE_SHARE` of them by turn, the others by suspicion, and by turn where that runs out.
+    """At most `limit` lines: those more likely wrong than right, then `CYCLE_SHARE` by turn, then by suspicion again.
 
     Of equally suspicious lines those of class A come first, then the longest uncounted.
     """
@@ -97,21 +99,23 @@ def choose_lines(candidates: Sequence[Candidate], limit: int, rate: float) -> li
     by_suspicion = sorted(judged, key=lambda j: (-j[1], j[0].abc, -j[0].days, j[0].sku_id))
     due = [j for j in judged if j[0].days >= INTERVAL_DAYS[j[0].abc]]
     by_turn = sorted(due, key=lambda j: (-j[0].days / INTERVAL_DAYS[j[0].abc], -j[1], j[0].sku_id))
-    kept = min(len(by_turn), math.ceil(limit * CYCLE_SHARE)) if limit > 1 else 0
-    chosen: dict[int, PlannedLine] = {}
-    for one, chance, cause in by_suspicion:
-        if len(chosen) >= limit - kept or chance < HANDLING_MIN:
-            break
-        chosen[one.sku_id] = PlannedLine(one.sku_id, one.abc, cause, chance)
-    for one, chance, _ in by_turn:
-        if len(chosen) >= limit:
-            break
-        chosen.setdefault(one.sku_id, PlannedLine(one.sku_id, one.abc, CountCause.CYCLE, chance))
-    for one, chance, cause in by_suspicion:
-        if len(chosen) >= limit or chance < HANDLING_MIN:
-            break
-        chosen.setdefault(one.sku_id, PlannedLine(one.sku_id, one.abc, cause, chance))
+    likely = [
+        PlannedLine(one.sku_id, one.abc, cause, chance) for one, chance, cause in by_suspicion if chance >= LIKELY
+    ]
+    turn = [PlannedLine(one.sku_id, one.abc, CountCause.CYCLE, chance) for one, chance, _ in by_turn]
+    rest = [PlannedLine(one.sku_id, one.abc, cause, chance) for one, chance, cause in by_suspicion]
+    chosen: dict[int, PlannedLine] = {line.sku_id: line for line in likely[:limit]}
+    _add(chosen, turn, min(limit, len(chosen) + math.ceil(limit * CYCLE_SHARE)))
+    _add(chosen, [line for line in rest if line.chance >= HANDLING_MIN], limit)
+    _add(chosen, turn, limit)
     return list(chosen.values())
+
+
+def _add(chosen: dict[int, PlannedLine], lines: Sequence[PlannedLine], upto: int) -> None:
+    for line in lines:
+        if len(chosen) >= upto:
+            return
+        chosen.setdefault(line.sku_id, line)
 
 
 def lines_limit(lines: int, share_percent: float) -> int:

@@ -141,6 +141,7 @@ sku_activity = Table(
     Column("movement_id", BigInteger, nullable=False, server_default="0"),
     Column("handlings", BigInteger, nullable=False, server_default="0"),
     Column("first_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("settled_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("sku_id", "warehouse_id"),
 )
 

@@ -57,8 +57,10 @@ SELECT sku_id, kind, count(*)::int AS times FROM (
     AND (x.warehouse_id = $1 OR x.warehouse_id IS NULL AND EXISTS (
       SELECT FROM channel_warehouses cw WHERE cw.channel_id = x.channel_id AND cw.warehouse_id = $1))
 ) AS found
-WHERE noticed_at > coalesce((SELECT max(c.scanned_at) FROM count_lines c WHERE c.warehouse_id = $1
-  AND c.sku_id = found.sku_id AND c.bucket = 'available' AND c.status IN ('POSTED', 'REJECTED')), '-infinity')
+WHERE noticed_at > greatest('-infinity',
+    (SELECT max(c.scanned_at) FROM count_lines c WHERE c.warehouse_id = $1
+     AND c.sku_id = found.sku_id AND c.bucket = 'available' AND c.status IN ('POSTED', 'REJECTED')),
+    (SELECT a.settled_at FROM sku_activity a WHERE a.warehouse_id = $1 AND a.sku_id = found.sku_id))
   OR kind = 'SHORTAGE' AND EXISTS (SELECT FROM exception_cases x WHERE x.kind = 'COUNT_SHORTAGE'
     AND x.state <> 'RESOLVED' AND x.sku_id = found.sku_id AND x.warehouse_id = $1)
 GROUP BY 1, 2

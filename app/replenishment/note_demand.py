@@ -19,6 +19,7 @@ WITH wanted AS (
   ORDER BY a.sku_id, a.warehouse_id FOR UPDATE OF a
 ), fresh AS (
   SELECT h.sku_id, h.warehouse_id, m.id, m.reason, m.document, m.effective_at,
+    l.available + l.reserved + l.committed AS books,
     (m.effective_at AT TIME ZONE w.time_zone)::date AS day,
     CASE WHEN m.to_bucket = 'customer' AND coalesce(m.document, '') NOT LIKE 'transfer:%' THEN m.quantity ELSE 0 END
       AS sold,
@@ -27,16 +28,19 @@ WITH wanted AS (
   FROM held h JOIN stock_movements m
     ON m.sku_id = h.sku_id AND m.warehouse_id = h.warehouse_id AND m.id > h.movement_id
   JOIN warehouses w ON w.id = h.warehouse_id
+  JOIN stock_levels l ON l.sku_id = h.sku_id AND l.warehouse_id = h.warehouse_id
 ), doubt AS (
   INSERT INTO stock_suspicions (sku_id, warehouse_id, kind, noticed_at, document)
-  SELECT sku_id, warehouse_id, 'SHORT_PICK', effective_at, document FROM fresh WHERE reason = 'SHORT_PICK'
+  SELECT sku_id, warehouse_id, 'SHORT_PICK', effective_at, document FROM fresh WHERE reason = 'SHORT_PICK' AND books > 0
 ), sold AS (
   INSERT INTO demand_days AS d (sku_id, warehouse_id, day, sold)
   SELECT sku_id, warehouse_id, day, sum(sold) FROM fresh WHERE sold > 0 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
   ON CONFLICT (sku_id, warehouse_id, day) DO UPDATE SET sold = d.sold + excluded.sold
 )
-UPDATE sku_activity a SET movement_id = f.last, handlings = a.handlings + f.handlings
-FROM (SELECT sku_id, warehouse_id, max(id) AS last, count(*) FILTER (WHERE handled) AS handlings
+UPDATE sku_activity a SET movement_id = f.last, handlings = a.handlings + f.handlings,
+  settled_at = coalesce(f.settled_at, a.settled_at)
+FROM (SELECT sku_id, warehouse_id, max(id) AS last, count(*) FILTER (WHERE handled) AS handlings,
+        max(effective_at) FILTER (WHERE reason = 'SHORT_PICK' AND books = 0) AS settled_at
       FROM fresh GROUP BY 1, 2) f
 WHERE a.sku_id = f.sku_id AND a.warehouse_id = f.warehouse_id
 """
@@ -52,7 +56,8 @@ ORDER BY s, w ON CONFLICT DO NOTHING
 async def note_demand(connection: Any, keys: Sequence[StockKey]) -> None:
     """Bring `sku_activity` and `demand_days` of these lines up to date, in the caller's transaction.
 
-    What left the ledger because a picker did not find it (reason SHORT_PICK) makes the line suspicious.
+    What left the ledger because a picker did not find it (reason SHORT_PICK) makes the line suspicious, unless the
+    books say by now that nothing is there: the picker saw just that, and older doubts are settled by it.
 
     A handling is a movement between the floor and the world outside it; sold is what went to customers, by the day it
     took effect in the warehouse's time zone.

@@ -7,6 +7,7 @@ from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from api.alerts.fields import AlertMutation, AlertQuery
+from api.bins.fields import BinMutation, BinQuery
 from api.channels.change_channel import ChannelMutation
 from api.channels.change_listings import ListingMutation
 from api.channels.changes import ChangeQuery
@@ -67,6 +68,7 @@ class Query(
     ScanQuery,
     ReplenishmentQuery,
     PartnerQuery,
+    BinQuery,
     IdentityQuery,
     NodeQuery,
 ): ...
@@ -95,6 +97,7 @@ class Mutation(
     ReplenishmentMutation,
     PurchaseMutation,
     PartnerMutation,
+    BinMutation,
     IdentityMutation,
 ): ...
 

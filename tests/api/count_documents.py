@@ -12,6 +12,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "count_create": {"input": {"warehouse": "NYC", "skus": ["SKU-1"]}},
     "count_submit": {"input": {"id": "", "lines": [{"sku": "SKU-2", "quantity": 99}]}},
     "count_review": {"input": {"id": "", "note": "seen twice"}},
+    "count_suspect": {"input": {"warehouse": "NYC", "lines": [{"sku": "SKU-1", "cause": "SURPLUS"}]}},
     "count_page": {"filter": {"warehouses": ["BER"], "statuses": ["PLANNED"]}, "first": 20, "after": None},
     "replenishment_policy_set": {
         "input": {"sku": "SKU-1", "warehouse": "BER", "kind": "COMPUTED", "serviceLevel": 0.95, "coverDays": 14}
@@ -22,13 +23,22 @@ GIVEN: dict[str, dict[str, Any]] = {
     },
     "purchase_order_receive": {"input": {"id": "", "lines": [{"sku": "SKU-1", "quantity": 4}]}},
     "purchase_order_page": {"filter": {"warehouses": ["BER"], "statuses": ["OPEN"]}, "first": 20, "after": None},
+    "put_away": {"warehouse": "BER", "lines": [{"sku": "SKU-1", "quantity": 3}]},
+    "bin_move": {"input": {"warehouse": "BER", "lines": [{"sku": "SKU-1", "quantity": 3, "to": "A-1"}]}},
+    "utilization": {"warehouses": ["BER"]},
     "live_alerts": {"filter": {"warehouses": ["BER"]}},
     "inventory_accuracy": {"filter": {"warehouses": ["BER"]}},
 }
+BIN = """
+WITH zone AS (INSERT INTO zones (warehouse_id, code) SELECT id, 'Z' FROM warehouses WHERE code = 'BER' RETURNING *)
+INSERT INTO bins (warehouse_id, zone_id, code) SELECT warehouse_id, id, 'A-1' FROM zone
+"""
 
 
 async def fill(client: Client, state: State, name: str, variables: dict[str, Any]) -> dict[str, Any]:
     """The variables with the id of what the document can do its work on."""
+    if name == "bin_move":
+        await state.database.hot.execute(BIN)
     if name.startswith("purchase_order_"):
         await client.mutate("supplierSet", "", code="ACME", name="Acme", leadDays=5)
     if name == "purchase_order_receive":

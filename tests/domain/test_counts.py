@@ -94,12 +94,15 @@ def candidate(sku: int, abc: str = "C", days: float = 1, handlings: int = 0, **s
     return Candidate(sku, abc, days, handlings, {CountCause(name): times for name, times in signals.items()})
 
 
-def test_suspicion_comes_first_and_turn_keeps_its_share() -> None:
-    suspected = [candidate(n, SHORT_PICK=1) for n in range(20)]
+def test_what_is_likely_wrong_comes_first_and_turn_before_what_is_not() -> None:
+    likely = [candidate(n, SHORT_PICK=1) for n in range(4)]
+    vague = [candidate(50 + n, handlings=30) for n in range(20)]
     overdue = [candidate(100 + n, "A", INTERVAL_DAYS["A"] + n) for n in range(20)]
-    chosen = choose_lines(suspected + overdue, 10, 0.005)
-    assert [one.cause for one in chosen] == [CountCause.SHORT_PICK] * 8 + [CountCause.CYCLE] * 2
-    assert {one.sku_id for one in chosen[8:]} == {119, 118}
+    causes = [one.cause for one in choose_lines(likely + vague + overdue, 10, 0.005)]
+    assert causes == [CountCause.SHORT_PICK] * 4 + [CountCause.CYCLE] * 2 + [CountCause.HANDLING] * 4
+    many = [candidate(n, SHORT_PICK=1) for n in range(20)]
+    assert {one.cause for one in choose_lines(many + overdue, 10, 0.005)} == {CountCause.SHORT_PICK}
+    assert len(choose_lines(overdue, 10, 0.005)) == 10
 
 
 def test_nothing_is_counted_for_nothing() -> None:

@@ -1,4 +1,4 @@
-"""`countCreate`, `countSubmit`, `countReview` and `countCancel`."""
+"""`countCreate`, `countSubmit`, `countReview`, `countCancel` and `countSuspect`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from api.stock.types import StockBucket
 from app.calls import make_call
 from app.counts.cancel_count import cancel_count
 from app.counts.create_count import CountCreate, create_count
+from app.counts.report_doubt import DoubtLine, report_doubt
 from app.counts.review_count import LineRef, review_count
 from app.counts.submit_count import CountScan, submit_count
+from domain.counts import CountCause
 from domain.identity import Role
 
 WRITE = requires([Role.ADMIN, Role.OPERATIONS, Role.WAREHOUSE], "stock:write")
@@ -79,6 +81,26 @@ class CountReviewInput:
 class CountCancelInput:
     id: strawberry.ID
     idempotency_key: str | None = None
+
+
+@strawberry.input
+class CountSuspectLine:
+    sku: str = strawberry.field(description="Code or barcode.")
+    cause: CountCause = strawberry.field(description="SURPLUS: more than there should be; SHORT_PICK: less.")
+
+
+@strawberry.input
+class CountSuspectInput:
+    warehouse: str
+    lines: list[CountSuspectLine]
+    note: str | None = None
+    idempotency_key: str | None = None
+
+
+@strawberry.type
+class CountSuspectPayload:
+    user_errors: list[UserError]
+    lines: int = strawberry.field(default=0, description="How many were noted.")
 
 
 @strawberry.type
@@ -165,3 +187,15 @@ class CountMutation:
             return await _shown(cancel_count(context.state, context.principal, count_id, call))
 
         return await answer(CountCancelPayload, cancel())
+
+    @strawberry.mutation(
+        directives=WRITE, description="A shelf does not hold what it should: it is counted with the next plan."
+    )
+    async def count_suspect(self, info: Info, input: CountSuspectInput) -> CountSuspectPayload:
+        async def suspect() -> dict[str, Any]:
+            lines = [DoubtLine(line.sku, line.cause) for line in input.lines]
+            context, house = info.context, input.warehouse
+            call = make_call(context.principal, "count:suspect", input.idempotency_key, [house, lines, input.note])
+            return await report_doubt(context.state, context.principal, house, lines, input.note, call)
+
+        return await answer(CountSuspectPayload, suspect())

@@ -1,0 +1,74 @@
+"""What really stands on the shelves of a simulated warehouse, and how the books come to be wrong.
+
+Two things go wrong, both where goods are handled most: a picker takes the article beside the right one (one too many
+here, one too few there), and units disappear. Nobody is told of either.
+
+What people can see, they report: a pick that finds too few; and, where few units are left, a picker who sees that the
+shelf holds something else than the tablet says is left.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from domain.counts import CountCause
+
+
+@dataclass(frozen=True, slots=True)
+class Mishaps:
+    """`mispicks`: of picks. `losses`: lines a day, as a share of all, that lose units. `steepness`: of popularity.
+
+    `glance`: up to how many units left a picker sees whether they are right; `attention`: how often that is looked at.
+    """
+
+    mispicks: float = 0.02
+    losses: float = 0.027
+    steepness: float = 1.3
+    glance: int = 8
+    attention: float = 0.95
+
+
+@dataclass(slots=True)
+class Shelves:
+    """`units`: what is there, by SKU. `order`: SKUs as they stand side by side, the popular ones together."""
+
+    order: list[str]
+    draw: random.Random
+    mishaps: Mishaps
+    units: dict[str, int] = field(default_factory=dict)
+
+    def weights(self) -> list[float]:
+        """How often each SKU is asked for, relative to the others."""
+        return [1 / (rank + 3) ** self.mishaps.steepness for rank in range(len(self.order))]
+
+    def receive(self, sku: str, units: int) -> None:
+        self.units[sku] = self.units.get(sku, 0) + units
+
+    def pick(self, sku: str, wanted: int) -> int:
+        """Take `wanted` units, or what is there; returns how many the picker found. One may be of the neighbour."""
+        found = min(wanted, self.units[sku])
+        for _ in range(found):
+            beside = self._beside(sku)
+            wrong = self.draw.random() < self.mishaps.mispicks and self.units[beside] > 0
+            self.units[beside if wrong else sku] -= 1
+        return found
+
+    def look(self, sku: str, expected: int) -> CountCause | None:
+        """What the picker sees when `expected` units should be left."""
+        if expected > self.mishaps.glance or self.draw.random() > self.mishaps.attention:
+            return None
+        there = self.units[sku]
+        if there == expected:
+            return None
+        return CountCause.SURPLUS if there > expected else CountCause.SHORT_PICK
+
+    def lose(self) -> None:
+        """A day's losses."""
+        times = round(len(self.order) * self.mishaps.losses)
+        for sku in self.draw.choices(self.order, self.weights(), k=times):
+            self.units[sku] -= min(self.units[sku], self.draw.choice((1, 1, 1, 2)))
+
+    def _beside(self, sku: str) -> str:
+        at = self.order.index(sku)
+        return self.order[at - 1 if at else 1]
