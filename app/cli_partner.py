@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -48,6 +50,40 @@ def check_partner_command(
     findings = asyncio.run(check_partner(settings, script, hooks))
     _show(findings)
     raise typer.Exit(1 if any(finding.verdict == "FAIL" for finding in findings) else 0)
+
+
+@partner_app.command("snapshot")
+def import_snapshot_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with the columns sku and on_hand.")],
+    warehouse: Annotated[str, typer.Option(metavar="CODE", help="Whose stock it is.")],
+    as_of: Annotated[datetime.datetime, typer.Option(metavar="TIME", help="When the numbers were true, in UTC.")],
+    data_dir: Annotated[Path, typer.Option(metavar="D", help="Of the instance.")] = Path(".onhand"),
+) -> None:
+    """Hold a warehouse's own stock list against the books: small differences are adjusted, the rest become cases.
+
+    A warehouse that is ONBOARDING or SHADOW is only compared. Prints each SKU that differs.
+    """
+    from app.find_instance import find_settings
+    from app.partners.import_snapshot import import_snapshot
+    from app.state import open_state
+    from domain.identity import Principal, Role
+
+    async def work() -> list[Any]:
+        who = Principal("cli", "onhand partner", frozenset({Role.ADMIN}))
+        async with open_state(find_settings(data_dir), "onhand partner") as state:
+            moment = as_of.replace(tzinfo=datetime.UTC)
+            return await import_snapshot(state, who, warehouse, file, moment, who.name)
+
+    out = Console(highlight=False)
+    found = [answer["snapshot"] for answer in asyncio.run(work())]
+    table = Table("sku", "told", "at least", "at most", "difference", "outcome", box=None)
+    for snapshot in found:
+        for line in snapshot["lines"]:
+            numbers = (line["told"], line["least"], line["most"], f"{line['difference']:+d}")
+            table.add_row(line["sku"], *map(str, numbers), line["outcome"])
+    out.print(table)
+    levels, equal = (sum(snapshot[name] for snapshot in found) for name in ("levels", "equal"))
+    out.print(f"{levels} SKUs, {equal} as the books have them.")
 
 
 def _show(findings: Sequence[Any]) -> None:

@@ -34,6 +34,7 @@ from app.orders.mind_orders import mind_orders
 from app.partners.delegate_work import delegate_work
 from app.partners.plan_events import plan_events
 from app.partners.poll_changes import poll_changes
+from app.partners.poll_snapshots import poll_snapshot
 from app.partners.request_cancels import request_cancel
 from app.partners.send_events import send_event
 from app.repeat import Work, repeat
@@ -169,6 +170,7 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
         ("plan partners", PARTNERS_SECONDS, lambda: plan_events(state, now()), "fulfillment"),
         *((f"delegate {n}", PARTNERS_SECONDS, lambda: delegate_work(state, now()), "partners") for n in range(2)),
         ("partner changes", PARTNERS_SECONDS, lambda: poll_changes(state, now()), "partners"),
+        ("partner stock", PARTNERS_SECONDS, lambda: poll_snapshot(state, now()), None),
         ("partner cancels", PARTNERS_SECONDS, lambda: request_cancel(state, now()), "partners"),
         *((f"partner events {n}", PARTNERS_SECONDS, lambda: send_event(state, now()), "partners") for n in range(2)),
         ("lags", CLEANING_SECONDS, lambda: forget_lags(state.database), None),

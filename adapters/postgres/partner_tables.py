@@ -52,6 +52,7 @@ partners = Table(
     Column("changes_until", DateTime(timezone=True)),
     Column("polled_at", DateTime(timezone=True)),
     Column("snapshot_at", DateTime(timezone=True)),
+    Column("snapshot_polled_at", DateTime(timezone=True)),
     created_at(),
     CheckConstraint("kind IN ('CONNECT', 'API')", name="kind"),
     CheckConstraint("status IN ('LIVE', 'PAUSED')", name="status"),

@@ -36,6 +36,7 @@ from api.orders.change_order import OrderMutation
 from api.orders.fields import OrderQuery
 from api.orders.subscriptions import OrderSubscription
 from api.partners.fields import PartnerMutation, PartnerQuery
+from api.partners.snapshots import SnapshotMutation
 from api.replenishment.change_purchases import PurchaseMutation
 from api.replenishment.change_requests import ReplenishmentMutation
 from api.replenishment.queries import ReplenishmentQuery
@@ -98,6 +99,7 @@ class Mutation(
     PurchaseMutation,
     PartnerMutation,
     BinMutation,
+    SnapshotMutation,
     IdentityMutation,
 ): ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,9 @@ GIVEN: dict[str, dict[str, Any]] = {
     "reservation_show": {"id": ""},
     "sku_import": {"input": {"lines": [{"code": "NEW", "title": "New"}]}},
     "partner_board": {},
+    "partner_snapshot": {
+        "input": {"warehouse": "BER", "asOf": "", "lines": [{"sku": "SKU-0", "onHand": 100}], "complete": False}
+    },
     "partner_events": {"filter": {"states": ["PENDING"]}, "first": 20, "after": None},
     "live_stock": {"filter": {"warehouses": ["BER"]}},
     "who_am_i": {},
@@ -108,6 +112,8 @@ async def test_a_document_is_answered(shop: tuple[Any, Client, State], name: str
     variables = await count_documents.fill(client, state, name, dict(GIVEN[name]))
     variables = await order_documents.fill(client, name, variables)
     variables = await routing_documents.fill(client, state, name, variables)
+    if name == "partner_snapshot":
+        variables["input"] = {**variables["input"], "asOf": datetime.datetime.now(datetime.UTC).isoformat()}
     if name.startswith("reservation_") and name != "reservation_create":
         made = await client.mutate("reservationCreate", "reservation { id }", lines=STOCK)
         found = {"id": made["reservation"]["id"]}

@@ -37,6 +37,7 @@ strawberry.enum(
 )
 SUBJECTS = {
     "partner": "Partner",
+    "stock": "StockLevel",
     "listing": "Listing",
     "channel": "Channel",
     "order": "Order",
