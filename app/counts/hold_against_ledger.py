@@ -1,9 +1,9 @@
 """What the books had at the moment of a scan.
 
 Sound goods are counted together, whoever they are promised to: available, reserved and committed, without what was
-picked and has not left yet, since that stands packed elsewhere. A scan made earlier (`occurredAt`, from a tablet that
-was offline) is held against the books of then: what moved since is taken back. What is said later of an earlier time
-(a pick that another tablet had kept) is added at the review.
+picked, for an order or a transfer, and has not left yet, since that stands packed elsewhere. A scan made earlier
+(`occurredAt`, from a tablet that was offline) is held against the books of then: what moved since is taken back. What
+is said later of an earlier time (a pick that another tablet had kept) is added at the review.
 
 Known limit: picks have no movement of their own, so between an offline scan and its arrival those made meanwhile count
 as made before.
@@ -34,7 +34,9 @@ SELECT c.line, coalesce(l.version, 0) AS version,
         (SELECT sum(f.picked - f.shipped) FROM fulfillment_order_lines f JOIN fulfillment_orders o
            ON o.id = f.fulfillment_order_id
          WHERE f.sku_id = c.sku_id AND o.warehouse_id = $1 AND f.picked > f.shipped
-           AND o.status NOT IN ('SHIPPED', 'REJECTED', 'CANCELLED')), 0) END
+           AND o.status NOT IN ('SHIPPED', 'REJECTED', 'CANCELLED')), 0) - coalesce(
+        (SELECT sum(t.picked) FROM transfer_lines t JOIN transfers h ON h.id = t.transfer_id
+         WHERE t.sku_id = c.sku_id AND h.source_id = $1 AND h.state = 'PICKING'), 0) END
       - CASE WHEN c.occurred_at IS NULL THEN 0 ELSE coalesce(
         (SELECT {_CHANGE.format(group=_GROUP)} FROM stock_movements m
          WHERE m.sku_id = c.sku_id AND m.warehouse_id = $1 AND m.effective_at > c.occurred_at), 0) END)

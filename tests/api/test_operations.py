@@ -19,7 +19,7 @@ from api.schema import REQUIREMENTS, core
 from app.settings import Settings
 from app.state import State
 from domain.identity import Principal, Role
-from tests.api import count_documents, order_documents, routing_documents
+from tests.api import count_documents, floor_documents, order_documents, routing_documents
 from tests.company import Client, make_company, make_secret, running_app
 from tests.sockets import open_socket
 
@@ -60,6 +60,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "live_exceptions": {"filter": {"severities": ["CRITICAL"]}},
     "live_failures": {"filter": {"channel": "direct"}},
     **count_documents.GIVEN,
+    **floor_documents.GIVEN,
     **order_documents.GIVEN,
     **routing_documents.GIVEN,
 }
@@ -114,6 +115,7 @@ async def test_a_document_is_answered(shop: tuple[Any, Client, State], name: str
     variables = await routing_documents.fill(client, state, name, variables)
     if name == "partner_snapshot":
         variables["input"] = {**variables["input"], "asOf": datetime.datetime.now(datetime.UTC).isoformat()}
+    variables = await floor_documents.fill(client, state, name, variables)
     if name.startswith("reservation_") and name != "reservation_create":
         made = await client.mutate("reservationCreate", "reservation { id }", lines=STOCK)
         found = {"id": made["reservation"]["id"]}

@@ -240,6 +240,15 @@ async def test_two_who_receive_the_same_units_get_them_once(company: FloorCompan
     assert await ends(company) == ((90, 0), (110, 0, 0, 0))
 
 
+async def test_a_count_does_not_look_for_what_is_picked_and_stands_at_the_dock(company: FloorCompany) -> None:
+    transfer = await create(company)
+    await company.do("transferPick", TRANSFER, id=transfer, lines=[{"sku": "SKU-0", "quantity": 4}])
+    count = await company.do("countCreate", "count { id }", warehouse="BER", skus=["SKU-0"])
+    found = [{"sku": "SKU-0", "quantity": 96}]
+    done = await company.do("countSubmit", "count { status }", id=count["count"]["id"], lines=found)
+    assert done["count"]["status"] == "POSTED", "nothing differs"
+
+
 async def test_an_end_that_is_not_mine_is_not_mine_to_act_on(company: FloorCompany) -> None:
     transfer = await create(company)
     nyc, syd = await company.hire(Role.WAREHOUSE, houses=("NYC",)), await company.hire(Role.WAREHOUSE, houses=("SYD",))

@@ -1,0 +1,84 @@
+"""What a store's words about returns mean, and what they never mean."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import pytest
+
+from adapters.channels.base import OrderToPull, ReturnNotice, ReturnSeen
+from adapters.channels.shopify.read_event import read_event
+from domain.errors import Fault
+
+ORDER = "gid://shopify/Order/7"
+
+
+def refund(*lines: tuple[int, str], **fields: Any) -> bytes:
+    """(units, restock type) of each line."""
+    money = {"shop_money": {"amount": "10.50", "currency_code": "EUR"}}
+    rendered = [
+        {
+            "line_item_id": number,
+            "quantity": units,
+            "restock_type": kind,
+            "subtotal_set": money,
+            "total_tax_set": {"shop_money": {"amount": "2.00", "currency_code": "EUR"}},
+            "line_item": {"admin_graphql_api_id": f"gid://shopify/LineItem/{number}", "sku": "SKU-0"},
+        }
+        for number, (units, kind) in enumerate(lines, 1)
+    ]
+    head = {"admin_graphql_api_id": "gid://shopify/Refund/9", "order_id": 7, "refund_line_items": rendered}
+    return orjson.dumps({**head, "return": None, "transactions": [], "note": None, **fields})
+
+
+def test_units_that_were_never_shipped_are_the_orders_business() -> None:
+    assert read_event("refunds/create", refund((2, "cancel"), (1, "no_restock"))) == [OrderToPull(ORDER)]
+    assert read_event("refunds/create", refund()) == [OrderToPull(ORDER)]
+
+
+def test_a_restocked_return_is_a_return_and_its_flag() -> None:
+    body = refund((2, "return"), (1, "cancel"), note="too small")
+    expected = ReturnNotice(
+        "gid://shopify/Refund/9",
+        ORDER,
+        (("gid://shopify/LineItem/1", 2),),
+        restocked=True,
+        refund=(Decimal("12.50"), "EUR"),
+        refunded=False,
+        reason="too small",
+    )
+    assert read_event("refunds/create", body) == [OrderToPull(ORDER), ReturnSeen(expected)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "paid"), [("refund", "success", True), ("refund", "pending", False), ("sale", "success", False)]
+)
+def test_money_is_told_by_its_transactions(kind: str, status: str, paid: bool) -> None:
+    body = refund((1, "return"), transactions=[{"kind": kind, "status": status}])
+    _, seen = read_event("refunds/create", body)
+    assert isinstance(seen, ReturnSeen)
+    assert seen.notice.refunded is paid
+
+
+def test_a_refund_that_names_its_return_is_known_by_it() -> None:
+    body = refund((1, "no_restock"), **{"return": {"admin_graphql_api_id": "gid://shopify/Return/5"}})
+    _, seen = read_event("refunds/create", body)
+    assert isinstance(seen, ReturnSeen)
+    assert (seen.notice.external_id, seen.notice.restocked) == ("gid://shopify/Return/5", False)
+
+
+def test_an_approved_return_is_expected_with_what_it_names() -> None:
+    line = {"quantity": 2, "fulfillment_line_item": {"line_item": {"admin_graphql_api_id": "gid://shopify/LineItem/1"}}}
+    for lines, named in (([], ()), ([line], (("gid://shopify/LineItem/1", 2),))):
+        body = {"admin_graphql_api_id": "gid://shopify/Return/5", "order": {"admin_graphql_api_id": ORDER}}
+        found = read_event("returns/approve", orjson.dumps({**body, "return_line_items": lines}))
+        assert found == [ReturnSeen(ReturnNotice("gid://shopify/Return/5", ORDER, named))]
+    assert read_event("returns/request", b"{}") == ()
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"order_id": 7, "refund_line_items": [{}]}', b"nonsense"])
+def test_what_cannot_be_read_is_said(body: bytes) -> None:
+    with pytest.raises(Fault):
+        read_event("refunds/create", body)
