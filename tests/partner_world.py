@@ -95,6 +95,8 @@ IDS = {
     "Fulfillment": "SELECT id FROM fulfillments",
     "Count": "SELECT c.id FROM counts c JOIN warehouses w ON w.id = warehouse_id WHERE w.code = 'ZANZIBAR'",
     "Partner": "SELECT id FROM partners WHERE code = 'zanzibar-partner'",
+    "PartnerSnapshot": "SELECT p.id FROM partner_snapshots p JOIN warehouses w ON w.id = p.warehouse_id "
+    "WHERE w.code = 'ZANZIBAR'",
     "PartnerEvent": "SELECT id FROM partner_deliveries",
     "Token": "SELECT id FROM tokens WHERE name = 'zanzibar-token'",
 }
@@ -182,6 +184,7 @@ async def _furnish(admin: Client, state: State) -> None:
     await _do(admin, "tokenCreate", name="zanzibar-token", roles=["WAREHOUSE"], warehouses=["ZANZIBAR"])
     await _happen(state)
     await _count(admin, state)
+    await _handle(admin)
 
 
 async def _happen(state: State) -> None:
@@ -228,6 +231,18 @@ async def _happen(state: State) -> None:
         "SELECT gen_random_uuid(), id, ARRAY[$1::uuid], now(), 'FAILED', 'Zanzibar answered 500' FROM alert_rules",
         first,
     )
+
+
+async def _handle(admin: Client) -> None:
+    """What people on the floor do: transfers, returns, damage, and what waits for a second person."""
+    for code in ("MINE", "ZANZIBAR"):
+        lines = [{"sku": "SKU-1", "quantity": 1}]
+        await _do(admin, "returnAuthorize", warehouse=code, lines=lines, note=f"to {code}")
+        cause = f"fell in {code}"
+        await _do(admin, "damageReport", warehouse=code, origin="STOCK", cause=cause, lines=lines)
+        now = datetime.datetime.now(datetime.UTC).isoformat()
+        told = [{"sku": "SKU-1", "onHand": 1}]
+        await _do(admin, "partnerSnapshotReport", warehouse=code, asOf=now, lines=told, reference=f"of {code}")
 
 
 async def _count(admin: Client, state: State) -> None:

@@ -22,6 +22,8 @@ from api.identity.fields import KEEPERS, token_from_answer
 from api.ids import BIGINT_MAX, decode_id, decode_numbers, decode_uuid
 from api.orders.types import order_from_row
 from api.partners.fields import READERS as PARTNER_READERS
+from api.partners.snapshots import READERS as SNAPSHOT_READERS
+from api.partners.snapshots import snapshot_from_row
 from api.partners.types import event_from_row as partner_event_from_row
 from api.partners.types import partner_from_row
 from api.replenishment.types import (
@@ -56,6 +58,7 @@ from app.identity.use_tokens import show_token
 from app.orders.read_orders import read_order
 from app.partners.read_partners import read_event as read_partner_event
 from app.partners.read_partners import read_partner
+from app.partners.read_snapshots import read_snapshot
 from app.replenishment.read_purchases import read_alerts_by_ids, read_purchase, read_supplier
 from app.replenishment.read_requests import RequestFilter, read_policies, read_request
 from app.returns.read_returns import read_return
@@ -218,6 +221,11 @@ async def _partner(context: Context, id: str) -> Any:
     return None if row is None else partner_from_row(row)
 
 
+async def _snapshot(context: Context, id: str) -> Any:
+    row = await read_snapshot(context.state.database, context.principal, decode_uuid(id, "PartnerSnapshot"))
+    return None if row is None else snapshot_from_row(row)
+
+
 async def _partner_event(context: Context, id: str) -> Any:
     row = await read_partner_event(context.state.database, context.principal, decode_uuid(id, "PartnerEvent"))
     return None if row is None else partner_event_from_row(row)
@@ -256,6 +264,7 @@ KINDS: dict[str, tuple[Requires, Find]] = {
     "FulfillmentOrder": (_FULFILLMENT, _work),
     "Fulfillment": (_FULFILLMENT, _parcel),
     "Partner": (_PARTNERS, _partner),
+    "PartnerSnapshot": (Requires(roles=SNAPSHOT_READERS, scope="stock:read"), _snapshot),
     "PartnerEvent": (_PARTNERS, _partner_event),
     "Token": (Requires(roles=KEEPERS, scope="tokens:write"), _token),
 }

@@ -36,7 +36,7 @@ from api.orders.change_order import OrderMutation
 from api.orders.fields import OrderQuery
 from api.orders.subscriptions import OrderSubscription
 from api.partners.fields import PartnerMutation, PartnerQuery
-from api.partners.snapshots import SnapshotMutation
+from api.partners.snapshots import SnapshotMutation, SnapshotQuery
 from api.replenishment.change_purchases import PurchaseMutation
 from api.replenishment.change_requests import ReplenishmentMutation
 from api.replenishment.queries import ReplenishmentQuery
@@ -69,6 +69,7 @@ class Query(
     ScanQuery,
     ReplenishmentQuery,
     PartnerQuery,
+    SnapshotQuery,
     BinQuery,
     IdentityQuery,
     NodeQuery,

@@ -20,7 +20,7 @@ from domain.identity import Role
 from domain.orders import OrderStatus
 
 READ = requires(EVERYONE, "orders:read")
-CONTACT = requires([Role.ADMIN, Role.OPERATIONS, Role.SUPPORT, Role.WAREHOUSE], "orders:read")
+CONTACT = requires([Role.ADMIN, Role.OPERATIONS, Role.SUPPORT, Role.WAREHOUSE, Role.PARTNER], "orders:read")
 
 
 @strawberry.input

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import strawberry
@@ -11,12 +12,15 @@ import strawberry
 from api.answer import answer
 from api.context import Context, Info
 from api.directives import requires
-from api.ids import encode_id
-from api.scalars import UserError
+from api.scalars import Counted, Edge, PageInfo, UserError, after_uuid, make_page, page_size
+from api.stock.types import Node
 from app.calls import make_call
+from app.partners.read_snapshots import count_snapshots, read_snapshots
 from app.partners.reconcile_snapshot import SnapshotReport, reconcile_snapshot
 from domain.identity import Role
 
+READERS = [Role.ADMIN, Role.OPERATIONS, Role.WAREHOUSE, Role.FINANCE, Role.SUPPORT, Role.PARTNER, Role.VIEWER]
+READ = requires(READERS, "stock:read")
 REPORT = requires([Role.ADMIN, Role.OPERATIONS, Role.WAREHOUSE, Role.PARTNER], "stock:write")
 
 
@@ -58,15 +62,21 @@ class SnapshotDifference:
     outcome: SnapshotOutcome
 
 
-@strawberry.type
-class PartnerSnapshot:
-    id: strawberry.ID
+@strawberry.type(description="What a warehouse said it holds, and how that was judged.")
+class PartnerSnapshot(Node):
     warehouse: str
     as_of: datetime.datetime
     applied: bool = strawberry.field(description="False: the warehouse is not LIVE, nothing was changed.")
     levels: int
     equal: int
     differences: list[SnapshotDifference]
+
+
+@strawberry.type
+class PartnerSnapshotConnection(Counted):
+    edges: list[Edge[PartnerSnapshot]]
+    nodes: list[PartnerSnapshot]
+    page_info: PageInfo
 
 
 @strawberry.type
@@ -82,23 +92,33 @@ async def _report(context: Context, command: PartnerSnapshotReportInput) -> dict
     call = make_call(context.principal, "partner:snapshot", key, report)
     now, provenance = datetime.datetime.now(datetime.UTC), context.provenance(key)
     made = (await reconcile_snapshot(context.state, context.principal, report, provenance, now, call))["snapshot"]
-    differences = [
-        SnapshotDifference(**{**line, "outcome": SnapshotOutcome(line["outcome"])})
-        for line in ({name: line[name] for name in DIFFERENCE} for line in made["lines"])
-    ]
-    snapshot = PartnerSnapshot(
-        id=strawberry.ID(encode_id("PartnerSnapshot", made["id"])),
-        warehouse=made["warehouse"],
-        as_of=datetime.datetime.fromisoformat(made["as_of"]),
-        applied=made["applied"],
-        levels=made["levels"],
-        equal=made["equal"],
-        differences=differences,
+    at = datetime.datetime.fromisoformat(made["as_of"])
+    return {"snapshot": snapshot_from_row({**made, "as_of": at})}
+
+
+def snapshot_from_row(row: Any) -> PartnerSnapshot:
+    lines = [{name: line[name] for name in DIFFERENCE} for line in row["lines"]]
+    return PartnerSnapshot(
+        key=str(row["id"]),
+        differences=[SnapshotDifference(**{**line, "outcome": SnapshotOutcome(line["outcome"])}) for line in lines],
+        **{name: row[name] for name in ("warehouse", "as_of", "applied", "levels", "equal")},
     )
-    return {"snapshot": snapshot}
 
 
 DIFFERENCE = ("sku", "told", "least", "most", "difference", "outcome")
+
+
+@strawberry.type
+class SnapshotQuery:
+    @strawberry.field(directives=READ, description="What warehouses said they hold, newest first.")
+    async def partner_snapshots(
+        self, info: Info, warehouse: str | None = None, first: int = 50, after: str | None = None
+    ) -> PartnerSnapshotConnection:
+        size, before = page_size(first), after_uuid(after, "PartnerSnapshotCursor")
+        database, principal = info.context.state.database, info.context.principal
+        rows = await read_snapshots(database, principal, warehouse, before, size + 1)
+        page = make_page([snapshot_from_row(row) for row in rows], size, "PartnerSnapshotCursor", after)
+        return PartnerSnapshotConnection(count=partial(count_snapshots, database, principal, warehouse), **page)
 
 
 @strawberry.type
