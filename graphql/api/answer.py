@@ -16,7 +16,8 @@ async def answer(payload: Callable[..., P], work: Awaitable[dict[str, Any]]) -> 
     """`payload` filled with what `work` made, or with its refusal as `userErrors`."""
     name: str = getattr(payload, "__name__", "").removesuffix("Payload")
     try:
-        made = payload(**await work, user_errors=[])
+        given = await work
+        made = payload(**{field: value for field, value in given.items() if field != "replayed"}, user_errors=[])
     except Refusal as refusal:
         MUTATIONS.labels(name, refusal.code.value).inc()
         return payload(user_errors=[user_error(refusal)])
