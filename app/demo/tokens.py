@@ -11,7 +11,7 @@ from app.identity.tokens import TokenCreate
 from app.state import State
 from domain.identity import Role
 
-TRAFFIC = TokenCreate("demo traffic", [Role.WAREHOUSE], ["stock:read", "stock:write"])
+TRAFFIC = TokenCreate("demo traffic", [Role.WAREHOUSE, Role.ECOMMERCE], ["stock:read", "stock:write", "orders:write"])
 
 
 async def ensure_role_tokens(state: State, data_dir: Path, admin_secret: str) -> dict[str, str]:

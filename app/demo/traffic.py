@@ -2,8 +2,9 @@
 
     python -m app.demo.traffic --api URL --token-file FILE --shop KIND=URL
 
-It uses the doors everybody uses, the shops' tills and the public API, and keeps nothing: whatever is restarted, it
-goes on. A delivery fills up what it finds low, so stock never runs dry for long.
+It uses the doors everybody uses, the shops' tills and the public API, through which companies order directly, and
+keeps nothing: whatever is restarted, it goes on. A delivery fills up what it finds low, so stock never runs dry for
+long.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ PAUSE_SECONDS_MIN = 0.3
 TIMEOUT_SECONDS = 10.0
 CARTS_MAX = 40
 CART_SECONDS = 240
+DIRECT = "b2b"
+"""The channel of those who order through the API."""
 LOOKED_AT = 30
 """SKUs that one delivery looks at."""
 MISSING_MIN, MISSING_SHARE = 2, 0.05
@@ -41,6 +44,9 @@ mutation Reserve($input: ReservationCreateInput!) { reservationCreate(input: $in
 """
 _RELEASE = """
 mutation Release($input: ReservationReleaseInput!) { reservationRelease(input: $input) { userErrors { code } } }
+"""
+_ORDER = """
+mutation Order($input: OrderCreateInput!) { orderCreate(input: $input) { userErrors { code message } } }
 """
 _LEVELS = """
 query Levels($filter: StockLevelFilter!, $first: Int!) {
@@ -112,6 +118,19 @@ async def reserve(traffic: Traffic) -> None:
         traffic.carts.append(made["reservationCreate"]["reservation"]["id"])
 
 
+async def order(traffic: Traffic) -> None:
+    """A company orders directly, through the API, once however often it has to ask."""
+    basket = fill_basket(traffic.dice, list(traffic.products.values()))
+    number, town = f"PO-{traffic.dice.randrange(10**9):09}", basket.town
+    person = {"name": f"{basket.first_name} {basket.last_name}", "lines": ["1 Market Square"]}
+    address = {**person, "city": town.name, "postalCode": town.zip, "countryCode": town.country_code}
+    lines = [{"sku": sku, "quantity": quantity} for sku, quantity in basket.lines.items()]
+    wanted = {"channel": DIRECT, "externalId": number, "lines": lines, "address": address, "email": basket.email}
+    made = await traffic.ask(_ORDER, {"input": {**wanted, "idempotencyKey": number}})
+    for error in made["orderCreate"]["userErrors"]:
+        raise NotAnswered(error["message"])
+
+
 async def release(traffic: Traffic) -> None:
     """Somebody leaves a cart; one that has expired meanwhile is refused, which is as good."""
     if traffic.carts:
@@ -142,7 +161,10 @@ def _cost(product: Product) -> dict[str, str]:
 
 
 Action = Callable[[Traffic], Awaitable[None]]
-ACTIONS: tuple[tuple[Action, float], ...] = ((buy, 0.5), (reserve, 0.2), (release, 0.15), (replenish, 0.15))
+ACTIONS: tuple[tuple[Action, float], ...] = (
+    *((buy, 0.45), (order, 0.12), (reserve, 0.14)),
+    *((release, 0.12), (replenish, 0.17)),
+)
 """(what, how likely)."""
 
 

@@ -25,6 +25,7 @@ from app.channels.connect_channel import ChannelConnect, connect_channel
 from app.channels.link_listing import ListingLink, link_listings
 from app.channels.push_quantities import push_quantities
 from app.channels.run_channels import list_channels
+from app.orders.erase_contact import erase_contacts
 from app.settings import Settings
 from app.state import State, open_state
 from app.tasks import end_tasks
@@ -217,3 +218,24 @@ async def test_without_a_key_no_credentials_are_kept(state: State, settings: Set
     async with state.database.hot.acquire() as connection:
         with pytest.raises(Refusal, match="ONHAND_SECRET_KEY"):
             await connect_channel(connection, settings, wanted)
+
+
+async def test_what_a_webhook_told_of_a_person_goes_with_the_orders_contact(shop: Shop, worker: None) -> None:
+    told = orjson.loads(order(1))
+    told["shipping_address"] = {"name": "Ada Adler", "address1": "1 Market Square", "country_code": "DE"}
+    assert await shop.deliver(orjson.dumps(told)) == 200
+    await shop.wait_until("SELECT EXISTS (SELECT FROM inbound_events WHERE order_external_id IS NOT NULL)")
+    assert await shop.state.database.hot.fetchval(
+        "SELECT position('Ada' in convert_from(body, 'UTF8')) FROM inbound_events"
+    )
+    told["cancelled_at"] = told["updated_at"] = "2026-11-02T00:00:00Z"
+    assert await shop.deliver(orjson.dumps(told), "w-2", topic="orders/cancelled") == 200
+    await shop.wait_until("SELECT EXISTS (SELECT FROM orders WHERE status = 'CANCELLED')")
+    await shop.wait_until("SELECT EXISTS (SELECT FROM order_contacts WHERE erase_at IS NULL OR erase_at > now())")
+    await shop.state.database.hot.execute("UPDATE order_contacts SET erase_at = now() - interval '1 second'")
+    await erase_contacts(shop.state)
+    await shop.wait_until("SELECT count(*) = 2 FROM inbound_events WHERE body = ''")
+    assert await shop.deliver(orjson.dumps(told), "w-3", topic="orders/updated") == 200
+    await shop.wait_until("SELECT count(*) = 3 FROM inbound_events WHERE processed_at IS NOT NULL")
+    assert await shop.count("inbound_events WHERE body <> ''") == 0, "a late one is not kept either"
+    assert await shop.count("order_contacts WHERE sealed IS NOT NULL") == 0

@@ -18,7 +18,7 @@ from app.demo.company import plan_stock
 from app.demo.seed import seed_demo
 from app.demo.shoppers import buy_at_shopify
 from app.demo.tokens import ensure_traffic_token
-from app.demo.traffic import NotAnswered, Shop, Traffic, buy, release, replenish, reserve, run_traffic
+from app.demo.traffic import NotAnswered, Shop, Traffic, buy, order, release, replenish, reserve, run_traffic
 from app.settings import Settings
 from app.state import State
 from app.worker import start_loops
@@ -81,6 +81,18 @@ async def test_carts_are_reserved_and_let_go(demo: Demo) -> None:
         await release(demo.traffic)
     assert not demo.traffic.carts
     assert await demo.count("SELECT sum(reserved) FROM stock_levels") == 0
+
+
+async def test_a_company_orders_directly(demo: Demo) -> None:
+    for _ in range(3):
+        await order(demo.traffic)
+    found = "FROM orders o JOIN channels c ON c.id = o.channel_id WHERE c.code = 'b2b'"
+    assert await demo.count(f"SELECT count(*) {found}") == 3
+    assert await demo.count("SELECT count(*) FROM order_contacts WHERE sealed IS NOT NULL") == 3
+    assert await demo.count("SELECT sum(committed) FROM stock_levels") >= 3
+    await demo.count("UPDATE channels SET status = 'PAUSED' WHERE code = 'b2b' RETURNING 1")
+    with pytest.raises(NotAnswered, match="paused"):
+        await order(demo.traffic)
 
 
 async def test_a_delivery_fills_up_what_is_low_and_no_more(demo: Demo) -> None:
