@@ -25,6 +25,7 @@ from domain.errors import CauseClass
 from domain.exceptions import CaseKind, Problem, Severity
 from domain.identity import Role
 from domain.provenance import Provenance
+from tests import floor_world
 from tests.company import Client, make_secret, running_app
 from tests.seed import TESTER
 
@@ -57,11 +58,12 @@ NOWHERE = {
 """The same names of what does not exist."""
 _COLUMNS = """
 SELECT table_name, column_name FROM information_schema.columns
-WHERE table_schema = 'public' AND column_name IN ('warehouse_id', 'channel_id', 'order_id', 'case_id', 'rule_id', 'partner_id')
+WHERE table_schema = 'public' AND column_name IN ('warehouse_id', 'channel_id', 'order_id', 'case_id', 'rule_id', 'partner_id', 'source_id')
   AND table_name NOT LIKE 'pg_%' ORDER BY 1, 2
 """
 _THEIRS = {
     "warehouse_id": "IN (SELECT id FROM warehouses WHERE code = 'ZANZIBAR')",
+    "source_id": "IN (SELECT id FROM warehouses WHERE code = 'ZANZIBAR')",
     "channel_id": "IN (SELECT id FROM channels WHERE code IN ('zanzibar-shop', 'both-shop'))",
     "order_id": "IN (SELECT id FROM orders WHERE external_id LIKE 'ZANZIBAR%')",
     "case_id": "IN (SELECT id FROM exception_cases WHERE title LIKE '%Zanzibar%')",
@@ -99,6 +101,7 @@ IDS = {
     "WHERE w.code = 'ZANZIBAR'",
     "PartnerEvent": "SELECT id FROM partner_deliveries",
     "Token": "SELECT id FROM tokens WHERE name = 'zanzibar-token'",
+    **floor_world.IDS,
 }
 """The key of one thing of theirs, by type. Types of no warehouse are in `COMMON`."""
 READY = {
@@ -106,6 +109,7 @@ READY = {
     for verb, status in (("StartPicking", "ACCEPTED"), ("Pick", "PICKING"), ("Pack", "PICKED"), ("Ship", "ACCEPTED"))
 } | {
     "fulfillmentOrderCancel": "UPDATE fulfillment_order_lines SET cancel_requested = 1",
+    **floor_world.READY,
 }
 """What must be so that an order can be given, by root field."""
 COMMON = frozenset({"Sku"})
@@ -182,6 +186,7 @@ async def _furnish(admin: Client, state: State) -> None:
     hook = {"url": "https://zanzibar.example/hook"}
     await _do(admin, "alertRuleSet", name="zanzibar-rule", channels=["zanzibar-shop"], webhook=hook)
     await _do(admin, "tokenCreate", name="zanzibar-token", roles=["WAREHOUSE"], warehouses=["ZANZIBAR"])
+    await floor_world.furnish_floor(admin, state)
     await _happen(state)
     await _count(admin, state)
     await _handle(admin)

@@ -34,7 +34,7 @@ FREE = frozenset(
         *("customers", "countryCode", "address", "accessToken", "shopDomain", "apiKey", "provider", "cutOff"),
         *("alertEmail", "groups", "cause", "evidence", "unknownItem", "grade", "carrier", "lines"),
         *("city", "postalCode", "email", "phone", "line", "targets", "assignee"),
-        *("document",),
+        *("document", "exchangeReference"),
     }
 )
 """Words of the caller's own, which find nothing."""
@@ -101,10 +101,10 @@ def aim(root: str, name: str, things: Mapping[str, str], ids: Mapping[str, str])
     for kind, key in ids.items() if _takes_id(field.args) else (("", ""),):
         fill = _Fill(name, things, key)
         required = {arg: fill.value(arg, given.type) for arg, given in field.args.items() if is_required(given)}
-        yield _probe(root, name, required)
+        yield probe_of(root, name, required)
         for arg, given in field.args.items():
             known = required.get(arg)
-            yield from (_probe(root, name, {**required, arg: more}) for more in fill.variants(arg, given.type, known))
+            yield from (probe_of(root, name, {**required, arg: more}) for more in fill.variants(arg, given.type, known))
         del kind
 
 
@@ -163,7 +163,8 @@ class _Fill:
         raise Unsorted(f"{self.field}: does {name!r} name a thing? Say so in tests/probes.py.")
 
 
-def _probe(root: str, name: str, variables: dict[str, Any]) -> Probe:
+def probe_of(root: str, name: str, variables: dict[str, Any]) -> Probe:
+    """The field asked with these arguments, for all that it shows."""
     field = field_of(root, name)
     heads = ", ".join(f"${arg}: {field.args[arg].type}" for arg in variables)
     values = ", ".join(f"{arg}: ${arg}" for arg in variables)

@@ -22,14 +22,16 @@ from app.settings import Settings
 from domain.identity import Role
 from tests.company import Client
 from tests.documents import root_fields
+from tests.floor_world import more_inputs
 from tests.partner_world import COMMON, IDS, NOWHERE, READY, THINGS, World, leaks, open_world
-from tests.probes import Probe, aim
+from tests.probes import Probe, aim, probe_of
 from tests.sockets import open_socket
 
 BLANK: dict[str, str] = {
     "me": "the caller's own token",
     "routingPolicy": "the one that routes by default names nobody",
     "routingPolicies": "there are none",
+    "approvalPolicies": "roles and numbers",
     "routingSimulate": "asked for a moment, not for a time: refused",
 }
 """Queries that show nothing of any warehouse, and why."""
@@ -52,7 +54,9 @@ async def fresh(settings: Settings) -> AsyncIterator[World]:
 def pairs(world: World, root: str, name: str) -> list[tuple[Probe, Probe]]:
     """Each question about theirs beside the same about what does not exist."""
     theirs, nowhere = aim(root, name, THINGS, world.ids), aim(root, name, NOWHERE, world.none)
-    return list(zip(theirs, nowhere, strict=True))
+    found = list(zip(theirs, nowhere, strict=True))
+    inputs = zip(more_inputs(name, THINGS, world.ids), more_inputs(name, NOWHERE, world.none), strict=True)
+    return found + [(probe_of(root, name, {"input": a}), probe_of(root, name, {"input": b})) for a, b in inputs]
 
 
 async def ask(client: Client, probe: Probe) -> Any:
@@ -66,6 +70,7 @@ def blur(answer: Any, things: Mapping[str, str], ids: Mapping[str, str]) -> str:
     text = orjson.dumps(answer, option=orjson.OPT_SORT_KEYS).decode()
     for kind, word in (*((k, v) for k, v in things.items() if k != "sku"), *ids.items()):
         text = text.replace(word, f"<{kind}>")
+    text = re.sub(r'"[0-9a-f]{32}"', '"<key>"', text)
     return re.sub(r"\d+\.\d+(e-?\d+)?", "<time>", text)
 
 
