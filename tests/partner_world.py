@@ -41,6 +41,7 @@ THINGS = {
     "rule": "zanzibar-rule",
     "tracking": "ZANZIBAR-T",
     "bin": "ZANZIBAR-BIN",
+    "zone": "ZANZIBAR-ZONE",
     "partner": "zanzibar-partner",
     "sku": "SKU-0",
 }
@@ -52,6 +53,7 @@ NOWHERE = {
     "rule": "atlantis-rule",
     "tracking": "ATLANTIS-T",
     "bin": "ATLANTIS-BIN",
+    "zone": "ATLANTIS-ZONE",
     "partner": "atlantis-partner",
     "sku": "SKU-0",
 }
@@ -95,6 +97,7 @@ IDS = {
     "FulfillmentOrder": "SELECT f.id FROM fulfillment_orders f JOIN orders o ON o.id = f.order_id "
     "WHERE o.external_id = 'ZANZIBAR-1'",
     "Fulfillment": "SELECT id FROM fulfillments",
+    "PickList": "SELECT id FROM pick_lists",
     "Count": "SELECT c.id FROM counts c JOIN warehouses w ON w.id = warehouse_id WHERE w.code = 'ZANZIBAR'",
     "Partner": "SELECT id FROM partners WHERE code = 'zanzibar-partner'",
     "PartnerSnapshot": "SELECT p.id FROM partner_snapshots p JOIN warehouses w ON w.id = p.warehouse_id "
@@ -108,6 +111,7 @@ READY = {
     f"fulfillmentOrder{verb}": f"UPDATE fulfillment_orders SET status = '{status}' WHERE status = 'RELEASED'"
     for verb, status in (("StartPicking", "ACCEPTED"), ("Pick", "PICKING"), ("Pack", "PICKED"), ("Ship", "ACCEPTED"))
 } | {
+    "pickListCreate": "UPDATE fulfillment_orders SET status = 'ACCEPTED' WHERE status = 'RELEASED'",
     "fulfillmentOrderCancel": "UPDATE fulfillment_order_lines SET cancel_requested = 1",
     **floor_world.READY,
 }
@@ -181,6 +185,8 @@ async def _furnish(admin: Client, state: State) -> None:
         hook = {"url": f"https://{house.lower()}.example/hook"}
         await _do(admin, "partnerConnect", code=code, warehouse=house, webhook=hook)
     await state.database.hot.execute("UPDATE partners SET webhook = 'DISABLED' WHERE code = 'zanzibar-partner'")
+    await _do(admin, "zoneUpsert", warehouse="ZANZIBAR", lines=[{"code": "ZANZIBAR-ZONE"}])
+    await _do(admin, "binUpsert", warehouse="ZANZIBAR", lines=[{"code": "ZANZIBAR-BIN", "zone": "ZANZIBAR-ZONE"}])
     held = [{"sku": "SKU-1", "quantity": 1, "warehouse": "ZANZIBAR"}]
     await _do(admin, "reservationCreate", lines=held, expiresInSeconds=3_600, reference="zanzibar-cart")
     hook = {"url": "https://zanzibar.example/hook"}
@@ -200,6 +206,9 @@ async def _happen(state: State) -> None:
     for code in ("zanzibar-shop", "both-shop", "mine-shop"):
         await take_order(state, channels[code], _order(code))
     await release_work(state)
+    await connection.execute(
+        "INSERT INTO pick_lists (id, warehouse_id, created_by) VALUES (gen_random_uuid(), $1, 'Zanzibar')", house
+    )
     theirs = (
         "SELECT f.id FROM fulfillment_orders f JOIN orders o ON o.id = f.order_id WHERE o.external_id = 'ZANZIBAR-2'"
     )

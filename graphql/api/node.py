@@ -17,6 +17,7 @@ from api.floor.approvals import adjustment_from_row
 from api.floor.damage import damage_from_row
 from api.floor.return_types import return_from_row
 from api.floor.transfer_types import transfer_from_row
+from api.fulfillment.pick_lists import list_from_row
 from api.fulfillment.types import parcel_from_row, work_from_row
 from api.identity.fields import KEEPERS, token_from_answer
 from api.ids import BIGINT_MAX, decode_id, decode_numbers, decode_uuid
@@ -53,6 +54,7 @@ from app.counts.read_counts import read_count
 from app.damage.read_damages import read_damage
 from app.exceptions.read_cases import read_case
 from app.fulfillment.change_parcel import read_parcel
+from app.fulfillment.make_list import read_list
 from app.fulfillment.read_work import read_work
 from app.identity.use_tokens import show_token
 from app.orders.read_orders import read_order
@@ -181,6 +183,11 @@ async def _work(context: Context, id: str) -> Any:
     return None if row is None else work_from_row(row)
 
 
+async def _list(context: Context, id: str) -> Any:
+    row = await read_list(context.state.database, context.principal, decode_uuid(id, "PickList"))
+    return None if row is None else list_from_row(row)
+
+
 async def _parcel(context: Context, id: str) -> Any:
     row = await read_parcel(context.state.database, context.principal, decode_uuid(id, "Fulfillment"))
     return None if row is None else parcel_from_row(row)
@@ -266,6 +273,7 @@ KINDS: dict[str, tuple[Requires, Find]] = {
     "Partner": (_PARTNERS, _partner),
     "PartnerSnapshot": (Requires(roles=SNAPSHOT_READERS, scope="stock:read"), _snapshot),
     "PartnerEvent": (_PARTNERS, _partner_event),
+    "PickList": (_FULFILLMENT, _list),
     "Token": (Requires(roles=KEEPERS, scope="tokens:write"), _token),
 }
 """What each type needs on top of `node` itself, and how it is found."""

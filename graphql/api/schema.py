@@ -28,8 +28,11 @@ from api.floor.scan import ScanQuery
 from api.floor.subscriptions import FloorSubscription
 from api.floor.transfers import TransferMutation, TransferQuery
 from api.fulfillment.act import FloorMutation
+from api.fulfillment.bins import ShelfMutation, ShelfQuery
+from api.fulfillment.pick_lists import PickListMutation, PickListQuery
 from api.fulfillment.plan import PlanMutation
 from api.fulfillment.queries import FulfillmentQuery
+from api.fulfillment.subscriptions import QueueSubscription
 from api.identity.fields import IdentityMutation, IdentityQuery, Token
 from api.node import NodeQuery
 from api.orders.change_order import OrderMutation
@@ -61,6 +64,8 @@ class Query(
     OrderQuery,
     FulfillmentQuery,
     RoutingQuery,
+    PickListQuery,
+    ShelfQuery,
     CountQuery,
     TransferQuery,
     ReturnQuery,
@@ -101,6 +106,8 @@ class Mutation(
     PartnerMutation,
     BinMutation,
     SnapshotMutation,
+    PickListMutation,
+    ShelfMutation,
     IdentityMutation,
 ): ...
 
@@ -113,6 +120,7 @@ class Subscription(
     OrderSubscription,
     FloorSubscription,
     ReplenishmentSubscription,
+    QueueSubscription,
 ): ...
 
 

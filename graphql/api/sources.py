@@ -5,6 +5,7 @@ from __future__ import annotations
 from api.channels.subscriptions import FailureSource, ListingSource
 from api.exceptions.subscriptions import CaseSource
 from api.floor.subscriptions import ADJUSTMENTS, RETURNS, TRANSFERS, FloorSource
+from api.fulfillment.subscriptions import QueueSource
 from api.orders.subscriptions import OrderSource
 from api.replenishment.subscriptions import AlertSource
 from api.source import Source
@@ -19,6 +20,7 @@ def open_sources(state: State) -> dict[str, Source]:
         "listingChanged": ListingSource(state),
         "syncFailures": FailureSource(state),
         "exceptionChanged": CaseSource(state),
+        "fulfillmentQueue": QueueSource(state),
         "orderChanged": OrderSource(state),
         "transferChanged": FloorSource(state, TRANSFERS),
         "returnChanged": FloorSource(state, RETURNS),

@@ -69,6 +69,7 @@ class Fulfillment(Node):
 @strawberry.type(description="What one warehouse is to ship of an order.")
 class FulfillmentOrder(Node):
     order_key: strawberry.Private[str]
+    house_key: strawberry.Private[int]
     order_name: str | None
     order_external_id: str
     channel: str
@@ -119,6 +120,7 @@ def work_from_row(row: Mapping[str, Any]) -> FulfillmentOrder:
     return FulfillmentOrder(
         key=str(row["id"]),
         order_key=str(row["order_id"]),
+        house_key=row["warehouse_id"],
         lines=_lines(row["lines"]),
         shipments=[parcel_from_row(parcel) for parcel in row["shipments"]],
         **{name: row[name] for name in _KEPT},
