@@ -213,5 +213,8 @@ def _render_receipt(order: Order) -> dict[str, Any]:
         "paid": order.paid,
         "cancel": order.cancel,
         "lines": [{"id": line.line_item_id, "sku": line.sku, "quantity": line.quantity} for line in order.lines],
-        "shipments": [{"id": f.fulfillment_id, "carrier": f.carrier, "lines": f.lines} for f in order.fulfillments],
+        "shipments": [
+            {"id": f.fulfillment_id, "carrier": f.carrier, "tracking": f.tracking, "lines": f.lines}
+            for f in order.fulfillments
+        ],
     }
