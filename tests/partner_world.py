@@ -6,7 +6,7 @@ import datetime
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -75,7 +75,8 @@ _THEIRS = {
 _NAMED = ("SELECT * FROM warehouses WHERE code = 'ZANZIBAR'", "SELECT * FROM channels WHERE code LIKE 'zanzibar%'")
 _BINS = """
 WITH z AS (
-  INSERT INTO zones (warehouse_id, code) SELECT id, 'Z' FROM warehouses WHERE code = 'ZANZIBAR' RETURNING id, warehouse_id
+  INSERT INTO zones (warehouse_id, code) SELECT id, 'ZANZIBAR-ZONE' FROM warehouses WHERE code = 'ZANZIBAR'
+  RETURNING id, warehouse_id
 )
 INSERT INTO bins (zone_id, warehouse_id, code) SELECT id, warehouse_id, $1 FROM z
 """
@@ -185,8 +186,6 @@ async def _furnish(admin: Client, state: State) -> None:
         hook = {"url": f"https://{house.lower()}.example/hook"}
         await _do(admin, "partnerConnect", code=code, warehouse=house, webhook=hook)
     await state.database.hot.execute("UPDATE partners SET webhook = 'DISABLED' WHERE code = 'zanzibar-partner'")
-    await _do(admin, "zoneUpsert", warehouse="ZANZIBAR", lines=[{"code": "ZANZIBAR-ZONE"}])
-    await _do(admin, "binUpsert", warehouse="ZANZIBAR", lines=[{"code": "ZANZIBAR-BIN", "zone": "ZANZIBAR-ZONE"}])
     held = [{"sku": "SKU-1", "quantity": 1, "warehouse": "ZANZIBAR"}]
     await _do(admin, "reservationCreate", lines=held, expiresInSeconds=3_600, reference="zanzibar-cart")
     hook = {"url": "https://zanzibar.example/hook"}
@@ -205,12 +204,14 @@ async def _happen(state: State) -> None:
     house = await connection.fetchval("SELECT id FROM warehouses WHERE code = 'ZANZIBAR'")
     for code in ("zanzibar-shop", "both-shop", "mine-shop"):
         await take_order(state, channels[code], _order(code))
+    third = replace(_order("zanzibar-shop"), external_id="ZANZIBAR-3", name="#ZANZIBAR-3")
+    await take_order(state, channels["zanzibar-shop"], third)
     await release_work(state)
     await connection.execute(
         "INSERT INTO pick_lists (id, warehouse_id, created_by) VALUES (gen_random_uuid(), $1, 'Zanzibar')", house
     )
     theirs = (
-        "SELECT f.id FROM fulfillment_orders f JOIN orders o ON o.id = f.order_id WHERE o.external_id = 'ZANZIBAR-2'"
+        "SELECT f.id FROM fulfillment_orders f JOIN orders o ON o.id = f.order_id WHERE o.external_id = 'ZANZIBAR-3'"
     )
     ask = Ask(await connection.fetchval(theirs), Provenance("test"))
     await accept_work(state, TESTER, ask)

@@ -25,9 +25,10 @@ ORDER BY f.id LIMIT $4
 
 @dataclass(frozen=True, slots=True)
 class QueueWatch:
-    """One warehouse. Equal watches share one stream."""
+    """One warehouse. Equal watches share one stream; `limited`: for tokens that see less of its work."""
 
     warehouse_id: int
+    limited: bool
 
     def accepts(self, event: FeedEvent) -> bool:
         """What is in the queue, or was; what is only scheduled is not told."""
@@ -43,7 +44,7 @@ async def watch_queue(state: State, principal: Principal, warehouse: str) -> Que
     if principal.channel_ids is not None:
         message = "Your token is limited to channels, and a warehouse works for all of them: use fulfillmentOrders."
         raise Refusal(RefusalCode.NOT_ALLOWED, message)
-    return QueueWatch(house.id)
+    return QueueWatch(house.id, principal.warehouse_ids is not None)
 
 
 async def read_queue(connection: Any, watch: QueueWatch, after: UUID | None) -> list[dict[str, Any]]:

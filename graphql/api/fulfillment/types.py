@@ -9,6 +9,7 @@ from typing import Any
 
 import strawberry
 
+from api.context import Info
 from api.fulfillment.states import Delivery, FulfillmentStatus
 from api.ids import encode_id
 from api.scalars import Counted, Edge, PageInfo
@@ -70,9 +71,8 @@ class Fulfillment(Node):
 class FulfillmentOrder(Node):
     order_key: strawberry.Private[str]
     house_key: strawberry.Private[int]
+    sold_at: strawberry.Private[str]
     order_name: str | None
-    order_external_id: str
-    channel: str
     warehouse: str
     status: FulfillmentStatus
     day: str | None = strawberry.field(description="In the warehouse's own calendar, as in 2026-11-24.")
@@ -92,6 +92,10 @@ class FulfillmentOrder(Node):
     lines: list[FulfillmentOrderLine]
     shipments: list[Fulfillment]
 
+    @strawberry.field(description="Code. Null for a token limited to warehouses: a channel may sell from others too.")
+    def channel(self, info: Info) -> str | None:
+        return self.sold_at if info.context.principal.warehouse_ids is None else None
+
     @strawberry.field(description="The order's global id.")
     def order_id(self) -> strawberry.ID:
         return strawberry.ID(encode_id("Order", self.order_key))
@@ -105,7 +109,7 @@ class FulfillmentOrderConnection(Counted):
 
 
 _KEPT = (
-    *("order_name", "order_external_id", "channel", "warehouse", "status", "day", "release_at", "released_at"),
+    *("order_name", "warehouse", "status", "day", "release_at", "released_at"),
     *("accept_by", "ship_by", "hold_reason", "reject_reason", "cancel_requested_at", "assignee", "version"),
     *("created_at", "updated_at"),
 )
@@ -121,6 +125,7 @@ def work_from_row(row: Mapping[str, Any]) -> FulfillmentOrder:
         key=str(row["id"]),
         order_key=str(row["order_id"]),
         house_key=row["warehouse_id"],
+        sold_at=row["channel"],
         lines=_lines(row["lines"]),
         shipments=[parcel_from_row(parcel) for parcel in row["shipments"]],
         **{name: row[name] for name in _KEPT},
