@@ -12,6 +12,7 @@ from app.state import State
 from domain.identity import Role
 
 TRAFFIC = TokenCreate("demo traffic", [Role.WAREHOUSE, Role.ECOMMERCE], ["stock:read", "stock:write", "orders:write"])
+FLOOR = TokenCreate("demo floor", [Role.WAREHOUSE], ["fulfillment:read", "fulfillment:write"])
 
 
 async def ensure_role_tokens(state: State, data_dir: Path, admin_secret: str) -> dict[str, str]:
@@ -36,4 +37,11 @@ async def ensure_traffic_token(state: State, data_dir: Path) -> Path:
     """The file of a token that may do what the traffic does, and no more."""
     path = data_dir / "sandbox" / "traffic-token"
     await ensure_token(state, path, TRAFFIC)
+    return path
+
+
+async def ensure_floor_token(state: State, data_dir: Path) -> Path:
+    """The file of a token for those who work in the demo's warehouses."""
+    path = data_dir / "sandbox" / "floor-token"
+    await ensure_token(state, path, FLOOR)
     return path

@@ -1,6 +1,6 @@
-"""Gentle traffic for the demo: customers buy, carts are reserved and let go, suppliers deliver. Without end.
+"""Gentle traffic for the demo: customers buy, carts come and go, suppliers deliver, warehouses ship. Without end.
 
-    python -m app.demo.traffic --api URL --token-file FILE --shop KIND=URL
+    python -m app.demo.traffic --api URL --token-file FILE --floor-token-file FILE --shop KIND=URL
 
 It uses the doors everybody uses, the shops' tills and the public API, through which companies order directly, and
 keeps nothing: whatever is restarted, it goes on. A delivery fills up what it finds low, so stock never runs dry for
@@ -26,6 +26,7 @@ from app.demo.assortment import CURRENCY, Product, build_assortment
 from app.demo.company import StockPlan, plan_stock
 from app.demo.ranges import list_range
 from app.demo.shoppers import SHOPPERS, Shopper, fill_basket
+from app.demo.work_floor import work_floor
 
 PAUSE_SECONDS = 1.0
 """Between two actions, on average."""
@@ -74,11 +75,12 @@ class Shop:
 
 @dataclass(slots=True)
 class Traffic:
-    """`carts`: ids of reservations that may still be held."""
+    """`carts`: ids of reservations that may still be held. `floor_token_file`: of those who work in warehouses."""
 
     http: httpx.AsyncClient
     api: str
     token_file: Path
+    floor_token_file: Path
     shops: Sequence[Shop]
     products: Mapping[str, Product]
     plan: StockPlan
@@ -87,7 +89,14 @@ class Traffic:
 
     async def ask(self, query: str, variables: Mapping[str, Any]) -> Any:
         """The answer's data. Raises `NotAnswered`, `httpx.HTTPError`, or OSError without a token."""
-        token = (await asyncio.to_thread(self.token_file.read_text)).strip()
+        return await self._ask(self.token_file, query, variables)
+
+    async def ask_floor(self, query: str, variables: Mapping[str, Any]) -> Any:
+        """The same for those who work in the warehouses."""
+        return await self._ask(self.floor_token_file, query, variables)
+
+    async def _ask(self, token_file: Path, query: str, variables: Mapping[str, Any]) -> Any:
+        token = (await asyncio.to_thread(token_file.read_text)).strip()
         answer = await self.http.post(
             f"{self.api}/graphql",
             json={"query": query, "variables": variables},
@@ -160,10 +169,15 @@ def _cost(product: Product) -> dict[str, str]:
     return {"amount": str(product.unit_cost), "currency": CURRENCY}
 
 
+async def work(traffic: Traffic) -> None:
+    """The warehouses go on with what is before them."""
+    await work_floor(traffic.ask_floor, traffic.dice)
+
+
 Action = Callable[[Traffic], Awaitable[None]]
 ACTIONS: tuple[tuple[Action, float], ...] = (
-    *((buy, 0.45), (order, 0.12), (reserve, 0.14)),
-    *((release, 0.12), (replenish, 0.17)),
+    *((buy, 0.35), (order, 0.09), (reserve, 0.12)),
+    *((release, 0.1), (replenish, 0.12), (work, 0.22)),
 )
 """(what, how likely)."""
 
@@ -191,6 +205,7 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m app.demo.traffic", description="Gentle traffic for the demo.")
     parser.add_argument("--api", required=True, help="where Onhand serves, as http://127.0.0.1:8000")
     parser.add_argument("--token-file", required=True, type=Path, help="a token that may read and write stock")
+    parser.add_argument("--floor-token-file", required=True, type=Path, help="a token that may fulfil orders")
     parser.add_argument("--shop", action="append", required=True, help="KIND=URL of a marketplace; may be repeated")
     parser.add_argument("--pause-seconds", type=float, default=PAUSE_SECONDS, help="between actions (%(default)s)")
     return parser.parse_args(arguments)
@@ -203,7 +218,8 @@ async def main(arguments: Sequence[str]) -> None:
     shops = [Shop(SHOPPERS[kind], url, list_range(kind, products)) for kind, _, url in named]
     async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as http:
         by_code = {product.code: product for product in products}
-        traffic = Traffic(http, given.api, given.token_file, shops, by_code, plan_stock(products))
+        tokens = (given.token_file, given.floor_token_file)
+        traffic = Traffic(http, given.api, *tokens, shops, by_code, plan_stock(products))
         await run_traffic(traffic, given.pause_seconds)
 
 

@@ -19,7 +19,13 @@ from api.schema import REQUIREMENTS, core
 from app.settings import Settings
 from app.state import State
 from domain.identity import Principal, Role
-from tests.api import count_documents, floor_documents, order_documents, routing_documents
+from tests.api import (
+    count_documents,
+    floor_documents,
+    fulfillment_documents,
+    order_documents,
+    routing_documents,
+)
 from tests.company import Client, make_company, make_secret, running_app
 from tests.sockets import open_socket
 
@@ -61,6 +67,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "live_failures": {"filter": {"channel": "direct"}},
     **count_documents.GIVEN,
     **floor_documents.GIVEN,
+    **fulfillment_documents.GIVEN,
     **order_documents.GIVEN,
     **routing_documents.GIVEN,
 }
@@ -111,6 +118,7 @@ def test_hot_documents_are_compiled(name: str) -> None:
 async def test_a_document_is_answered(shop: tuple[Any, Client, State], name: str) -> None:
     app, client, state = shop
     variables = await count_documents.fill(client, state, name, dict(GIVEN[name]))
+    variables = await fulfillment_documents.fill(client, state, name, variables)
     variables = await order_documents.fill(client, name, variables)
     variables = await routing_documents.fill(client, state, name, variables)
     if name == "partner_snapshot":

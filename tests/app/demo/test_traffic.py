@@ -17,8 +17,8 @@ from app.demo.assortment import build_assortment
 from app.demo.company import plan_stock
 from app.demo.seed import seed_demo
 from app.demo.shoppers import buy_at_shopify
-from app.demo.tokens import ensure_traffic_token
-from app.demo.traffic import NotAnswered, Shop, Traffic, buy, order, release, replenish, reserve, run_traffic
+from app.demo.tokens import ensure_floor_token, ensure_traffic_token
+from app.demo.traffic import NotAnswered, Shop, Traffic, buy, order, release, replenish, reserve, run_traffic, work
 from app.settings import Settings
 from app.state import State
 from app.worker import start_loops
@@ -60,6 +60,7 @@ async def demo(sealed: Settings, demo_state: State, store: httpx.AsyncClient, tm
     await seed_demo(demo_state, {"shopify": ACCOUNT}, Steps())
     (tmp_path / "sandbox").mkdir()
     token = await ensure_traffic_token(demo_state, tmp_path)
+    floor_token = await ensure_floor_token(demo_state, tmp_path)
     async with running_app(sealed) as (app, _):
         api = Weather(httpx.ASGITransport(app))
         mounts = {"http://onhand": api, ACCOUNT.url: store._transport}
@@ -67,7 +68,7 @@ async def demo(sealed: Settings, demo_state: State, store: httpx.AsyncClient, tm
         async with httpx.AsyncClient(mounts=mounts) as http:
             shops = [Shop(buy_at_shopify, ACCOUNT.url, list(products.values()))]
             plan = plan_stock(tuple(products.values()))
-            traffic = Traffic(http, "http://onhand", token, shops, products, plan, random.Random(1))
+            traffic = Traffic(http, "http://onhand", token, floor_token, shops, products, plan, random.Random(1))
             yield Demo(traffic, demo_state, api)
 
 
@@ -123,6 +124,31 @@ async def test_a_customer_of_the_store(demo: Demo, store: httpx.AsyncClient) -> 
         shop = (await store.get("/state")).json()
         assert shop["order_count"] >= 4
         assert all(order["lines"] for order in shop["orders"])
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+
+
+async def test_what_is_bought_is_shipped_and_known_at_the_store(demo: Demo, store: httpx.AsyncClient) -> None:
+    loops = start_loops(demo.state)
+    try:
+        await demo.wait_until(
+            "SELECT count(*) = 300 FROM listings JOIN channels c ON c.id = channel_id"
+            " WHERE c.code = 'shopify' AND acknowledged = desired"
+        )
+        for _ in range(12):
+            await buy(demo.traffic)
+        await demo.state.database.hot.execute("UPDATE channel_health SET orders_polled_at = NULL")
+        deadline = time.monotonic() + 60
+        while not await demo.count("SELECT count(*) >= 3 FROM fulfillments WHERE confirmation = 'CONFIRMED'"):
+            assert time.monotonic() < deadline
+            await work(demo.traffic)
+            await asyncio.sleep(0.05)
+        parcels = [parcel for order in (await store.get("/state")).json()["orders"] for parcel in order["parcels"]]
+        assert len(parcels) >= 3
+        yours = "SELECT count(*) FROM fulfillments f JOIN warehouses w ON w.id = f.warehouse_id WHERE w.code = 'LYO-1'"
+        assert await demo.count(yours) == 0
     finally:
         for loop in loops:
             loop.cancel()
