@@ -38,9 +38,10 @@ FROM due WHERE ct.order_id = due.order_id
 """A parcel of which nobody says that it arrived is taken to have arrived after so many days."""
 _UNSCHEDULE = """
 UPDATE order_contacts ct SET erase_at = NULL FROM orders o
-WHERE o.id = ct.order_id AND ct.sealed IS NOT NULL AND ct.erase_at IS NOT NULL
+WHERE o.id = ct.order_id AND ct.sealed IS NOT NULL AND ct.erase_at <= now()
   AND o.status NOT IN ('SHIPPED', 'CANCELLED')
 """
+"""Units were added to it meanwhile: it is scheduled anew when it ends again."""
 _DUE = """
 SELECT order_id FROM order_contacts WHERE sealed IS NOT NULL AND erase_at <= now() ORDER BY erase_at LIMIT $1
 """

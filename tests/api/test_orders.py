@@ -267,6 +267,25 @@ async def test_contacts_are_erased_on_the_schedule_of_the_channels_kind(
     assert await company.value("SELECT sealed IS NULL FROM order_contacts")
 
 
+async def test_a_contact_is_kept_for_so_long_after_the_parcel_arrived(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 1}, version=1, address=PLACE))
+    await company.execute(
+        """INSERT INTO fulfillments (id, fulfillment_order_id, order_id, warehouse_id, carrier, tracking_number,
+             shipped_at, delivered_at)
+           SELECT gen_random_uuid(), f.id, f.order_id, f.warehouse_id, 'DHL', n::text, now() - interval '400 days',
+             CASE n WHEN 1 THEN now() - interval '360 days' END
+           FROM fulfillment_orders f, generate_series(1, 2) n"""
+    )
+    await company.execute("UPDATE orders SET status = 'SHIPPED'")
+    assert await erase_contacts(company.state) == 0
+    left = await company.value("SELECT extract(days FROM erase_at - now()) FROM order_contacts")
+    assert left in (4, 5), "a year after the last of its parcels, of which one is only taken to have arrived"
+    await company.execute("UPDATE order_contacts SET erase_at = now() - interval '1 second'")
+    await company.execute("UPDATE orders SET status = 'PARTLY_SHIPPED'")
+    assert await erase_contacts(company.state) == 0, "units were added to it"
+    assert await company.value("SELECT erase_at IS NULL AND sealed IS NOT NULL FROM order_contacts")
+
+
 async def test_orders_as_a_stream_resume(company: ChannelCompany) -> None:
     await create(company, externalId="PO-1")
     chosen = {"channels": ["b2b"]}
