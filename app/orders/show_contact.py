@@ -8,16 +8,20 @@ from uuid import UUID
 from app.orders.keep_contact import Contact, open_contact
 from app.orders.read_orders import read_order
 from app.state import State
-from domain.identity import Principal
+from domain.identity import Principal, Role
 
+STAFF = frozenset({Role.ADMIN, Role.OPERATIONS, Role.SUPPORT, Role.WAREHOUSE})
 _SEALED = "SELECT order_id, sealed FROM order_contacts WHERE order_id = ANY($1::uuid[]) AND sealed IS NOT NULL"
 
 
 async def show_contact(state: State, principal: Principal, order_id: UUID) -> Contact | None:
     """None when there is none, it was erased, or the order is not theirs to see.
 
-    A token that is limited to warehouses sees it while some of its own work of the order is not cancelled.
+    A token that is limited to warehouses sees it while some of its own work of the order is not cancelled; partners
+    see what is limited so, and nothing else.
     """
+    if principal.warehouse_ids is None and principal.roles.isdisjoint(STAFF):
+        return None
     order = await read_order(state.database.hot, principal, order_id)
     if order is None or (order["own"] and order["status"] == "CANCELLED"):
         return None

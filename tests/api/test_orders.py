@@ -168,11 +168,15 @@ async def test_who_it_goes_to_is_for_those_who_need_it(company: ChannelCompany) 
     for client in (
         await company.client(Role.SUPPORT),
         await company.client(Role.WAREHOUSE, warehouse_ids=tuple(houses)),
+        await company.client(Role.PARTNER, warehouse_ids=tuple(houses)),
     ):
         assert (await client.data(CONTACT, id=order["id"]))["orderContact"] == contact
-    hidden = await company.client(Role.WAREHOUSE, warehouse_ids=tuple(elsewhere))
-    assert (await hidden.data(CONTACT, id=order["id"]))["orderContact"] is None
-    for role in (Role.VIEWER, Role.FINANCE, Role.ECOMMERCE, Role.PARTNER):
+    for hidden in (
+        await company.client(Role.WAREHOUSE, warehouse_ids=tuple(elsewhere)),
+        await company.client(Role.PARTNER),
+    ):
+        assert (await hidden.data(CONTACT, id=order["id"]))["orderContact"] is None
+    for role in (Role.VIEWER, Role.FINANCE, Role.ECOMMERCE):
         answer = await (await company.client(role)).send(CONTACT, id=order["id"])
         assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 
