@@ -34,7 +34,7 @@ FREE = frozenset(
         *("customers", "countryCode", "address", "accessToken", "shopDomain", "apiKey", "provider", "cutOff"),
         *("alertEmail", "groups", "cause", "evidence", "unknownItem", "grade", "carrier", "lines"),
         *("city", "postalCode", "email", "phone", "line", "targets", "assignee"),
-        *("document", "exchangeReference"),
+        *("document", "plan", "exchangeReference"),
     }
 )
 """Words of the caller's own, which find nothing."""

@@ -19,6 +19,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "routing_policy_save": {"input": {"document": POLICY}},
     "routing_policy_publish": {"input": {"version": 0}},
     "routing_simulate": {"from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z", "document": POLICY},
+    "routing_reoptimize": {"orders": 50},
     "order_reroute": {"input": {"order": ""}},
 }
 

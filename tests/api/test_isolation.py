@@ -32,6 +32,7 @@ BLANK: dict[str, str] = {
     "routingPolicy": "the one that routes by default names nobody",
     "routingPolicies": "there are none",
     "approvalPolicies": "roles and numbers",
+    "routingReoptimize": "the other's backlog is where it is best",
     "routingSimulate": "asked for a moment, not for a time: refused",
 }
 """Queries that show nothing of any warehouse, and why."""

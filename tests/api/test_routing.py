@@ -205,3 +205,27 @@ async def test_a_limited_token_sees_and_changes_nothing_of_it(company: tuple[Sta
     ):
         refused = await limited.mutate(name, "__typename", **fields)
         assert refused["userErrors"][0]["code"] == "NOT_ALLOWED", name
+
+
+async def test_the_backlog_is_planned_and_applied(company: tuple[State, Client, int]) -> None:
+    state, client, channel = company
+    await add_stock(state, "BER", {"SKU-0": -5})
+    placed = await place(state, channel, 1, {"SKU-0": 1})
+    await add_stock(state, "BER", {"SKU-0": 5})
+    query = """{ routingReoptimize(orders: 10) { orders leftOut optimal costBefore { amount } costAfter { amount }
+      moves { order saves { amount currency } fromWarehouses toWarehouses } plan } }"""
+    found = (await client.data(query))["routingReoptimize"]
+    assert (found["orders"], found["leftOut"], found["optimal"]) == (1, 0, True)
+    (move,) = found["moves"]
+    assert (move["fromWarehouses"], move["toWarehouses"]) == (["HAM"], ["BER"])
+    assert (
+        float(found["costBefore"]["amount"]) - float(found["costAfter"]["amount"]) == float(move["saves"]["amount"]) > 0
+    )
+    for _ in range(2):
+        made = await client.mutate("routingReoptimizeApply", "moved", plan=found["plan"], idempotencyKey="once")
+        assert (made["moved"], made["userErrors"]) == (1, [])
+    assert await houses_of(state, placed["id"]) == {"BER": 1}
+    stale = await client.mutate("routingReoptimizeApply", "moved", plan=found["plan"])
+    assert stale["userErrors"][0]["code"] == "STALE_VERSION"
+    decision = await decision_of(client, placed["id"])
+    assert (decision["trigger"], decision["solver"], decision["replays"]) == ("REOPTIMIZED", "BATCH", None)

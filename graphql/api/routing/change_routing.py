@@ -16,6 +16,7 @@ from api.routing.types import RoutingDecision, RoutingPolicy, decision_from_row,
 from api.scalars import UserError
 from app.calls import make_call
 from app.orders.read_orders import read_order
+from app.routing.apply_backlog import apply_backlog
 from app.routing.read_decisions import read_decisions, replay
 from app.routing.reroute_order import reroute_order
 from app.routing.save_policy import publish_policy, save_policy
@@ -41,6 +42,18 @@ class RoutingPolicyPublishInput:
 class OrderRerouteInput:
     order: strawberry.ID
     idempotency_key: str | None = None
+
+
+@strawberry.input
+class RoutingReoptimizeApplyInput:
+    plan: JSON = strawberry.field(description="As routingReoptimize gave it.")
+    idempotency_key: str | None = None
+
+
+@strawberry.type
+class RoutingReoptimizeApplyPayload:
+    user_errors: list[UserError]
+    moved: int | None = strawberry.field(default=None, description="Orders.")
 
 
 @strawberry.type
@@ -92,6 +105,12 @@ async def _reroute(context: Context, command: OrderRerouteInput) -> dict[str, An
     }
 
 
+async def _apply(context: Context, command: RoutingReoptimizeApplyInput) -> dict[str, Any]:
+    call = make_call(context.principal, "routing:reoptimize", command.idempotency_key, command.plan)
+    who = context.provenance(command.idempotency_key)
+    return await apply_backlog(context.state, context.principal, command.plan, who, call)
+
+
 @strawberry.type
 class RoutingMutation:
     @strawberry.mutation(directives=WRITE, description="Keep a draft of a routing policy.")
@@ -108,3 +127,12 @@ class RoutingMutation:
     )
     async def order_reroute(self, info: Info, input: OrderRerouteInput) -> OrderReroutePayload:
         return await answer(OrderReroutePayload, _reroute(info.context, input))
+
+    @strawberry.mutation(
+        directives=WRITE,
+        description="Move the orders of a plan, all or none: refused when any of its work, stock or days has changed.",
+    )
+    async def routing_reoptimize_apply(
+        self, info: Info, input: RoutingReoptimizeApplyInput
+    ) -> RoutingReoptimizeApplyPayload:
+        return await answer(RoutingReoptimizeApplyPayload, _apply(info.context, input))

@@ -17,12 +17,15 @@ from api.routing.types import (
     RoutingPolicy,
     RoutingPolicyConnection,
     RoutingPolicyStatus,
+    RoutingReoptimization,
     RoutingSimulation,
     decision_from_row,
     policy_from_row,
+    reoptimization_from_answer,
     simulation_from_answer,
 )
 from api.scalars import after_numbers, make_page, page_size
+from app.routing.plan_backlog import plan_backlog
 from app.routing.read_decisions import DECISIONS_MAX, read_decisions, replay
 from app.routing.read_policies import count_policies, read_policies, read_policy_row
 from app.routing.simulate_policy import simulate_policy
@@ -81,3 +84,14 @@ class RoutingQuery:
     ) -> RoutingSimulation:
         state, principal = info.context.state, info.context.principal
         return simulation_from_answer(await simulate_policy(state, principal, version, document, from_, to))
+
+    @strawberry.field(
+        directives=PLAN,
+        description="What would be cheaper for the orders together, at most 200, that no warehouse was told of yet, "
+        "those due first. Nothing is changed: give the plan to routingReoptimizeApply.",
+    )
+    async def routing_reoptimize(self, info: Info, orders: int = 100) -> RoutingReoptimization:
+        state = info.context.state
+        made = await plan_backlog(state, info.context.principal, orders)
+        codes = {house.id: house.code for house in (await state.routing.houses()).values()}
+        return reoptimization_from_answer(made, codes)

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from strawberry.scalars import JSON
@@ -187,6 +187,52 @@ class RoutingSimulation:
     planned: RoutingTotals
     actual: RoutingTotals = strawberry.field(description="What happened.")
     loads: list[RoutingLoad]
+
+
+@strawberry.type(description="An order that would be filled from elsewhere.")
+class RoutingMove:
+    order: strawberry.ID
+    saves: Money | None
+    from_warehouses: list[str]
+    to_warehouses: list[str]
+
+
+@strawberry.type(description="What would be cheaper for the orders together that no warehouse was told of yet.")
+class RoutingReoptimization:
+    orders: int = strawberry.field(description="Looked at.")
+    left_out: int = strawberry.field(description="That the policy would not leave where they are: reroute those.")
+    optimal: bool = strawberry.field(description="No plan is cheaper; else time was up.")
+    cost_before: Money | None
+    cost_after: Money | None
+    moves: list[RoutingMove]
+    plan: JSON = strawberry.field(description="For routingReoptimizeApply.")
+
+
+def reoptimization_from_answer(made: Mapping[str, Any], codes: Mapping[int, str]) -> RoutingReoptimization:
+    def money(micros: int) -> Money | None:
+        return to_money(Decimal(micros) / MICROS, made["currency"])
+
+    def names(ids: list[int]) -> list[str]:
+        return sorted(codes.get(one, str(one)) for one in ids)
+
+    moves = [
+        RoutingMove(
+            order=strawberry.ID(encode_id("Order", move["order"])),
+            saves=money(move["saves"]),
+            from_warehouses=names(move["from"]),
+            to_warehouses=names([parcel["warehouse"] for parcel in move["parcels"]]),
+        )
+        for move in made["moves"]
+    ]
+    return RoutingReoptimization(
+        orders=made["orders"],
+        left_out=made["left_out"],
+        optimal=made["optimal"],
+        cost_before=money(made["before"]),
+        cost_after=money(made["after"]),
+        moves=moves,
+        plan=cast(JSON, {"moves": made["moves"]}),
+    )
 
 
 def policy_from_row(row: Mapping[str, Any]) -> RoutingPolicy:
