@@ -108,7 +108,8 @@ async def _reroute(context: Context, command: OrderRerouteInput) -> dict[str, An
 async def _apply(context: Context, command: RoutingReoptimizeApplyInput) -> dict[str, Any]:
     call = make_call(context.principal, "routing:reoptimize", command.idempotency_key, command.plan)
     who = context.provenance(command.idempotency_key)
-    return await apply_backlog(context.state, context.principal, command.plan, who, call)
+    made = await apply_backlog(context.state, context.principal, command.plan, who, call)
+    return {"moved": made["moved"]}
 
 
 @strawberry.type

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +76,12 @@ def test_what_is_wrong_is_said_with_its_place(change: dict[str, Any], path: str,
         read_policy(FULL | change)
     assert (".".join(refused.value.problems[0][0]), len(refused.value.problems)) == (path, 1)
     assert words in refused.value.problems[0][1]
+
+
+def test_the_policy_in_the_docs_is_one() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "routing.md").read_text()
+    document = json.loads(text.split("```json")[1].split("```")[0])
+    assert [rule.name for rule in read_policy(document).rules][-1] == "Any"
 
 
 def test_all_problems_are_told_at_once() -> None:
