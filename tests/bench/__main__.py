@@ -23,10 +23,11 @@ from rich.table import Table
 from tests.bench import stock
 from tests.bench.live import measure_live
 from tests.bench.orders import measure_orders
+from tests.bench.routing import HOUSES, measure_routing
 from tests.bench.sync import measure_convergence, measure_lag, measure_zeros
 from tests.instance import running_instance
 
-PARTS = ("stock", "live", "orders", "sync")
+PARTS = ("stock", "live", "orders", "routing", "sync")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,26 @@ def measure_webhooks(folder: Path) -> list[Row]:
     ]
 
 
+def measure_orders_routed(folder: Path, turns: int, requests: int) -> list[Row]:
+    with running_instance(folder / "routing", api_processes=1) as instance:
+        found = uvloop.run(
+            measure_routing(
+                instance.graphql,
+                instance.token,
+                instance.info["api_pids"],
+                turns=turns,
+                requests=max(200, requests // 5),
+            )
+        )
+    return [
+        Row(f"an order at {HOUSES} warehouses, routed and promised, p50", found.p50_ms, "ms"),
+        Row(f"an order at {HOUSES} warehouses, routed and promised, p99", found.p99_ms, "ms", most=25),
+        Row("orders from 32 clients", found.orders_per_second, "/s"),
+        Row("orders / reservations, throughput", found.orders_per_second / found.reservations_per_second),
+        Row("server CPU per order", found.cpu_ms, "ms"),
+    ]
+
+
 def measure_sync(folder: Path) -> list[Row]:
     """Three marketplaces of 1,700 listings each unthrottled; then Amazon by patches alone, under quota."""
     rows: list[Row] = []
@@ -143,6 +164,8 @@ def main() -> None:
             rows += measure_subscriptions(folder)
         if "orders" in asked.parts:
             rows += measure_webhooks(folder)
+        if "routing" in asked.parts:
+            rows += measure_orders_routed(folder, asked.turns, asked.requests)
         if "sync" in asked.parts:
             rows += measure_sync(folder)
     print_rows(rows, load)
