@@ -12,6 +12,7 @@ from domain.cursor import Position
 
 PAGE_MAX = 1_000
 NAME = "publish"
+_KITS = "SELECT kit_id, component_id FROM kit_components WHERE component_id = ANY($1::int[])"
 _POSITION = "SELECT xid::text::bigint, id FROM relay_positions WHERE name = $1 FOR UPDATE"
 _BEGIN = "INSERT INTO relay_positions (name, xid, id) VALUES ($1, '0', 0) ON CONFLICT DO NOTHING"
 _MOVE = "UPDATE relay_positions SET xid = $2::text::xid8, id = $3 WHERE name = $1"
@@ -20,10 +21,20 @@ SELECT coalesce(sum(greatest(0, v.available - v.safety_stock)), 0)::bigint AS se
        coalesce(sum(v.available), 0)::bigint AS available
 FROM channel_warehouses cw
 JOIN warehouses w ON w.id = cw.warehouse_id AND w.status = 'LIVE'
-JOIN stock_levels v ON v.warehouse_id = cw.warehouse_id AND v.sku_id = l.sku_id
+JOIN LATERAL (
+  SELECT v.available, v.safety_stock FROM stock_levels v WHERE v.warehouse_id = cw.warehouse_id AND v.sku_id = l.sku_id
+    AND NOT EXISTS (SELECT FROM kit_components p WHERE p.kit_id = l.sku_id)
+  UNION ALL
+  SELECT m.made, m.made - m.safe FROM (
+    SELECT min(coalesce(v.available, 0) / p.quantity) AS made,
+      min(greatest(0, coalesce(v.available - v.safety_stock, 0)) / p.quantity) AS safe
+    FROM kit_components p LEFT JOIN stock_levels v ON v.warehouse_id = cw.warehouse_id AND v.sku_id = p.component_id
+    WHERE p.kit_id = l.sku_id
+  ) m WHERE m.made IS NOT NULL
+) v ON true
 WHERE cw.channel_id = l.channel_id AND cw.location = l.location AND cw.status = 'LIVE'
 """
-"""For a listing `l`: what its source warehouses hold."""
+"""For a listing `l`: what its source warehouses hold; of a kit what its components there make."""
 PUBLISHED = """
 CASE WHEN k.frozen OR l.frozen OR p.shown - p.shown % c.multiple < coalesce(l.minimum, c.minimum) THEN 0
      ELSE p.shown - p.shown % c.multiple END
@@ -127,6 +138,8 @@ async def _recompute_page(connection: Any, events: Sequence[FeedEvent], lost: bo
             first.setdefault(event.sku_id, event.created_at)
     if not first:
         return 0
+    for kit_id, component_id in await connection.fetch(_KITS, list(first)):
+        first[kit_id] = min(first.get(kit_id, first[component_id]), first[component_id])
     skus = sorted(first)
     return await recompute_desired(connection, skus, [first[sku] for sku in skus])
 

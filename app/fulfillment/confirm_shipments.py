@@ -19,6 +19,7 @@ from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import COLUMNS, OpenChannel
 from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
+from app.kits.tell_kits import read_kit_lines
 from app.state import State
 from domain.errors import CauseClass, Fault
 from domain.exceptions import CaseKind, Problem, Severity
@@ -42,7 +43,7 @@ _LINES = """
 SELECT pl.fulfillment_id, l.external_id, pl.quantity
 FROM fulfillment_lines pl JOIN fulfillments p ON p.id = pl.fulfillment_id
 JOIN order_lines l ON l.order_id = p.order_id AND l.line = pl.line
-WHERE pl.fulfillment_id = ANY($1::uuid[]) ORDER BY pl.fulfillment_id, pl.line
+WHERE pl.fulfillment_id = ANY($1::uuid[]) AND l.external_id NOT LIKE '%#%#%' ORDER BY pl.fulfillment_id, pl.line
 """
 _CHANNELS = f"SELECT {COLUMNS} FROM channels WHERE id = ANY($1::int[])"  # noqa: S608
 _DONE = """
@@ -65,6 +66,8 @@ async def confirm_shipments(state: State) -> int:
     lines: dict[Any, list[tuple[str, int]]] = {parcel["id"]: [] for parcel in parcels}
     for row in await state.database.hot.fetch(_LINES, list(lines)):
         lines[row["fulfillment_id"]].append((row["external_id"], row["quantity"]))
+    for row in await read_kit_lines(state.database.hot, list(lines)):
+        lines[row["fulfillment_id"]].append((row["external_id"], row["quantity"]))
     records = await state.database.hot.fetch(_CHANNELS, sorted({parcel["channel_id"] for parcel in parcels}))
     channels = {record["id"]: record for record in records}
     await asyncio.gather(
@@ -74,6 +77,9 @@ async def confirm_shipments(state: State) -> int:
 
 
 async def _confirm(state: State, record: Any, parcel: Any, lines: tuple[tuple[str, int], ...]) -> None:
+    if not lines:  # parts of kits that another parcel completes, and tells
+        await _settle(state, record, parcel, WriteResult(WriteOutcome.OK))
+        return
     started, at = time.monotonic(), datetime.datetime.now(datetime.UTC)
     shipment = Shipment(
         parcel["external_id"],

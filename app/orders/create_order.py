@@ -18,6 +18,7 @@ from app.calls import check_text
 from app.catalog.lookup import sku_not_found
 from app.channels.note_sales import note_sales
 from app.channels.see_channels import find_channel
+from app.kits.expand_kits import expand_kits
 from app.orders.change_address import check_address, seal_or_refuse
 from app.orders.find_order import show_order
 from app.orders.keep_contact import read_contact
@@ -75,6 +76,7 @@ async def create_order(
     """
     try:
         channel_id, order = await _prepare(state, principal, wanted)
+        order = await expand_kits(state, channel_id, order)
     except Refusal as refusal:
         return await refuse_once(state.database, call, refusal)
     order_id = uuid7()

@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 from adapters.channels.base import ChannelOrder, ChannelOrderLine
 from app.channels.note_sales import note_sales
 from app.exceptions.open_cases import open_cases
+from app.kits.expand_kits import expand_kits
 from app.orders.change_order import change_order
 from app.orders.keep_cancelled import keep_cancelled
 from app.orders.place_order import place_order
@@ -37,7 +38,7 @@ async def take_order(state: State, channel_id: int, order: ChannelOrder) -> None
 
     One that was cancelled before we heard of it is kept as cancelled, so that a late word of it changes nothing.
     """
-    order = replace(order, lines=merge_lines(order.lines))
+    order = await expand_kits(state, channel_id, replace(order, lines=merge_lines(order.lines)))
     for _ in range(ROUNDS_MAX):
         known = await state.database.hot.fetchval(_KNOWN, channel_id, order.external_id)
         if known is not None:

@@ -34,6 +34,7 @@ from api.fulfillment.plan import PlanMutation
 from api.fulfillment.queries import FulfillmentQuery
 from api.fulfillment.subscriptions import QueueSubscription
 from api.identity.fields import IdentityMutation, IdentityQuery, Token
+from api.kits.fields import KitMutation, KitQuery
 from api.node import NodeQuery
 from api.orders.change_order import OrderMutation
 from api.orders.fields import OrderQuery
@@ -76,6 +77,7 @@ class Query(
     PartnerQuery,
     SnapshotQuery,
     BinQuery,
+    KitQuery,
     IdentityQuery,
     NodeQuery,
 ): ...
@@ -108,6 +110,7 @@ class Mutation(
     SnapshotMutation,
     PickListMutation,
     ShelfMutation,
+    KitMutation,
     IdentityMutation,
 ): ...
 

@@ -23,6 +23,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     },
     "purchase_order_receive": {"input": {"id": "", "lines": [{"sku": "SKU-1", "quantity": 4}]}},
     "purchase_order_page": {"filter": {"warehouses": ["BER"], "statuses": ["OPEN"]}, "first": 20, "after": None},
+    "kit_set": {"input": {"sku": "SET", "components": [{"sku": "SKU-1", "quantity": 2}, {"sku": "SKU-2"}]}},
     "put_away": {"warehouse": "BER", "lines": [{"sku": "SKU-1", "quantity": 3}]},
     "bin_move": {"input": {"warehouse": "BER", "lines": [{"sku": "SKU-1", "quantity": 3, "to": "A-1"}]}},
     "utilization": {"warehouses": ["BER"]},
@@ -37,6 +38,8 @@ INSERT INTO bins (warehouse_id, zone_id, code) SELECT warehouse_id, id, 'A-1' FR
 
 async def fill(client: Client, state: State, name: str, variables: dict[str, Any]) -> dict[str, Any]:
     """The variables with the id of what the document can do its work on."""
+    if name == "kit_set":
+        await client.mutate("skuUpsert", "", lines=[{"code": "SET"}])
     if name == "bin_move":
         await state.database.hot.execute(BIN)
     if name.startswith("purchase_order_"):

@@ -47,7 +47,7 @@ from tests.simulation.draw_plot import draw_shares
 from tests.simulation.shelves import Mishaps, Shelves
 
 ANNA, BERT, CARA = (Principal(name, name, frozenset({Role.WAREHOUSE})) for name in ("anna", "bert", "cara"))
-UNITS_A_DAY, ORDER_UNITS = 2.4, 8
+UNITS_A_DAY, ORDER_UNITS = 3.2, 8
 """Units ordered a day for each SKU there is, and in one order."""
 TARGET = range(4, 9)
 """Units that a shelf is filled up to when its book is at `LOW` or below."""

@@ -22,9 +22,9 @@ class Mishaps:
     `glance`: up to how many units left a picker sees whether they are right; `attention`: how often that is looked at.
     """
 
-    mispicks: float = 0.02
-    losses: float = 0.027
-    steepness: float = 1.3
+    mispicks: float = 0.0085
+    losses: float = 0.065
+    steepness: float = 0.9
     glance: int = 8
     attention: float = 0.95
 

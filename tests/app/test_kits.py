@@ -1,0 +1,121 @@
+"""Kits: made of others when they are sold; published, ordered, shipped and told as such."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import AsyncIterator
+
+import pytest
+
+from adapters.channels.base import ChannelOrder, ChannelOrderLine
+from adapters.channels.memory import MemoryChannel
+from app.fulfillment.confirm_shipments import confirm_shipments
+from app.kits.tell_kits import read_kit_lines
+from app.orders.take_order import take_order
+from app.settings import Settings
+from domain.kits import Component, count_kits
+from tests.floor import Floor, open_floor
+
+KIT = "kit { sku components { sku quantity } availability { warehouse available } }"
+PARTS = [{"sku": "SKU-0", "quantity": 2}, {"sku": "SKU-1"}]
+_DESIRED = """
+SELECT l.desired FROM listings l JOIN channels c ON c.id = l.channel_id JOIN skus s ON s.id = l.sku_id
+WHERE c.code = 'shop' AND s.code = 'SET'
+"""
+
+
+@pytest.fixture
+async def floor(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Floor]:
+    """`SET` is two of SKU-0 and one of SKU-1; the shop lists it."""
+    async with open_floor(settings, monkeypatch) as opened:
+        await opened.admin.mutate("skuUpsert", "", lines=[{"code": "SET", "title": "A set", "barcode": "777"}])
+        made = await opened.admin.mutate("kitSet", KIT, sku="SET", components=PARTS)
+        assert made["userErrors"] == []
+        await opened.admin.mutate("listingLink", "", channel="shop", lines=[{"sku": "SET", "externalId": "item-set"}])
+        yield opened
+
+
+def test_the_scarcest_component_says_how_many() -> None:
+    parts = [Component("A", 2), Component("B", 1)]
+    assert count_kits({"A": 7, "B": 9}, parts) == 3
+    assert count_kits({"A": 7}, parts) == 0
+
+
+async def order_sets(floor: Floor, units: int, name: str = "1") -> None:
+    line = ChannelOrderLine(f"{name}-0", "SET", "A set", units)
+    order = ChannelOrder(name, f"#{name}", datetime.datetime.now(datetime.UTC), (line,), "DE")
+    await take_order(floor.state, (await floor.company.channel("shop")).id, order)
+
+
+async def test_its_availability_and_what_is_published_follow_the_components(floor: Floor) -> None:
+    query = '{ kit(sku: "777") { availability { warehouse available } } }'
+    found = await floor.admin.data(query)
+    before = {one["warehouse"]: one["available"] for one in found["kit"]["availability"]}
+    levels = {house: (await floor.level("SKU-0", house))["available"] for house in before}
+    assert before == {house: units // 2 for house, units in levels.items()}
+    await floor.company.relay()
+    assert await floor.company.value(_DESIRED) == sum(before.values())
+    lines = [{"sku": "SKU-1", "quantity": 1}]
+    await floor.admin.mutate("stockSet", "", warehouse="BER", lines=lines)
+    await floor.company.relay()
+    assert await floor.company.value(_DESIRED) == before["NYC"] + 1
+
+
+async def test_an_order_takes_the_components_in_one_step(floor: Floor) -> None:
+    before = [
+        await floor.company.value(f"SELECT sum(available)::int FROM stock_levels WHERE sku_id = {n}") for n in (1, 2)
+    ]
+    await order_sets(floor, 2)
+    after = [
+        await floor.company.value(f"SELECT sum(available)::int FROM stock_levels WHERE sku_id = {n}") for n in (1, 2)
+    ]
+    assert [b - a for b, a in zip(before, after, strict=True)] == [4, 2]
+    rows = await floor.state.database.hot.fetch("SELECT external_id, sku_code, quantity, allocated FROM order_lines")
+    assert sorted(tuple(row) for row in rows) == [("1-0#SET#SKU-0", "SKU-0", 4, 4), ("1-0#SET#SKU-1", "SKU-1", 2, 2)]
+
+
+async def test_the_same_word_again_changes_nothing_and_less_gives_back(floor: Floor) -> None:
+    await order_sets(floor, 2)
+    version = await floor.company.value("SELECT version FROM orders")
+    await order_sets(floor, 2)
+    assert await floor.company.value("SELECT version FROM orders") == version
+    await order_sets(floor, 1)
+    rows = await floor.state.database.hot.fetch("SELECT quantity - cancelled FROM order_lines ORDER BY external_id")
+    assert [row[0] for row in rows] == [2, 1]
+
+
+async def test_a_parcel_tells_the_kit_that_was_sold(floor: Floor) -> None:
+    await order_sets(floor, 2)
+    order_id = await floor.company.value("SELECT id FROM orders")
+    work = await floor.release_of(order_id)
+    await floor.do("Accept", work)
+    await floor.ship(work, "T-1", lines=[{"sku": "SKU-0", "quantity": 4}, {"sku": "SKU-1", "quantity": 1}])
+    await floor.ship(work, "T-2")
+    parcels = await floor.state.database.hot.fetch("SELECT id FROM fulfillments ORDER BY id")
+    told = await read_kit_lines(floor.state.database.hot, [row[0] for row in parcels])
+    assert sorted((row["fulfillment_id"], row["external_id"], row["quantity"]) for row in told) == [
+        (parcel[0], "1-0", 1) for parcel in parcels
+    ]
+    assert await confirm_shipments(floor.state) == 2
+    states = await floor.state.database.hot.fetch("SELECT DISTINCT confirmation FROM fulfillments")
+    assert [row[0] for row in states] == ["CONFIRMED"]
+    shop = floor.company.shops["shop"]
+    assert isinstance(shop, MemoryChannel)
+
+
+@pytest.mark.parametrize(
+    ("sku", "parts", "code"),
+    [
+        ("SET", PARTS, "WRONG_STATE"),
+        ("SKU-2", PARTS, "WRONG_STATE"),
+        ("NEW", [{"sku": "SET"}], "INVALID_INPUT"),
+        ("NEW", [], "INVALID_INPUT"),
+        ("NEW", [{"sku": "NONE"}], "SKU_NOT_FOUND"),
+        ("NEW", [{"sku": "SKU-0"}, {"sku": "SKU-0"}], "DUPLICATE_LINE"),
+        ("SKU-0", [{"sku": "SKU-1"}], "INVALID_INPUT"),
+    ],
+)
+async def test_what_is_no_kit(floor: Floor, sku: str, parts: list[dict[str, object]], code: str) -> None:
+    await floor.admin.mutate("skuUpsert", "", lines=[{"code": "NEW"}])
+    made = await floor.admin.mutate("kitSet", KIT, sku=sku, components=parts)
+    assert [error["code"] for error in made["userErrors"]] == [code]
