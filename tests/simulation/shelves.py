@@ -25,9 +25,6 @@ class Mishaps:
     mispicks: float = 0.0085
     losses: float = 0.065
     steepness: float = 0.9
-    mispicks: float = 0.011
-    losses: float = 0.068
-    steepness: float = 1.0
     glance: int = 8
     attention: float = 0.95
 
