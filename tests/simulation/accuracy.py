@@ -261,7 +261,7 @@ NAMES = {None: "without counts", False: "by turn and class", True: "the plan"}
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--houses", type=int, default=2)
+    parser.add_argument("--houses", type=int, default=1)
     parser.add_argument("--lines", type=int, default=300, help="SKUs in each warehouse")
     parser.add_argument("--days", type=int, default=7)
     parser.add_argument("--mispicks", type=float, default=MISHAPS.mispicks)
