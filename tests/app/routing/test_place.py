@@ -155,3 +155,25 @@ async def test_an_unknown_order_and_a_cancelled_one(state: State) -> None:
     await state.database.hot.execute("UPDATE orders SET status = 'CANCELLED'")
     await state.database.hot.execute("UPDATE order_lines SET cancelled = quantity")
     assert (await allocate_order(state, UUID(placed["id"])))["allocations"] == []
+
+
+async def test_a_policy_that_minds_cover_reckons_with_what_leaves_in_a_week(state: State) -> None:
+    """BER is nearer, but promised nearly all it has in the last weeks; HAM has sold nothing."""
+    channel = await make_houses(state, {"BER": CITIES["BER"], "HAM": CITIES["HAM"]}, 1, 20)
+    for number in range(18):
+        await place(state, channel, number, {"SKU-0": 1})
+    document = {"name": "c", "rules": [{"name": "c", "objective": {"cover": "50", "coverWeeks": 4}}]}
+    await state.database.hot.execute(
+        "INSERT INTO routing_policies (status, name, document, created_by) VALUES ('ACTIVE', 'c', $1, 'test')",
+        orjson.dumps(document).decode(),
+    )
+    state.routing.forget()
+    placed = await place(state, channel, 99, {"SKU-0": 1})
+    assert await houses_of(state, placed["id"]) == {"HAM": 1}
+    kept = orjson.loads(
+        await state.database.hot.fetchval("SELECT inputs FROM routing_decisions ORDER BY id DESC LIMIT 1")
+    )
+    held = {site["code"]: next(iter(site["held"].values())) for site in kept["sites"]}
+    assert held["BER"] == [2, 0, 19, 4.5], "18 units in four weeks"
+    assert held["HAM"][3] == 0.0
+    await assert_sound(state)
