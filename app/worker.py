@@ -32,6 +32,7 @@ from app.metrics import serving_metrics
 from app.orders.erase_contact import erase_contacts
 from app.orders.mind_orders import mind_orders
 from app.partners.delegate_work import delegate_work
+from app.partners.forget_rows import forget_partner_rows
 from app.partners.plan_events import plan_events
 from app.partners.poll_changes import poll_changes
 from app.partners.poll_snapshots import poll_snapshot
@@ -170,6 +171,7 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
         ("plan partners", PARTNERS_SECONDS, lambda: plan_events(state, now()), "fulfillment"),
         *((f"delegate {n}", PARTNERS_SECONDS, lambda: delegate_work(state, now()), "partners") for n in range(2)),
         ("partner changes", PARTNERS_SECONDS, lambda: poll_changes(state, now()), "partners"),
+        ("old partner rows", CLEANING_SECONDS, lambda: forget_partner_rows(state), None),
         ("partner stock", PARTNERS_SECONDS, lambda: poll_snapshot(state, now()), None),
         ("partner cancels", PARTNERS_SECONDS, lambda: request_cancel(state, now()), "partners"),
         *((f"partner events {n}", PARTNERS_SECONDS, lambda: send_event(state, now()), "partners") for n in range(2)),

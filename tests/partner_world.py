@@ -44,6 +44,7 @@ THINGS = {
     "zone": "ZANZIBAR-ZONE",
     "partner": "zanzibar-partner",
     "sku": "SKU-0",
+    "supplier": "SUPPLIER",
 }
 NOWHERE = {
     "warehouse": "ATLANTIS",
@@ -56,6 +57,7 @@ NOWHERE = {
     "zone": "ATLANTIS-ZONE",
     "partner": "atlantis-partner",
     "sku": "SKU-0",
+    "supplier": "SUPPLIER",
 }
 """The same names of what does not exist."""
 _COLUMNS = """
@@ -100,6 +102,13 @@ IDS = {
     "Fulfillment": "SELECT id FROM fulfillments",
     "PickList": "SELECT id FROM pick_lists",
     "Count": "SELECT c.id FROM counts c JOIN warehouses w ON w.id = warehouse_id WHERE w.code = 'ZANZIBAR'",
+    "Transfer": "SELECT t.id FROM transfers t JOIN warehouses w ON w.id = t.source_id WHERE w.code = 'ZANZIBAR'",
+    "Return": "SELECT r.id FROM returns r JOIN warehouses w ON w.id = warehouse_id WHERE w.code = 'ZANZIBAR'",
+    "Damage": "SELECT d.id FROM damages d JOIN warehouses w ON w.id = warehouse_id WHERE w.code = 'ZANZIBAR'",
+    "PurchaseOrder": "SELECT p.id FROM purchase_orders p JOIN warehouses w ON w.id = warehouse_id "
+    "WHERE w.code = 'ZANZIBAR'",
+    "ReplenishmentRequest": "SELECT r.id FROM replenishment_requests r JOIN warehouses w ON w.id = warehouse_id "
+    "WHERE w.code = 'ZANZIBAR'",
     "Partner": "SELECT id FROM partners WHERE code = 'zanzibar-partner'",
     "PartnerSnapshot": "SELECT p.id FROM partner_snapshots p JOIN warehouses w ON w.id = p.warehouse_id "
     "WHERE w.code = 'ZANZIBAR'",
@@ -117,7 +126,7 @@ READY = {
     **floor_world.READY,
 }
 """What must be so that an order can be given, by root field."""
-COMMON = frozenset({"Sku"})
+COMMON = frozenset({"Sku", "Supplier"})
 """Types that everybody sees alike: the catalogue."""
 
 
@@ -173,11 +182,12 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
 async def _furnish(admin: Client, state: State) -> None:
     places = (("MINE", "Mine hall", "1 Main Street", 10), ("ZANZIBAR", "Zanzibar depot", "9 Clove Street", UNITS))
     skus = [{"code": f"SKU-{n}", "title": f"Thing {n}", "barcode": f"40000{n}"} for n in range(2)]
-    await _do(admin, "skuUpsert", lines=skus)
+    await _do(admin, "skuUpsert", lines=[*skus, {"code": "SKU-2", "title": "Thing of one place", "barcode": "400002"}])
     for code, name, address, units in places:
         await _do(admin, "warehouseCreate", code=code, name=name, address=address, countryCode="TZ", kind="THIRD_PARTY")
         lines = [{"sku": sku["code"], "quantity": units} for sku in skus]
         await _do(admin, "stockReceive", warehouse=code, lines=lines, reference=f"PO-{code}", note=f"for {name}")
+    await _do(admin, "stockReceive", warehouse="ZANZIBAR", lines=[{"sku": "SKU-2", "quantity": UNITS}])
     for code, houses in (("mine-shop", ["MINE"]), ("zanzibar-shop", ["ZANZIBAR"]), ("both-shop", ["MINE", "ZANZIBAR"])):
         sources = [{"warehouse": house} for house in houses]
         await _do(admin, "channelConnect", code=code, name=code.title(), warehouses=sources, b2b={})
@@ -195,6 +205,7 @@ async def _furnish(admin: Client, state: State) -> None:
     await _happen(state)
     await _count(admin, state)
     await _handle(admin)
+    await _buy(admin)
 
 
 async def _happen(state: State) -> None:
@@ -248,8 +259,20 @@ async def _happen(state: State) -> None:
     )
 
 
+async def _buy(admin: Client) -> None:
+    """What is asked for and ordered of a supplier, for each warehouse."""
+    await _do(admin, "supplierSet", code="SUPPLIER", name="Supplier", leadDays=3)
+    for code in ("MINE", "ZANZIBAR"):
+        wanted = {"sku": "SKU-1", "quantity": 5}
+        await _do(admin, "replenishmentRequestCreate", warehouse=code, supplier="SUPPLIER", note=f"of {code}", **wanted)
+        await _do(admin, "purchaseOrderCreate", warehouse=code, supplier="SUPPLIER", note=f"of {code}", lines=[wanted])
+
+
 async def _handle(admin: Client) -> None:
     """What people on the floor do: transfers, returns, damage, and what waits for a second person."""
+    await _do(admin, "warehouseCreate", code="ZANZIBAR-2", name="Zanzibar annex")
+    moved = [{"sku": "SKU-1", "quantity": 1}]
+    await _do(admin, "transferCreate", source="ZANZIBAR", destination="ZANZIBAR-2", lines=moved)
     for code in ("MINE", "ZANZIBAR"):
         lines = [{"sku": "SKU-1", "quantity": 1}]
         await _do(admin, "returnAuthorize", warehouse=code, lines=lines, note=f"to {code}")
@@ -275,7 +298,7 @@ def _order(channel: str) -> ChannelOrder:
         word,
         f"#{word}",
         datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC),
-        (ChannelOrderLine(f"{word}-line", "SKU-0", "Thing", 1),),
+        (ChannelOrderLine(f"{word}-line", "SKU-2" if channel == "both-shop" else "SKU-0", "Thing", 1),),
         "TZ",
         address=Address("Aziza" if channel != "mine-shop" else "Bob", ("9 Clove Street",), "Town", None, "1", "TZ"),
     )

@@ -6,6 +6,7 @@ inputs have a name that nobody has sorted yet raises `Unsorted`: whoever adds on
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from api.schema import core
 from tests.documents import example, field_of, is_required
 
 DEPTH_MAX = 5
+NOW = datetime.datetime.now(datetime.UTC).isoformat()
 FREE = frozenset(
     {
         *("note", "reason", "title", "name", "owner", "cursor", "after", "search", "barcode", "baseUrl", "timeZone"),
@@ -55,6 +57,11 @@ AIMED = {
     "destinations": "warehouse",
     "rule": "rule",
     "bins": "bin",
+    "from": "bin",
+    "to": "bin",
+    "exchangeReference": "external_id",
+    "supplier": "supplier",
+    "suppliers": "supplier",
     "partner": "partner",
     "sku": "sku",
     "skus": "sku",
@@ -73,6 +80,7 @@ CODES = {
     "channelConnect": "channel",
     "partnerConnect": "partner",
     "scan": "sku",
+    "supplierSet": "supplier",
 }
 """What `code` names, by root field."""
 
@@ -134,6 +142,8 @@ class _Fill:
             return {n: self.value(n, f.type) for n, f in kind.fields.items() if is_required(f)}
         if name == "idempotencyKey":
             return uuid.uuid4().hex
+        if name == "asOf":
+            return NOW
         if kind.name == "ID":
             return self.id
         if kind.name == "String":

@@ -13,7 +13,9 @@ import pytest
 from adapters.sandbox.threepl.config import ProviderConfig
 from adapters.sandbox.threepl.create_provider import create_provider
 from adapters.sandbox.threepl.inject_faults import FaultKind
+from app.partners.forget_rows import forget_partner_rows
 from app.partners.import_snapshot import import_snapshot, read_snapshot
+from app.partners.plan_events import plan_events
 from app.partners.poll_snapshots import poll_snapshot
 from app.settings import Settings
 from app.stock.verify_ledger import verify_ledger
@@ -138,6 +140,17 @@ async def test_what_is_promised_is_never_adjusted_away(company: PartnerCompany) 
     assert (await report(company, SKU_0=7))["differences"][0]["outcome"] == "CASE"
     assert (await report(company, SKU_0=9))["differences"][0]["outcome"] == "ADJUSTED"
     await check(company)
+
+
+async def test_old_rows_are_forgotten_and_new_ones_are_not(company: PartnerCompany) -> None:
+    await company.connect(webhook={"url": "https://acme.example"})
+    await company.place()
+    await plan_events(company.state, company.now)
+    await report(company, SKU_0=9)
+    assert await forget_partner_rows(company.state) == 0
+    await company.execute("UPDATE partner_deliveries SET state = 'SENT', created_at = now() - interval '31 days'")
+    await company.execute("UPDATE partner_snapshots SET created_at = now() - interval '91 days'")
+    assert await forget_partner_rows(company.state) == 2
 
 
 @pytest.mark.parametrize("status", ["ONBOARDING", "SHADOW"])
