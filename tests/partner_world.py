@@ -278,7 +278,7 @@ async def _handle(admin: Client) -> None:
         await _do(admin, "returnAuthorize", warehouse=code, lines=lines, note=f"to {code}")
         cause = f"fell in {code}"
         await _do(admin, "damageReport", warehouse=code, origin="STOCK", cause=cause, lines=lines)
-        now = datetime.datetime.now(datetime.UTC).isoformat()
+        now = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)).isoformat()
         told = [{"sku": "SKU-1", "onHand": 1}]
         await _do(admin, "partnerSnapshotReport", warehouse=code, asOf=now, lines=told, reference=f"of {code}")
 

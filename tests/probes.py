@@ -199,7 +199,7 @@ def select_all(
         return ""
     if is_interface_type(named):
         parts = [
-            f"... on {one.name}{select_all(one, depth - 1, path, f'{one.name}_', plain)}"
+            f"... on {one.name}{select_all(one, 1, path, f'{one.name}_', plain)}"
             for one in core.get_possible_types(named)
         ]
         return f" {{ __typename {' '.join(parts)} }}"

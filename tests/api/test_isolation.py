@@ -27,13 +27,8 @@ from tests.partner_world import COMMON, IDS, NOWHERE, READY, THINGS, World, leak
 from tests.probes import Probe, aim, probe_of
 from tests.sockets import open_socket
 
-UNTRIED = frozenset(
-    {
-        *("inventoryAccuracy", "adjustments", "replenishmentPolicies", "adjustmentChanged", "alertRaised"),
-        *("transferPick", "transferShip", "transferReceive", "returnReceive", "floorBatch"),
-    }
-)
-UNTRIED_TYPES = frozenset({"WarehouseAlert", "Adjustment", "ReplenishmentPolicy"})
+UNTRIED = frozenset({"inventoryAccuracy", "replenishmentPolicies", "alertRaised"})
+UNTRIED_TYPES = frozenset({"WarehouseAlert", "ReplenishmentPolicy"})
 """The world has nothing yet that these could show or touch: that they do not is little proof."""
 BLANK: dict[str, str] = {
     "me": "the caller's own token",
@@ -42,7 +37,6 @@ BLANK: dict[str, str] = {
     "approvalPolicies": "roles and numbers",
     "routingReoptimize": "the other's backlog is where it is best",
     "routingSimulate": "asked for a moment, not for a time: refused",
-    "approvalPolicies": "the company's rules",
     "suppliers": "the company's, with no word of warehouses",
 }
 """Queries that show nothing of any warehouse, and why."""
