@@ -7,32 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.postgres.database import Database
-from app.channels.listing_state import EXPOSURE, MAY_SELL, OF_LISTING
+from app.channels.listing_state import EXPOSURE, MAY_SELL, OF_LISTING, STOCK_OF_LISTINGS
 from app.channels.read_listings import LISTINGS
 from app.channels.see_channels import see_channels
 from app.conditions import Conditions
 from domain.identity import Principal
 
 WORST_MAX = 50
-_STOCK = """
-LEFT JOIN (
-  SELECT cw.channel_id, cw.location, v.sku_id, sum(v.available) AS available
-  FROM channel_warehouses cw
-  JOIN warehouses w ON w.id = cw.warehouse_id AND w.status = 'LIVE'
-  JOIN stock_levels v ON v.warehouse_id = cw.warehouse_id
-  WHERE cw.status = 'LIVE' GROUP BY cw.channel_id, cw.location, v.sku_id
-) v ON v.channel_id = l.channel_id AND v.location = l.location AND v.sku_id = l.sku_id
-CROSS JOIN LATERAL (SELECT coalesce(v.available, 0) AS available) a
-"""
-"""The same stock as of one listing, for all at once: joined, not looked up row by row."""
 _TOTALS = f"""
 SELECT c_id, c_code, sum(exposure)::bigint AS units, count(*) FILTER (WHERE exposure > 0)::int AS listings
-FROM (SELECT c.id AS c_id, c.code AS c_code, {EXPOSURE} AS exposure FROM listings l {OF_LISTING} {_STOCK} {{}}) AS found
+FROM (
+  SELECT c.id AS c_id, c.code AS c_code, {EXPOSURE} AS exposure FROM listings l {OF_LISTING} {STOCK_OF_LISTINGS} {{}}
+) AS found
 GROUP BY c_id, c_code ORDER BY c_code
 """  # noqa: S608
 _WORST = f"""
 {LISTINGS} WHERE l.id IN (
-  SELECT l.id FROM listings l {OF_LISTING} {_STOCK} {{}} ORDER BY {EXPOSURE} DESC, l.id LIMIT {WORST_MAX}
+  SELECT l.id FROM listings l {OF_LISTING} {STOCK_OF_LISTINGS} {{}} ORDER BY {EXPOSURE} DESC, l.id LIMIT {WORST_MAX}
 ) AND {EXPOSURE} > 0
 ORDER BY {EXPOSURE} DESC, l.id
 """  # noqa: S608

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import random
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -17,6 +18,7 @@ from adapters.channels.base import (
     OrderToPull,
     QuantitySeen,
     ReturnSeen,
+    Throttled,
 )
 from app.channels.observe_listings import note_observations
 from app.channels.open_channel import COLUMNS, OpenChannel
@@ -30,8 +32,10 @@ from domain.errors import CauseClass, Fault
 from domain.exceptions import CaseKind, Problem, Severity
 
 EVENTS_MAX = 64
-ATTEMPTS_MAX = 12
-BACKOFF_SECONDS_MAX = 300.0
+ATTEMPTS_MAX = 40
+BACKOFF_SECONDS_MAX = 30.0
+"""Short, so that what waited for the end of an outage is through soon after it."""
+THROTTLE_SECONDS_MIN = 0.2
 _CLAIM = """
 WITH due AS (
   SELECT id FROM inbound_events
@@ -51,12 +55,27 @@ UPDATE inbound_events e SET error = d.error, order_external_id = coalesce(d.told
     WHERE o.channel_id = e.channel_id AND o.external_id = d.told_of AND c.erased_at IS NOT NULL
   ) THEN '' ELSE e.body END,
   processed_at = CASE WHEN d.done THEN clock_timestamp() END,
-  next_attempt_at = CASE WHEN d.done THEN NULL ELSE now() + make_interval(secs => d.wait) END
-FROM unnest($1::bigint[], $2::bool[], $3::text[], $4::float8[], $5::text[]) AS d (id, done, error, wait, told_of)
+  next_attempt_at = CASE WHEN d.done THEN NULL ELSE now() + make_interval(secs => d.wait) END,
+  attempts = e.attempts - d.throttled::int
+FROM unnest($1::bigint[], $2::bool[], $3::text[], $4::float8[], $5::text[], $6::bool[])
+  AS d (id, done, error, wait, told_of, throttled)
 WHERE e.id = d.id
 """
 """Which order it told of is kept, so that its body goes when who the order was for is erased: at once if it was."""
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`done`: no more tries. `told_of`: the channel's id of the order. `wait_seconds`: for quota; it has not failed."""
+
+    done: bool
+    error: str | None = None
+    told_of: str | None = None
+    wait_seconds: float | None = None
+
+    def ends(self, attempts: int) -> bool:
+        return self.done or (self.wait_seconds is None and attempts >= ATTEMPTS_MAX)
 
 
 async def process_events(state: State) -> int:
@@ -75,12 +94,13 @@ async def process_events(state: State) -> int:
     records = await state.database.hot.fetch(_CHANNELS, sorted({event["channel_id"] for event in events}))
     channels = {record["id"]: record for record in records}
     outcomes = await asyncio.gather(*(_process(state, channels[event["channel_id"]], event) for event in events))
-    done = [ok or event["attempts"] >= ATTEMPTS_MAX for event, (ok, *_) in zip(events, outcomes, strict=True)]
-    errors, told_of = [error for _, error, _ in outcomes], [order for *_, order in outcomes]
+    done = [outcome.ends(event["attempts"]) for event, outcome in zip(events, outcomes, strict=True)]
+    errors, told_of = [outcome.error for outcome in outcomes], [outcome.told_of for outcome in outcomes]
     failed = [(e, error) for e, error, end in zip(events, errors, done, strict=True) if end and error is not None]
     async with state.database.hot.acquire() as connection, connection.transaction():
-        ids, waits = [event["id"] for event in events], [_backoff(event["attempts"]) for event in events]
-        await connection.execute(_NOTE, ids, done, errors, waits, told_of)
+        ids, waits = [event["id"] for event in events], list(map(_wait, events, outcomes))
+        throttled = [outcome.wait_seconds is not None for outcome in outcomes]
+        await connection.execute(_NOTE, ids, done, errors, waits, told_of, throttled)
         await open_cases(connection, [_problem(channels[event["channel_id"]], event, error) for event, error in failed])
         healed = [event for event, error in zip(events, errors, strict=True) if event["error"] and error is None]
         resolved = await resolve_cases(connection, [CaseKind.EVENT_FAILED.value], dict(map(_proof, healed)))
@@ -89,24 +109,26 @@ async def process_events(state: State) -> int:
     return len(events)
 
 
-async def _process(state: State, record: Any, event: Any) -> tuple[bool, str | None, str | None]:
-    """Whether the event needs no more tries, what is wrong with it, and the channel's id of the order it tells of."""
+async def _process(state: State, record: Any, event: Any) -> Outcome:
     told_of: str | None = None
     structlog.contextvars.bind_contextvars(request_id=f"event:{event['id']}")
     try:
         channel = state.channels.open(record)
         if channel.adapter is None:
-            return True, "This kind of channel sends no events.", None
+            return Outcome(done=True, error="This kind of channel sends no events.")
         for news in channel.adapter.read_event(event["topic"], event["body"]):
             if isinstance(news, OrderSeen):
                 told_of = news.order.external_id
             told_of = await _act(state, channel, news, event["at"]) or told_of
+    except Throttled as throttled:
+        return Outcome(done=False, error=str(throttled), told_of=told_of, wait_seconds=throttled.wait_seconds)
     except Fault as fault:
-        return not fault.transient, str(fault), told_of
+        done = not fault.transient and fault.cause is not CauseClass.AUTH  # a token is not the event's fault
+        return Outcome(done=done, error=str(fault), told_of=told_of)
     except Exception as error:
         log.exception("an event cannot be processed", event_id=event["id"], channel=record["code"])
-        return False, repr(error), told_of
-    return True, None, told_of
+        return Outcome(done=False, error=repr(error), told_of=told_of)
+    return Outcome(done=True, told_of=told_of)
 
 
 async def _act(state: State, channel: OpenChannel, news: ChannelNews, at: datetime.datetime) -> str | None:
@@ -146,6 +168,12 @@ def _problem(record: Any, event: Any, error: str) -> Problem:
         error,
         record["id"],
     )
+
+
+def _wait(event: Any, outcome: Outcome) -> float:
+    if outcome.wait_seconds is None:
+        return _backoff(event["attempts"])
+    return min(BACKOFF_SECONDS_MAX, max(THROTTLE_SECONDS_MIN, outcome.wait_seconds))
 
 
 def _backoff(attempts: int) -> float:

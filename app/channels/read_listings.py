@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.postgres.database import Database
-from app.channels.listing_state import EXPOSURE, LISTING_COLUMNS, OF_LISTING, STATE, STOCK_OF_LISTING
+from app.channels.listing_state import EXPOSURE, LISTING_COLUMNS, OF_LISTING, STATE, STOCK_OF_LISTING, STOCK_OF_LISTINGS
 from app.channels.read_channels import CHANNEL_COLUMNS
 from app.channels.see_channels import see_channels
 from app.conditions import Conditions
@@ -47,7 +47,7 @@ async def read_listings(
 
 async def count_listings(database: Database, principal: Principal, chosen: ListingFilter) -> int:
     found = _choose(await see_channels(database.hot, principal), chosen)
-    stock = STOCK_OF_LISTING if chosen.exposed else ""
+    stock = STOCK_OF_LISTINGS if chosen.exposed else ""
     return int(await database.hot.fetchval(f"{_COUNT} {stock} {found.where}", *found.values))
 
 

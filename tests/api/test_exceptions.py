@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from adapters.channels.base import ChannelNews, QuantityWrite
+from adapters.channels.base import ChannelNews, QuantityWrite, Throttled
 from adapters.channels.memory import MemoryChannel
-from app.channels.process_events import process_events
+from app.channels.process_events import ATTEMPTS_MAX, process_events
 from app.exceptions.open_cases import open_cases
 from app.settings import Settings
 from domain.errors import CauseClass, Fault
@@ -242,3 +242,27 @@ async def test_limited_tokens_see_and_touch_only_what_is_theirs(company: Channel
         assert [error["code"] for error in made["userErrors"]] == ["EXCEPTION_NOT_FOUND"]
     node = await limited.data("query($id: ID!) { node(id: $id) { id } }", id=hidden)
     assert node["node"] is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "tries", "attempts"),
+    [
+        (Throttled("The budget is used up.", 0.0), ATTEMPTS_MAX + 1, 0),
+        (Fault("The token was refused.", transient=False, cause=CauseClass.AUTH), 2, 2),
+    ],
+)
+async def test_an_event_that_waits_for_quota_or_a_token_has_not_failed(
+    company: ChannelCompany, monkeypatch: pytest.MonkeyPatch, fault: Fault, tries: int, attempts: int
+) -> None:
+    def read(_self: Any, topic: str, body: bytes) -> Sequence[ChannelNews]:
+        raise fault
+
+    monkeypatch.setattr("adapters.channels.memory.MemoryChannel.read_event", read)
+    headers = {"id": "e-1", "topic": "orders/create"}
+    assert (await company.http.post("/webhooks/shopify/shop", content=b"raw", headers=headers)).status_code == 200
+    for _ in range(tries):
+        await company.execute("UPDATE inbound_events SET next_attempt_at = NULL")
+        assert await process_events(company.state) == 1
+    (event,) = await company.state.database.hot.fetch("SELECT attempts, processed_at, error FROM inbound_events")
+    assert tuple(event) == (attempts, None, str(fault))
+    assert await cases(company) == []
