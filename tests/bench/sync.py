@@ -21,6 +21,8 @@ from tests.seed import add_stock, make_catalog
 from tests.simulation.markets import MARKETS, Market
 
 UNITS = 100
+UNTHROTTLED = {"amazon": ("--limit", "patchListingsItem=500/500")}
+"""Of what would bind by itself: one call for each listing."""
 WAIT_SECONDS_MAX = 300.0
 UNSETTLED = "SELECT count(*) FROM listings WHERE desired_version > acknowledged_version"
 
@@ -75,7 +77,7 @@ async def measure_lag(
 ) -> Lags:
     """From sending a stock change to the marketplace's own record of the new quantity, at a steady rate of changes."""
     skus = [f"{kind}-{n}" for n in range(listings)]
-    async with market_of(instance, folder, kind, skus) as (state, market):
+    async with market_of(instance, folder, kind, skus, UNTHROTTLED.get(kind, ())) as (state, market):
         state.doorbell.ring("push")
         await wait_until_told(state)
         chance, expected, sent = random.Random(3), dict.fromkeys(skus, UNITS), []

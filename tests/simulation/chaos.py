@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ from adapters.postgres.database import open_database
 from app.channels.connect_channel import ChannelConnect, connect_channel
 from app.channels.link_listing import ListingLink, link_listings
 from app.channels.measure_exposure import measure_exposure
+from app.channels.resync_listings import resync_listings
 from app.embedded import read_secrets
 from app.initialize_postgres import OWNER
 from app.state import State, open_state
@@ -52,8 +53,12 @@ ENVIRONMENT = {
     "ONHAND_ORDERS_OVERLAP_SECONDS": "3600",
     "ONHAND_PUSH_LEASE_SECONDS": "6",
 }
+WAITING = """
+SELECT c.code, e.topic, e.error, max(e.attempts) AS attempts, max(e.next_attempt_at) - now() AS waits, count(*) AS events
+FROM inbound_events e JOIN channels c ON c.id = e.channel_id WHERE e.processed_at IS NULL GROUP BY 1, 2, 3 LIMIT 20
+"""
 WAREHOUSES = ("SIM-A", "SIM-B")
-CONVERGE_SECONDS_MAX = 180.0
+CONVERGE_SECONDS_MAX = 300.0
 SALES_PER_SECOND = 6.0
 DIRECT = "sim-direct"
 RESERVE = """
@@ -82,6 +87,8 @@ class Chaos:
     kills: Counter[str] = field(default_factory=Counter)
     exposed: Counter[str] = field(default_factory=Counter)
     """The most units that Onhand reported as exposed, by channel, and over all of them."""
+    last: list[str] = field(default_factory=list)
+    """What took longest to converge."""
     ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, seconds: float) -> None:
@@ -96,10 +103,11 @@ class Chaos:
         await asyncio.gather(*tasks)
         for market in self.markets:
             await market.set_faults(0)
+        await self._settle_refusals()
 
     async def _buy(self, market: Market) -> None:
         chance = random.Random(f"{self.seed}{market.kind}")
-        async for _ in self._at_times(chance, SALES_PER_SECOND):
+        async for _ in self._at_times(lambda: chance.expovariate(SALES_PER_SECOND)):
             sku = self.skus[min(int(chance.expovariate(0.15)), len(self.skus) - 1)]
             quantity = chance.choice((1, 1, 1, 2))
             with contextlib.suppress(httpx.HTTPError):
@@ -108,7 +116,7 @@ class Chaos:
     async def _reserve(self) -> None:
         """Companies that buy directly: nothing is reserved that is not there, so they never oversell."""
         chance = random.Random(f"{self.seed}direct")
-        async for number in self._at_times(chance, SALES_PER_SECOND / 2):
+        async for number in self._at_times(lambda: chance.expovariate(SALES_PER_SECOND / 2)):
             line = {"sku": chance.choice(self.skus), "quantity": 1}
             asked = {"lines": [line], "idempotencyKey": f"direct-{number}"}
             with contextlib.suppress(httpx.HTTPError):
@@ -120,18 +128,18 @@ class Chaos:
                 )
                 self.sold["direct"] += answer.json()["data"]["reservationCreate"]["reservation"] is not None
 
-    async def _at_times(self, chance: random.Random, per_second: float) -> AsyncIterator[int]:
+    async def _at_times(self, draw_gap: Callable[[], float]) -> AsyncIterator[int]:
         """The same moments for the same seed, however long what happens at them takes; late ones follow at once."""
         started, number, due = time.monotonic(), 0, 0.0
         while not self.ending.is_set():
-            due += chance.expovariate(per_second)
+            due += draw_gap()
             await asyncio.sleep(max(0.0, started + due - time.monotonic()))
             yield number
             number += 1
 
     async def _move_stock(self) -> None:
         chance = random.Random(f"{self.seed}stock")
-        async for _ in self._at_times(chance, 5):
+        async for _ in self._at_times(lambda: chance.expovariate(5)):
             sku, house = chance.choice(self.skus), chance.choice(WAREHOUSES)
             change = chance.choice((-3, -1, 2, 4, 8))
             with contextlib.suppress(Refusal, asyncpg.PostgresError, OSError):
@@ -139,7 +147,7 @@ class Chaos:
 
     async def _kill(self) -> None:
         chance = random.Random(f"{self.seed}kill")
-        async for _ in self._at_times(chance, 0.3):
+        async for _ in self._at_times(lambda: chance.uniform(2, 5)):
             name = chance.choice(("app.worker", "app.worker", "app.worker", "valkey"))
             for process in psutil.Process(self.instance.process.pid).children(recursive=True):
                 with contextlib.suppress(psutil.Error):
@@ -156,6 +164,13 @@ class Chaos:
                 self.exposed[row["c_code"]] = max(self.exposed[row["c_code"]], row["units"])
             self.exposed["in all"] = max(self.exposed["in all"], found.units)
             await asyncio.sleep(0.3)
+
+    async def _settle_refusals(self) -> None:
+        """A listing that a vendor refused for good waits for a person: this is the person."""
+        refused = await self.state.database.hot.fetch("SELECT id FROM listings WHERE rejected")
+        async with self.state.database.hot.acquire() as connection, connection.transaction():
+            await resync_listings(connection, [row["id"] for row in refused])
+        self.state.doorbell.ring("push")
 
     async def take_all(self, sku: str) -> None:
         """What the houses hold of it goes, as in a count that finds nothing."""
@@ -179,14 +194,13 @@ class Chaos:
             if not left:
                 return time.monotonic() - started
             assert time.monotonic() - started < CONVERGE_SECONDS_MAX, f"seed {self.seed}: {left}"
+            self.last = left
             await asyncio.sleep(0.5)
 
     async def _find_unsettled(self) -> list[str]:
         rows = await self.state.database.hot.fetch(UNSETTLED)
-        waiting = await self.state.database.hot.fetchval(
-            "SELECT count(*) FROM inbound_events WHERE processed_at IS NULL"
-        )
-        problems = [str(tuple(row)) for row in rows] + [f"{waiting} events waiting"] * bool(waiting)
+        waiting = await self.state.database.hot.fetch(WAITING)
+        problems = [str(tuple(row)) for row in (*rows, *waiting)]
         if problems:
             return problems
         states = await gather_states(self.markets)
@@ -224,6 +238,9 @@ class Chaos:
             report = await verify_ledger(audit)
         assert report.problems == [], hint
         allocated = await self.state.database.hot.fetch("SELECT status, count(*) FROM orders GROUP BY 1")
+        open_cases = (
+            "SELECT kind, title, detail FROM exception_cases WHERE state <> 'RESOLVED' AND kind <> 'OVERSELL' LIMIT 9"
+        )
         cases = await self.state.database.hot.fetch("SELECT kind, state, count(*) FROM exception_cases GROUP BY 1, 2")
         return {
             "sold": dict(self.sold),
@@ -232,6 +249,7 @@ class Chaos:
             "units oversold, every one of them reported as exposed": oversold,
             "most units exposed": dict(self.exposed),
             "cases": {f"{row[0]} {row[1]}": row[2] for row in cases},
+            "left to people": [tuple(row) for row in await self.state.database.hot.fetch(open_cases)],
             "movements": report.movements,
         }
 
@@ -315,7 +333,7 @@ async def run_chaos(folder: Path, *, seed: int, seconds: float, kinds: Sequence[
     async with prepared(folder, seed, kinds, skus) as chaos:
         await chaos.run(seconds)
         took = await chaos.converge()
-        return {**await chaos.audit(), "converged after seconds": round(took, 1)}
+        return {**await chaos.audit(), "converged after seconds": round(took, 1), "the last were": chaos.last}
 
 
 def main() -> None:

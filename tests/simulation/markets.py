@@ -24,7 +24,7 @@ class Market(ABC):
     faults: ClassVar[dict[str, Any]] = {}
     """Everything that can go wrong here, at rates that leave it usable.
 
-    Only eBay's `item_refused` is left out: such a listing rightly waits for a person.
+    A listing that was refused for good waits for a person, who comes when the faults are over.
     """
 
     def __init__(self, running: Marketplace, http: httpx.AsyncClient) -> None:
@@ -174,6 +174,7 @@ class AmazonMarket(Market):
         return [
             *("--state", str(state), "--refresh-token", "sandbox-refresh", "--client-secret", SECRET),
             *("--apply-seconds", "0.2", "--feed-seconds", "3", "--pending-seconds", "0.5"),
+            *("--search-age-seconds", "2"),
             *limits,
         ]
 
@@ -195,6 +196,7 @@ class AmazonMarket(Market):
                 "client_id": plain.client_id,
                 "queue_url": f"{self.running.url}/sqs",
                 "queue_region": "eu-central-1",
+                "search_lag_seconds": 4,
             },
             {
                 "client_secret": SECRET,
@@ -217,6 +219,7 @@ class EbayMarket(Market):
         "token_expired": {"rate": 0.01},
         "token_expired_403": {"rate": 0.01},
         "partial": {"rate": 0.03},
+        "item_refused": {"rate": 0.003},
         "partial_missing": {"rate": 0.03},
         "shuffled": {"rate": 0.2},
         "not_applied": {"rate": 0.02},

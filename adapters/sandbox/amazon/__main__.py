@@ -45,6 +45,7 @@ def read_arguments(arguments: list[str], prog: str = PROG) -> argparse.Namespace
     parser.add_argument(
         "--pending-seconds", type=float, default=DEFAULTS.pending_seconds, help="until an order is paid"
     )
+    parser.add_argument("--search-age-seconds", type=float, default=DEFAULTS.search_age_seconds, help="a search's end")
     parser.add_argument("--oversell", action="store_true", help="sell whatever is asked")
     parser.add_argument("--seed", type=int, default=0, help="seed of the injected faults")
     return parser.parse_args(arguments)
@@ -67,6 +68,7 @@ def read_config(given: argparse.Namespace) -> MarketConfig:
         feed_queue_seconds=given.feed_seconds / 2,
         feed_work_seconds=given.feed_seconds / 2,
         pending_seconds=given.pending_seconds,
+        search_age_seconds=given.search_age_seconds,
         oversell=given.oversell,
         seed=given.seed,
     )
