@@ -57,6 +57,10 @@ WAITING = """
 SELECT c.code, e.topic, e.error, max(e.attempts) AS attempts, max(e.next_attempt_at) - now() AS waits, count(*) AS events
 FROM inbound_events e JOIN channels c ON c.id = e.channel_id WHERE e.processed_at IS NULL GROUP BY 1, 2, 3 LIMIT 20
 """
+TOLD = """
+SELECT bool_and(l.desired_version = l.acknowledged_version AND (l.observed_at IS NOT NULL OR c.kind = 'B2B'))
+FROM listings l JOIN channels c ON c.id = l.channel_id
+"""
 WAREHOUSES = ("SIM-A", "SIM-B")
 CONVERGE_SECONDS_MAX = 300.0
 SALES_PER_SECOND = 6.0
@@ -324,7 +328,7 @@ async def prepared(
                 markets.append(market)
             state.doorbell.ring("push")
             chaos = Chaos(seed, instance, state, markets, codes)
-            await chaos.converge()
+            await chaos.wait_until(TOLD)
             yield chaos
 
 
