@@ -1,0 +1,60 @@
+"""A short form of the simulated week; and that its auditor sees one unit lost behind books that agree with themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.week.run_week import run_week
+
+LOSING = '''
+import importlib.abc, importlib.machinery, sys
+
+NAME = "app.transfers.receive_transfer"
+
+
+class Losing(importlib.abc.MetaPathFinder):
+    """One unit of what a transfer brings goes to scrap: the ledger adds up, and the unit is gone."""
+
+    def find_spec(self, name, path, target=None):
+        if name != NAME:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        run = spec.loader.exec_module
+
+        def exec_module(module):
+            run(module)
+            post = module.post_legs
+
+            async def lose(connection, act, document, legs, now, expected=()):
+                kept = list(legs)
+                for leg in list(kept):
+                    if leg.target == "available" and leg.quantity:
+                        kept.append(leg._replace(source="available", target="scrap", quantity=1))
+                return await post(connection, act, document, kept, now, expected)
+
+            module.post_legs = lose
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+sys.meta_path.insert(0, Losing())
+'''
+
+
+async def test_a_day_of_everything_ends_with_books_that_are_right_to_the_unit(tmp_path: Path) -> None:
+    report = await run_week(tmp_path, seed=11, days=1, day_seconds=8, skus=12, market=False)
+    assert len(report["quiet hours"]) == 1
+    assert report["done"]["fulfillmentOrderAccept"] > 0
+    assert report["done"]["transferCreate"] > 0
+    assert report["movements"] > 100
+
+
+async def test_the_audit_sees_a_unit_that_a_receipt_loses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sitecustomize.py").write_text(LOSING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(AssertionError, match=r"seed 12, day 1: SKU-\d+ in \w+: sound is \d+ in the books, and must be"):
+        await run_week(tmp_path, seed=12, days=1, day_seconds=8, skus=12, market=False, quiet_seconds=8)

@@ -1,0 +1,161 @@
+"""The audit of a quiet moment: the books against the world, to the unit; and every open case against what was done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+from api.ids import decode_id
+from app.stock.verify_ledger import verify_ledger
+from tests.simulation.week.company import World
+from tests.simulation.week.count import audit_accuracy
+
+PROBLEMS_MAX = 12
+_BOOKS = """
+SELECT w.code AS house, s.code AS sku, l.available + l.reserved + l.committed AS sound, l.damaged, l.quality_control,
+  l.in_transit
+FROM stock_levels l JOIN skus s ON s.id = l.sku_id JOIN warehouses w ON w.id = l.warehouse_id
+"""
+_CASES = "SELECT kind, subject, title, detail FROM exception_cases WHERE state <> 'RESOLVED'"
+_WANTING = """
+SELECT 'order:' || o.id AS subject, c.kind <> 'B2B' AS market, sum(l.quantity - l.allocated - l.shipped - l.cancelled)::int AS units
+FROM orders o JOIN order_lines l ON l.order_id = o.id JOIN channels c ON c.id = o.channel_id
+GROUP BY 1, 2
+"""
+_LATE_TRANSFERS = "SELECT 'transfer:' || id AS subject FROM transfers WHERE state = 'AWAITING_APPROVAL'"
+_LATE_ADJUSTMENTS = "SELECT 'adjustment:' || id AS subject FROM adjustments WHERE state = 'PENDING'"
+_ODD_TRANSFERS = """
+SELECT 'transfer:' || t.id AS subject FROM transfers t JOIN transfer_lines l ON l.transfer_id = t.id
+WHERE t.state NOT IN ('CLOSED', 'CANCELLED') GROUP BY t.id HAVING sum(l.damaged + l.missing + l.returned_damaged) > 0
+"""
+_OPEN_TRANSFERS = "SELECT 'transfer:' || id AS subject FROM transfers WHERE state NOT IN ('CLOSED', 'CANCELLED')"
+_ODD_RETURNS = """
+SELECT DISTINCT 'return:' || r.id AS subject FROM returns r JOIN return_lines l ON l.return_id = r.id
+WHERE l.finding NOT IN ('EXPECTED', 'UNANNOUNCED') OR (l.finding = 'EXPECTED' AND l.received > l.authorized)
+"""
+_UNINSPECTED = """
+SELECT DISTINCT 'return:' || r.id AS subject FROM returns r JOIN return_lines l ON l.return_id = r.id
+WHERE r.state = 'OPEN' AND l.received > l.inspected AND l.sku_id IS NOT NULL
+"""
+_STOCK = "SELECT 'stock:' || s.id || '.' || w.id AS subject, s.code AS sku, w.code AS house FROM skus s, warehouses w"
+ORDER_KINDS = ("OVERSELL", "ORDER_PROBLEM", "SHORT_PICK", "REJECTION", "ALLOCATION_IMPOSSIBLE")
+
+
+async def audit(world: World) -> list[str]:
+    """A sentence for each thing that is not as it must be."""
+    problems = (await verify_ledger(world.state.database)).problems
+    problems += await compare_books(world)
+    problems += await judge_cases(world)
+    problems += (await audit_accuracy(world))[0]
+    return problems[:PROBLEMS_MAX]
+
+
+async def compare_books(world: World) -> list[str]:
+    """Every warehouse, book and SKU: the world, what the books are known to say otherwise, what waits to be known."""
+    said: Counter[tuple[str, str, str]] = Counter()
+    for row in await world.state.database.hot.fetch(_BOOKS):
+        for book in ("sound", "damaged", "quality_control", "in_transit"):
+            said[row["house"], book, row["sku"]] = row[book]
+    known = world.truth.expected_books(world.trucks)
+    pending = [effect for tablet in world.tablets for one in tablet.queue for effect in one.act.effects]
+    pending += [effect for act, _ in world.waiting.values() for effect in act.effects]
+    for house, book, sku, units in pending:
+        known[house, book, sku] -= units
+    return [
+        f"{key[2]} in {key[0]}: {key[1]} is {said[key]} in the books, and must be {known[key]}"
+        for key in sorted(set(said) | set(known))
+        if said[key] != known[key]
+    ]
+
+
+async def _subjects(world: World, query: str) -> set[str]:
+    return {row["subject"] for row in await world.state.database.hot.fetch(query)}
+
+
+def _uuid(global_id: str) -> str:
+    return str(UUID(decode_id(global_id)[1]))
+
+
+async def judge_cases(world: World) -> list[str]:
+    """No open case without its reason, and no reason without its case."""
+    rows = await world.state.database.hot.fetch(_CASES)
+    open_: dict[str, set[str]] = {}
+    for row in rows:
+        open_.setdefault(row["kind"], set()).add(row["subject"])
+    problems = []
+    for kind, (must, may) in (await _reasons(world)).items():
+        found = open_.pop(kind, set())
+        problems += [f"{kind} of {subject} is open without a reason" for subject in sorted(found - may)]
+        problems += [f"{kind} of {subject} should be open and is not" for subject in sorted(must - found)]
+    problems += await _judge_orders(world, open_)
+    told = {(row["kind"], row["subject"]): f"{row['title']}: {row['detail']}" for row in rows}
+    for kind, subjects in open_.items():
+        problems += [f"{kind} of {one} is open without a reason: {told[kind, one]}" for one in sorted(subjects)]
+    return problems
+
+
+async def _reasons(world: World) -> dict[str, tuple[set[str], set[str]]]:
+    """By kind: what must be open, and what may be."""
+    waiting = await _subjects(world, _LATE_TRANSFERS) | await _subjects(world, _LATE_ADJUSTMENTS)
+    said = {f"transfer:{_uuid(one)}" for one in world.discrepant}
+    odd, uninspected = await _subjects(world, _ODD_RETURNS), await _subjects(world, _UNINSPECTED)
+    stock = {(r["sku"], r["house"]): r["subject"] for r in await world.state.database.hot.fetch(_STOCK)}
+    short = {stock[key] for key in world.unposted}
+    late = {f"order:{key}" for key, order in world.orders.items() if order.changed_late}
+    return {
+        "APPROVAL_WAITING": (waiting, waiting),
+        "TRANSFER_DISCREPANCY": (
+            await _subjects(world, _ODD_TRANSFERS),
+            said & await _subjects(world, _OPEN_TRANSFERS),
+        ),
+        "RETURN_MISMATCH": (odd, odd),
+        "RETURN_UNINSPECTED": (uninspected, uninspected),
+        "COUNT_SHORTAGE": (short, short),
+        "CHANGE_REFUSED": (set(), late),
+    }
+
+
+async def _judge_orders(world: World, open_: dict[str, set[str]]) -> list[str]:
+    """Who waits for units has exactly a case that says why."""
+    rows = await world.state.database.hot.fetch(_WANTING)
+    wanting = {row["subject"] for row in rows if row["units"]}
+    reasons = {
+        "SHORT_PICK": {f"order:{_uuid(one)}" for one in world.short},
+        "REJECTION": {f"order:{_uuid(one)}" for one in world.rejected},
+    }
+    problems, told = [], set()
+    for kind in ORDER_KINDS:
+        found = open_.pop(kind, set())
+        told |= found
+        unfounded = found - (wanting & reasons.get(kind, wanting))
+        problems += [f"{kind} of {subject} is open without a reason" for subject in sorted(unfounded)]
+    problems += [f"{subject} waits for units and nobody is told" for subject in sorted(wanting - told)]
+    return problems
+
+
+async def report(world: World) -> dict[str, Any]:
+    """What happened, for people."""
+    _, sums = await audit_accuracy(world)
+    cases = await world.state.database.hot.fetch(
+        "SELECT kind, state, count(*) FROM exception_cases GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    movements = await world.state.database.hot.fetchval("SELECT count(*) FROM stock_movements")
+    statuses = await world.state.database.hot.fetch("SELECT status, count(*) FROM orders GROUP BY 1 ORDER BY 1")
+    works = await world.state.database.hot.fetch(
+        "SELECT status, count(*) FROM fulfillment_orders GROUP BY 1 ORDER BY 1"
+    )
+    lines, right = sums["lines"], sums["linesRight"]
+    return {
+        "done": dict(world.tally.done.most_common()),
+        "refused": dict(world.tally.refused.most_common()),
+        "recorded without network, as answered": dict(world.tally.batched),
+        "requests sent again after a lost answer": world.tally.repeated,
+        "orders": {row[0]: row[1] for row in statuses},
+        "fulfilment orders": {row[0]: row[1] for row in works},
+        "units by which the books were made wrong": dict(world.truth.injected.most_common()),
+        "units by which they still are": sum(map(abs, world.truth.error.values())),
+        "counted lines, right before they were put right": f"{right} of {lines}, as the simulator knows",
+        "cases": {f"{row[0]} {row[1]}": row[2] for row in cases},
+        "movements": movements,
+    }

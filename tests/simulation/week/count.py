@@ -1,0 +1,126 @@
+"""Counts: what is on the shelf at that moment, by unit; and what Onhand must make of it.
+
+The simulator knows by how much the books are wrong, so it knows each variance before Onhand tells it. A line whose
+records are still in a tablet is reviewed when they have come.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from tests.simulation.week.company import World
+from tests.simulation.week.scans import Scan
+from tests.simulation.week.tablet import Tablet, ask
+from tests.simulation.week.truth import shelf
+
+LINES_MAX = 4
+NODE = "id status warehouse lines { sku bin bucket status expected counted posted unposted cause }"
+_OPEN = f"""query($f: CountFilter) {{ counts(filter: $f, first: 20) {{ nodes {{ {NODE} }} }} }}"""
+
+
+async def count(world: World, tablet: Tablet) -> None:
+    """Begin one, or scan what is open: counts that Onhand planned as well."""
+    filter_ = {"warehouses": [tablet.house], "statuses": ["PLANNED", "COUNTING"]}
+    open_ = (await ask(tablet.client, world.tally, _OPEN, {"f": filter_}))["counts"]["nodes"]
+    if not open_ or tablet.chance.random() < 0.1:
+        skus = tablet.chance.sample(world.skus, min(LINES_MAX, len(world.skus)))
+        fields = {"warehouse": tablet.house, "skus": skus}
+        await world.tell(tablet.client, "countCreate", f"count {{ {NODE} }}", **fields)
+        return
+    one = tablet.chance.choice(open_)
+    for line in [line for line in one["lines"] if line["status"] in {"OPEN", "RECOUNT"}][:LINES_MAX]:
+        await _scan(world, tablet, one, line)
+
+
+async def _scan(world: World, tablet: Tablet, one: Any, line: Any) -> None:
+    """With nobody else at the shelves. What stands picked on a table is not world.counted."""
+    house, sku = tablet.house, line["sku"]
+    async with world.alone(house):
+        if _has_unsent_picks(world, house, sku):
+            return
+        found = world.truth.at(shelf(house), sku)
+        wrong = world.truth.error[house, "sound", sku]
+        fields = {"id": one["id"], "lines": [{"sku": sku, "quantity": found}]}
+        made = await world.tell(tablet.client, "countSubmit", f"count {{ {NODE} }}", **fields)
+        if made["userErrors"]:
+            return
+        world.counted.scans[one["id"], sku] = Scan(house, sku, found, wrong, next(world.turns))
+        if made["count"]["status"] == "POSTED":
+            _decide(world, made["count"])
+
+
+def _has_unsent_picks(world: World, house: str, sku: str) -> bool:
+    """Picks have no movement, so Onhand asks that tablets are synchronised before their shelf is counted."""
+    unsent = [one for tablet in world.tablets if tablet.house == house for one in tablet.queue]
+    names = {"fulfillmentOrderPick", "fulfillmentOrderShip", "transferPick", "transferShip"}
+    return any(
+        line["sku"] == sku for one in unsent if one.act.name in names for line in one.act.fields.get("lines", ())
+    ) or any(effect.sku == sku for one in unsent if one.act.name in names for effect in one.act.effects)
+
+
+def is_known(world: World, scan: Scan) -> bool:
+    """Whether all that was done before it is known to Onhand, or given up."""
+    pending = [
+        effect for tablet in world.tablets for one in tablet.queue if one.at < scan.turn for effect in one.act.effects
+    ]
+    pending += [effect for act, turn in world.waiting.values() if turn < scan.turn for effect in act.effects]
+    held = {one.act.fields.get("id") for tablet in world.tablets for one in tablet.queue if one.at < scan.turn}
+    on_tables = any(world.truth.table_house.get(str(name)) == scan.house for name in held)
+    return not on_tables and all((one.house, one.sku) != (scan.house, scan.sku) for one in pending)
+
+
+async def review(world: World, chance: random.Random) -> None:
+    """By somebody who scanned nothing, as soon as all that was done before the scans is known."""
+    found = await ask(world.second, world.tally, _OPEN, {"f": {"statuses": ["REVIEW"]}})
+    for one in found["counts"]["nodes"]:
+        scans = [world.counted.scans.get((one["id"], line["sku"])) for line in one["lines"]]
+        if chance.random() < 0.3 or not all(scan is not None and is_known(world, scan) for scan in scans):
+            continue
+        async with world.alone(one["warehouse"]):
+            if not all(scan is not None and is_known(world, scan) for scan in scans):
+                continue
+            made = await world.must(world.second, "countReview", f"count {{ {NODE} }}", id=one["id"])
+            _decide(world, made["count"])
+
+
+def _decide(world: World, one: Any) -> None:
+    """What Onhand found must be what the books were wrong by, and what it posts makes them right."""
+    if one["id"] in world.counted.decided:
+        return
+    world.counted.decided.add(one["id"])
+    for line in one["lines"]:
+        scan = world.counted.scans[one["id"], line["sku"]]
+        said = line["counted"] - line["expected"]
+        if said != -scan.wrong or line["counted"] != scan.counted:
+            world.counted.problems.append(
+                f"count {one['id']} of {scan.sku} in {scan.house}: the books were wrong by {scan.wrong}, {scan.counted}"
+                f" on the shelf; Onhand counted {line['counted']}, expected {line['expected']}"
+            )
+        world.counted.lines.setdefault(scan.house, []).append((scan.counted + scan.wrong, scan.counted))
+        if line["posted"]:
+            world.truth.error[scan.house, "sound", scan.sku] += line["posted"]
+        key = (scan.sku, scan.house)
+        (world.unposted.add if line["unposted"] else world.unposted.discard)(key)
+
+
+ACCURACY = "{ inventoryAccuracy { warehouse lines linesRight units unitsWrong } }"
+
+
+async def audit_accuracy(world: World) -> tuple[list[str], dict[str, int]]:
+    """What Onhand computes against what the simulator knows; problems, and the sums."""
+    problems, sums = list(world.counted.problems), dict.fromkeys(("lines", "linesRight", "units", "unitsWrong"), 0)
+    found = (await ask(world.boss, world.tally, ACCURACY, {}))["inventoryAccuracy"]
+    said = {row.pop("warehouse"): row for row in found}
+    for house in sorted(set(said) | set(world.counted.lines)):
+        pairs = world.counted.lines.get(house, [])
+        known = {
+            "lines": len(pairs),
+            "linesRight": sum(books == found for books, found in pairs),
+            "units": sum(max(pair) for pair in pairs),
+            "unitsWrong": sum(abs(books - found) for books, found in pairs),
+        }
+        sums = {name: sums[name] + known[name] for name in sums}
+        if said.get(house) != known:
+            problems.append(f"accuracy of {house}: Onhand says {said.get(house)}, the simulator knows {known}")
+    return problems, sums

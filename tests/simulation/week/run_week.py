@@ -1,0 +1,191 @@
+"""A week: days of traffic with everything that goes wrong, and a quiet hour with an audit after each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.simulation.chaos import UNSETTLED
+from tests.simulation.week.audit import audit, report
+from tests.simulation.week.company import DIRECT, NEW_HOUSE, SHOP, World, open_company
+from tests.simulation.week.count import count, review
+from tests.simulation.week.move import settle_transfers, work_transfers
+from tests.simulation.week.ship import settle_tables, work_orders
+from tests.simulation.week.tablet import Tablet, flush_all
+from tests.simulation.week.tend import (
+    buy_in,
+    correct,
+    decide_adjustments,
+    dispose,
+    lose,
+    receive,
+    report_damage,
+    take_back,
+)
+from tests.simulation.week.trade import buy
+
+QUIET_SECONDS = 60.0
+KILLS_PER_SECOND = 0.1
+KEEP_DAYS = 2
+"""Checkpoints after which a record that is refused all the time is given up."""
+_BUSY = """
+SELECT (SELECT count(*) FROM orders WHERE reroute_at IS NOT NULL)
+     + (SELECT count(*) FROM inbound_events WHERE processed_at IS NULL)
+     + (SELECT count(*) FROM fulfillments WHERE confirmation = 'PENDING')
+"""
+
+
+@dataclass(slots=True)
+class Week:
+    """`day_seconds`: what a day takes; `quiet_seconds`: until all must be right after it, at most. `kills`: processes ended, by name."""
+
+    world: World
+    day_seconds: float
+    quiet_seconds: float = QUIET_SECONDS
+    taken: dict[str, set[str]] = field(default_factory=dict)
+    kills: Counter[str] = field(default_factory=Counter)
+    resting: bool = False
+    checkpoints: list[str] = field(default_factory=list)
+
+    async def live(self, days: int) -> None:
+        """Raises AssertionError at the first quiet hour in which something is not as it must be."""
+        for day in range(days):
+            self.resting = False
+            loops = [self._work(tablet) for tablet in self.world.tablets]
+            loops += [self._trade(), self._desk(), self._kill()]
+            if day == min(3, days - 1):
+                loops.append(self._grow())
+            tasks = [asyncio.create_task(one) for one in loops]
+            await asyncio.sleep(self.day_seconds)
+            self.resting = True
+            await asyncio.gather(*tasks)
+            await self.rest(day)
+
+    async def _work(self, tablet: Tablet) -> None:
+        """One tablet's day."""
+        chance = tablet.chance
+        taken = self.taken.setdefault(tablet.house, set())
+        world = self.world
+        acts: list[tuple[float, Callable[[], Awaitable[None]]]] = [
+            (16, lambda: work_orders(world, tablet, taken)),
+            (4, lambda: work_transfers(world, tablet, taken)),
+            (1, lambda: receive(world, tablet)),
+            (0.6, lambda: report_damage(world, tablet)),
+            (0.6, lambda: dispose(world, tablet)),
+            (0.4, lambda: correct(world, tablet)),
+            (1.5, lambda: take_back(world, tablet)),
+            (0.8, lambda: buy_in(world, tablet)),
+            (1.5, lambda: count(world, tablet)),
+            (0.8, lambda: lose(world, tablet)),
+        ]
+        weights = [weight for weight, _ in acts]
+        while not self.resting:
+            await self._change_network(tablet)
+            await chance.choices(acts, weights)[0][1]()
+            await asyncio.sleep(chance.expovariate(10))
+
+    async def _change_network(self, tablet: Tablet) -> None:
+        if tablet.online:
+            tablet.online = tablet.chance.random() > 0.04
+        elif tablet.chance.random() < 0.12:
+            tablet.online = True
+        if tablet.online:
+            await tablet.flush()
+
+    async def _trade(self) -> None:
+        chance = random.Random(f"{self.world.seed}trade")
+        while not self.resting:
+            await buy(self.world, chance)
+            await asyncio.sleep(chance.expovariate(5))
+
+    async def _desk(self) -> None:
+        """The second persons."""
+        chance = random.Random(f"{self.world.seed}desk")
+        while not self.resting:
+            await decide_adjustments(self.world, chance)
+            await review(self.world, chance)
+            await asyncio.sleep(0.5)
+
+    async def _kill(self) -> None:
+        """Now and then one of Onhand's processes dies, as it stands."""
+        chance = random.Random(f"{self.world.seed}kill")
+        while not self.resting:
+            await asyncio.sleep(min(chance.expovariate(KILLS_PER_SECOND), self.day_seconds / 2))
+            name = chance.choice(("app.worker", "app.worker", "app.serve", "valkey"))
+            for process in psutil.Process(self.world.instance.process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    if name in " ".join(process.cmdline()):
+                        os.kill(process.pid, signal.SIGKILL)
+                        self.kills[name] += 1
+                        break
+
+    async def _grow(self) -> None:
+        """One more warehouse, as data, in the middle of it."""
+        await asyncio.sleep(self.day_seconds / 3)
+        world = self.world
+        await world.open_house(NEW_HOUSE)
+        sources = [{"warehouse": house} for house in world.houses]
+        for channel in (SHOP, DIRECT):
+            await world.must(world.boss, "channelUpdate", "channel { code }", channel=channel, warehouses=sources)
+        tablets = [tablet for tablet in world.tablets if tablet.house == NEW_HOUSE]
+        await asyncio.gather(*map(self._work, tablets))
+
+    async def rest(self, day: int) -> None:
+        """A quiet hour: all have network, the workers finish, and everything is held against the world."""
+        world = self.world
+        for tablet in world.tablets:
+            tablet.online = True
+        await flush_all(world.tablets)
+        if (day + 1) % KEEP_DAYS == 0:
+            self._give_up()
+        await settle_tables(world)
+        await settle_transfers(world)
+        started = time.monotonic()
+        problems = ["nothing was looked at"]
+        while problems and time.monotonic() - started < self.quiet_seconds:
+            problems = await self._find_unsettled() or await audit(world)
+            await asyncio.sleep(0.3 if problems else 0)
+        assert not problems, f"seed {world.seed}, day {day + 1}: " + "\n".join(problems)
+        self.checkpoints.append(f"day {day + 1}: quiet after {time.monotonic() - started:.1f} s, all as it must be")
+
+    def _give_up(self) -> None:
+        for tablet in self.world.tablets:
+            given_up, tablet.queue = tablet.queue, []
+            for one in given_up:
+                self.world.give_up(one.act, one.at)
+                self.world.tally.refused[f"{one.act.name} given up"] += 1
+
+    async def _find_unsettled(self) -> list[str]:
+        hot = self.world.state.database.hot
+        rows = [str(tuple(row)) for row in await hot.fetch(UNSETTLED)]
+        busy = await hot.fetchval(_BUSY)
+        return rows + [f"{busy} things wait for a worker"] * bool(busy)
+
+
+async def run_week(
+    folder: Path,
+    *,
+    seed: int,
+    days: int,
+    day_seconds: float,
+    skus: int,
+    market: bool,
+    quiet_seconds: float = QUIET_SECONDS,
+) -> dict[str, Any]:
+    """What happened. Raises AssertionError with the seed and what is wrong."""
+    async with open_company(folder, seed, skus=skus, market=market) as world:
+        week = Week(world, day_seconds, quiet_seconds)
+        await week.live(days)
+        made = await report(world)
+        return {**made, "processes killed": dict(week.kills), "quiet hours": week.checkpoints}

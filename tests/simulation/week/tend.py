@@ -1,0 +1,276 @@
+"""What else a warehouse's people do: receipts, purchase orders, returns, damage, corrections; and what nobody sees."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from tests.simulation.week.company import ALONE_MAX, World, lines_of
+from tests.simulation.week.tablet import Act, Tablet, ask
+from tests.simulation.week.truth import (
+    CUSTOMER,
+    LOST,
+    SCRAP,
+    SUPPLIER,
+    Effect,
+    Move,
+    Place,
+    broken,
+    dock,
+    shelf,
+)
+
+_DAMAGES = """query($f: DamageFilter) { damages(filter: $f, first: 8) {
+  nodes { id sku { code } quantity repaired scrapped sentBack waiting } } }"""
+_RETURNS = """query($f: ReturnFilter) { returns(filter: $f, first: 8) {
+  nodes { id state lines { sku { code } authorized received inspected finding } } } }"""
+_PURCHASES = """query($f: PurchaseOrderFilter) { purchaseOrders(filter: $f, first: 8) {
+  nodes { id status lines { sku quantity received } } } }"""
+_REQUESTS = """query($f: ReplenishmentRequestFilter) { replenishmentRequests(filter: $f, first: 8) {
+  nodes { id status source } } }"""
+_ADJUSTMENTS = "{ adjustments(filter: {states: [PENDING]}, first: 50) { nodes { id kind warehouse { code } } } }"
+DISPOSALS = {"REPAIR": None, "SCRAP": SCRAP, "RETURN_TO_VENDOR": SUPPLIER}
+DISPOSITIONS: dict[str, tuple[str, Place | None]] = {
+    "RESTOCK": ("sound", None),
+    "DAMAGED": ("damaged", None),
+    "QUALITY_CONTROL": ("", None),
+    "SCRAP": ("", SCRAP),
+    "RETURN_TO_VENDOR": ("", SUPPLIER),
+}
+
+
+async def receive(world: World, tablet: Tablet) -> None:
+    """Goods that nobody ordered here."""
+    sku, units = tablet.chance.choice(world.skus), tablet.chance.randint(1, 6)
+    fields = {"warehouse": tablet.house, "reason": "RECEIPT", "lines": lines_of({sku: units})}
+    effect = Effect(tablet.house, "sound", sku, units)
+    move = Move(sku, SUPPLIER, shelf(tablet.house), units)
+    await tablet.do(Act("stockReceive", fields, [move], [effect]))
+
+
+async def report_damage(world: World, tablet: Tablet) -> None:
+    there = [sku for sku, _ in world.truth.stock(tablet.house)]
+    if not there:
+        return
+    sku, house = tablet.chance.choice(there), tablet.house
+    units = min(tablet.chance.choice((1, 1, 1, 2, 5)), world.truth.at(shelf(house), sku))
+    fields = {"warehouse": house, "origin": "STOCK", "cause": "DROPPED", "lines": lines_of({sku: units})}
+    effects = [Effect(house, "sound", sku, -units), Effect(house, "damaged", sku, units)]
+    await tablet.do(Act("damageReport", fields, [Move(sku, shelf(house), broken(house), units)], effects))
+
+
+async def dispose(world: World, tablet: Tablet) -> None:
+    """Repair, scrap, send back; above the limit it waits for a second person."""
+    found = await ask(tablet.client, world.tally, _DAMAGES, {"f": {"warehouses": [tablet.house], "open": True}})
+    if not found["damages"]["nodes"] or not tablet.online:
+        return
+    one = tablet.chance.choice(found["damages"]["nodes"])
+    sku, house = one["sku"]["code"], tablet.house
+    left = one["quantity"] - one["repaired"] - one["scrapped"] - one["sentBack"] - one["waiting"]
+    units = min(left, world.truth.at(broken(house), sku))
+    if units <= 0:
+        return
+    how = tablet.chance.choice(list(DISPOSALS))
+    target = DISPOSALS[how] or shelf(house)
+    effects = [Effect(house, "damaged", sku, -units)]
+    if how == "REPAIR":
+        effects.append(Effect(house, "sound", sku, units))
+    act = Act(
+        "damageDispose",
+        {"id": one["id"], "disposal": how, "quantity": units},
+        [Move(sku, broken(house), target, units)],
+        effects,
+    )
+    note_waiting(world, act, await tablet.do(act, "adjustment { id }"))
+
+
+def note_waiting(world: World, act: Act, made: Any | None) -> None:
+    """Done already in the world; the books wait for a second person."""
+    if made is not None and made["adjustment"] is not None:
+        world.waiting[made["adjustment"]["id"]] = (act, next(world.turns))
+
+
+async def correct(world: World, tablet: Tablet) -> None:
+    """Somebody finds units that were thrown away or lay behind a shelf, and says so."""
+    if not tablet.online:
+        return
+    chance, house = tablet.chance, tablet.house
+    units = chance.choice((1, 1, 2, ALONE_MAX + 2))
+    there = [sku for sku, held in world.truth.stock(house) if held >= units]
+    if not there:
+        return
+    sku, more = chance.choice(there), chance.random() < 0.4
+    source, target = (LOST, shelf(house)) if more else (shelf(house), SCRAP)
+    delta = units if more else -units
+    fields = {"warehouse": house, "reason": "FOUND" if more else "THROWN_AWAY", "lines": [{"sku": sku, "delta": delta}]}
+    act = Act("stockAdjust", fields, [Move(sku, source, target, units)], [Effect(house, "sound", sku, delta)])
+    note_waiting(world, act, await tablet.do(act, "adjustment { id }"))
+
+
+async def decide_adjustments(world: World, chance: random.Random) -> None:
+    """The second person at a desk. What is refused was done nevertheless: an error of the books."""
+    found = await ask(world.second, world.tally, _ADJUSTMENTS, {})
+    for one in found["adjustments"]["nodes"]:
+        if one["id"] not in world.waiting or chance.random() < 0.5:
+            continue
+        async with world.alone(one["warehouse"]["code"]):
+            verb = "adjustmentApprove" if chance.random() < 0.8 else "adjustmentReject"
+            made = await world.tell(world.second, verb, "adjustment { id }", id=one["id"])
+            if made["userErrors"]:
+                verb = "adjustmentReject"
+                await world.must(world.second, verb, "adjustment { id }", id=one["id"])
+            act, turn = world.waiting.pop(one["id"])
+            if verb == "adjustmentReject":
+                world.give_up(act, turn)
+
+
+async def take_back(world: World, tablet: Tablet) -> None:
+    """A return: of an order that was shipped, or just there at the dock; at times not what was sold, or unknown."""
+    if tablet.chance.random() < 0.5:
+        await _inspect(world, tablet)
+    elif tablet.chance.random() < 0.5:
+        await _authorize(world, tablet)
+    else:
+        await _accept_parcel(world, tablet)
+
+
+async def _authorize(world: World, tablet: Tablet) -> None:
+    """Support says that it comes. More than was shipped is refused."""
+    ids = list(world.orders)[-60:]
+    if not ids:
+        return
+    order = world.orders[tablet.chance.choice(ids)]
+    sku = tablet.chance.choice(list(order.lines))
+    name = {"channel": order.channel, "externalId": order.external_id}
+    fields = {
+        "warehouse": tablet.house,
+        "order": name,
+        "lines": [{"sku": sku, "quantity": tablet.chance.choice((1, 1, 2))}],
+    }
+    await world.tell(world.boss, "returnAuthorize", "return { id }", **fields)
+
+
+async def _accept_parcel(world: World, tablet: Tablet) -> None:
+    chance, house = tablet.chance, tablet.house
+    found = await ask(
+        tablet.client,
+        world.tally,
+        _RETURNS,
+        {"f": {"warehouses": [house], "states": ["OPEN"], "custody": ["EXPECTED", "OVERDUE"]}},
+    )
+    fields: dict[str, Any]
+    if found["returns"]["nodes"] and chance.random() < 0.8:
+        one = chance.choice(found["returns"]["nodes"])
+        sku = one["lines"][0]["sku"]["code"]
+        units = one["lines"][0]["authorized"]
+        if chance.random() < 0.15:
+            sku = chance.choice(world.skus)  # not what was expected
+        fields = {"id": one["id"], "lines": lines_of({sku: units})}
+    else:
+        sku, units = chance.choice(world.skus), 1
+        fields = {"warehouse": house, "lines": lines_of({sku: units})}
+    if chance.random() < 0.05:
+        fields["lines"].append({"quantity": 1, "unknownItem": "a blue thing"})
+    act = Act(
+        "returnReceive",
+        fields,
+        [Move(sku, CUSTOMER, dock(house), units)],
+        [Effect(house, "quality_control", sku, units)],
+    )
+    await tablet.do(act, "return { id }")
+
+
+async def _inspect(world: World, tablet: Tablet) -> None:
+    """Each unit by itself; what is all inspected is closed at times."""
+    chance, house = tablet.chance, tablet.house
+    found = await ask(
+        tablet.client,
+        world.tally,
+        _RETURNS,
+        {"f": {"warehouses": [house], "states": ["OPEN"], "custody": ["RECEIVED", "PARTLY_RECEIVED", "OVERDUE"]}},
+    )
+    if not found["returns"]["nodes"]:
+        return
+    one = chance.choice(found["returns"]["nodes"])
+    for line in one["lines"]:
+        if line["sku"] is None:
+            continue
+        sku = line["sku"]["code"]
+        units = min(line["received"] - line["inspected"], world.truth.at(dock(house), sku))
+        if units > 0:
+            await _dispose_returned(world, tablet, one["id"], sku, units)
+    if chance.random() < 0.5:
+        await world.tell(tablet.client, "returnClose", "return { id }", id=one["id"])
+
+
+async def _dispose_returned(world: World, tablet: Tablet, name: str, sku: str, units: int) -> None:
+    house = tablet.house
+    how = tablet.chance.choices(list(DISPOSITIONS), (6, 2, 1, 1, 1))[0]
+    book, outside = DISPOSITIONS[how]
+    target = outside or {"sound": shelf(house), "damaged": broken(house), "": dock(house)}[book]
+    effects = [] if how == "QUALITY_CONTROL" else [Effect(house, "quality_control", sku, -units)]
+    if book:
+        effects.append(Effect(house, book, sku, units))
+    moves = [] if how == "QUALITY_CONTROL" else [Move(sku, dock(house), target, units)]
+    lines = [{"sku": sku, "quantity": units, "disposition": how}]
+    await tablet.do(Act("returnInspect", {"id": name, "lines": lines}, moves, effects), "return { id }")
+
+
+async def buy_in(world: World, tablet: Tablet) -> None:
+    """Requests are approved or not, and what was ordered comes in parts, some of it broken, at times too much."""
+    if not tablet.online:
+        return
+    if tablet.chance.random() < 0.4:
+        await _decide_request(world, tablet)
+        return
+    found = await ask(tablet.client, world.tally, _PURCHASES, {"f": {"warehouses": [tablet.house]}})
+    open_ = [one for one in found["purchaseOrders"]["nodes"] if one["status"] in {"OPEN", "PARTLY_RECEIVED"}]
+    if open_:
+        await _receive_purchase(world, tablet, tablet.chance.choice(open_))
+
+
+async def _decide_request(world: World, tablet: Tablet) -> None:
+    found = await ask(tablet.client, world.tally, _REQUESTS, {"f": {"warehouses": [tablet.house]}})
+    proposed = [one for one in found["replenishmentRequests"]["nodes"] if one["status"] == "PROPOSED"]
+    if proposed:
+        one, no = tablet.chance.choice(proposed), tablet.chance.random() < 0.2
+        name = "replenishmentRequestReject" if no else "replenishmentRequestApprove"
+        note = {"note": "Not now."} if no else {}
+        await world.tell(world.boss, name, "request { id }", id=one["id"], **note)
+
+
+async def _receive_purchase(world: World, tablet: Tablet, one: Any) -> None:
+    chance, house = tablet.chance, tablet.house
+    lines, moves = [], []
+    for line in one["lines"]:
+        units = line["quantity"] - line["received"]
+        units = units + 1 if chance.random() < 0.1 else chance.randint(0, units)
+        hurt = int(units > 1 and chance.random() < 0.1)
+        if units:
+            lines.append({"sku": line["sku"], "quantity": units - hurt, "damaged": hurt})
+            moves += [
+                Move(line["sku"], SUPPLIER, place, n)
+                for place, n in ((shelf(house), units - hurt), (broken(house), hurt))
+                if n
+            ]
+    if not lines:
+        return
+    await tablet.aisle.enter(alone=False)
+    try:
+        fields = {"id": one["id"], "lines": lines, "allowOver": chance.random() < 0.7}
+        made = await world.tell(tablet.client, "purchaseOrderReceive", "purchaseOrder { id }", **fields)
+        if not made["userErrors"]:
+            world.truth.move(moves)
+    finally:
+        await tablet.aisle.leave(alone=False)
+
+
+async def lose(world: World, tablet: Tablet) -> None:
+    """Stolen, or lost behind a shelf: nobody knows."""
+    there = [sku for sku, _ in world.truth.stock(tablet.house)]
+    if there:
+        sku = tablet.chance.choice(there)
+        async with world.alone(tablet.house):
+            if world.truth.at(shelf(tablet.house), sku):
+                world.truth.move([Move(sku, shelf(tablet.house), LOST, 1)])
+                world.truth.falsify(tablet.house, "sound", sku, 1, "lost and unseen")
