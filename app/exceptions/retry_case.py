@@ -72,10 +72,10 @@ async def retry_case(
 async def _recover(connection: Any, kind: CaseKind, subject: str) -> None:
     name = subject.partition(":")[2]
     if kind in REROUTED:
-        await ask_for_reroute(connection, UUID(name))
+        await ask_for_reroute(connection, _key(name))
         return
     if kind is CaseKind.CONFIRMATION_REFUSED:
-        await confirm_again(connection, UUID(name))
+        await confirm_again(connection, _key(name))
         return
     key = int(name)
     if kind is CaseKind.CHANNEL_DOWN:
@@ -90,3 +90,11 @@ async def _recover(connection: Any, kind: CaseKind, subject: str) -> None:
         await resync_listings(connection, [key])
     else:
         await resolve_cases(connection, [kind.value], {subject: {"unlinked": True}})
+
+
+def _key(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        message = "The case is about nothing that can be tried again: resolve it with what you did."
+        raise Refusal(RefusalCode.WRONG_STATE, message, ("id",)) from error

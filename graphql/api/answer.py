@@ -17,7 +17,8 @@ async def answer(payload: Callable[..., P], work: Awaitable[dict[str, Any]]) -> 
     name: str = getattr(payload, "__name__", "").removesuffix("Payload")
     try:
         given = await work
-        made = payload(**{field: value for field, value in given.items() if field != "replayed"}, user_errors=[])
+        shown = {field: value for field, value in given.items() if field != "replayed" or value is not True}
+        made = payload(**shown, user_errors=[])
     except Refusal as refusal:
         MUTATIONS.labels(name, refusal.code.value).inc()
         return payload(user_errors=[user_error(refusal)])

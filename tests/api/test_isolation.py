@@ -27,7 +27,7 @@ from tests.partner_world import COMMON, IDS, NOWHERE, READY, THINGS, World, leak
 from tests.probes import Probe, aim, probe_of
 from tests.sockets import open_socket
 
-UNTRIED = frozenset({"inventoryAccuracy", "replenishmentPolicies", "alertRaised"})
+UNTRIED = frozenset({"inventoryAccuracy", "kit", "replenishmentPolicies", "alertRaised"})
 UNTRIED_TYPES = frozenset({"WarehouseAlert", "ReplenishmentPolicy"})
 """The world has nothing yet that these could show or touch: that they do not is little proof."""
 BLANK: dict[str, str] = {

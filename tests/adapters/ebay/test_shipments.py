@@ -30,7 +30,8 @@ async def test_confirms_with_a_tracking_number_as_ebay_wants_it(market: Market, 
     result = await ebay.confirm_shipment(parcel(placed))
     assert result.outcome is WriteOutcome.OK
     assert "1Z999AA1" in (result.message or "")
-    assert await shipments(market) == [{"id": "1Z999AA1", "carrier": "UPS", "lines": [[placed["lines"][0]["id"], 2]]}]
+    lines = [[placed["lines"][0]["id"], 2]]
+    assert await shipments(market) == [{"id": "1Z999AA1", "carrier": "UPS", "tracking": "1Z999AA1", "lines": lines}]
 
 
 async def test_a_lost_reply_is_resolved_by_looking(market: Market, ebay: EbayChannel) -> None:
