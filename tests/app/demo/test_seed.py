@@ -153,5 +153,5 @@ async def test_one_token_for_each_role_and_one_for_the_traffic_kept_private_and_
     assert [tuple(row) for row in limits] == [("PARTNER", "EWR-3PL")]
     scoped = await demo_state.database.hot.fetch("SELECT name, roles, scopes FROM tokens WHERE scopes IS NOT NULL")
     assert [tuple(row) for row in scoped] == [
-        ("demo traffic", ["WAREHOUSE"], ["stock:read", "stock:write", "orders:write"])
+        ("demo traffic", ["WAREHOUSE", "ECOMMERCE"], ["stock:read", "stock:write", "orders:write"])
     ]
