@@ -42,7 +42,7 @@ from domain.errors import Refusal
 from tests.instance import Running, running_instance
 from tests.marketplaces import running_marketplace, settings_of
 from tests.seed import TESTER, add_stock, make_catalog
-from tests.simulation.audit import Sale, find_uncovered
+from tests.simulation.audit import Sale, Verdict, judge_oversold
 from tests.simulation.markets import MARKETS, Market, gather_states
 from tests.simulation.trace import NEVER, read_trace, start_trace
 
@@ -250,15 +250,16 @@ class Chaos:
             "sold": dict(self.sold),
             "kills": dict(self.kills),
             "orders": {row[0]: row[1] for row in allocated},
-            "units oversold, every one of them reported as exposed": oversold,
+            "units oversold, reported on their listing": oversold.alone,
+            "units oversold, reported for all channels together": oversold.jointly,
             "most units exposed": dict(self.exposed),
             "cases": {f"{row[0]} {row[1]}": row[2] for row in cases},
             "left to people": [tuple(row) for row in await self.state.database.hot.fetch(open_cases)],
             "movements": report.movements,
         }
 
-    async def audit_exposure(self, states: Mapping[str, Any]) -> int:
-        """Units oversold in the whole run. Raises AssertionError when one of them was not reported as exposed."""
+    async def audit_exposure(self, states: Mapping[str, Any]) -> Verdict:
+        """How units oversold in the whole run were reported. Raises AssertionError when one of them was not reported as exposed."""
         trace = await read_trace(self.state.database.hot)
         rows = await self.state.database.hot.fetch("SELECT code, id FROM channels")
         channels = {row["code"]: row["id"] for row in rows}
@@ -269,9 +270,9 @@ class Chaos:
                 sku = order["lines"][0]["sku"]
                 since = [applied for start, end, applied in lies.get(sku, ()) if start <= order["at"] <= end]
                 sales[channels[market.code], str(order["id"])] = Sale(order["at"], min(since, default=NEVER))
-        problems = find_uncovered(trace, sales)
-        assert problems == [], f"seed {self.seed}: {problems}"
-        return sum(line.missing for line in trace.short)
+        verdict = judge_oversold(trace, sales)
+        assert verdict.problems == [], f"seed {self.seed}: {verdict.problems}"
+        return verdict
 
 
 async def _connect(state: State, wanted: ChannelConnect, links: Sequence[ListingLink]) -> None:

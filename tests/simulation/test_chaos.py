@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.audit import Sale, find_uncovered
+from tests.simulation.audit import Sale, judge_oversold
 from tests.simulation.chaos import prepared, run_chaos
 from tests.simulation.markets import MARKETS, gather_states
 from tests.simulation.trace import Reported, ShortLine, Trace
@@ -85,4 +85,18 @@ def test_a_reported_unit_covers_one_oversold_unit_of_its_time(
     trace = Trace({key: Reported(exposed, [10.0])}, {1: [(0.0, 0)]})
     trace.short = [ShortLine(key, f"order-{n}", 20.0, units) for n, units in enumerate(missing)]
     sales = {(1, line.order): Sale(11.0) for line in trace.short}
-    assert len(find_uncovered(trace, sales)) == uncovered
+    verdict = judge_oversold(trace, sales)
+    assert (verdict.alone, verdict.jointly, len(verdict.problems)) == (sum(missing) - uncovered, 0, uncovered)
+
+
+@pytest.mark.parametrize(("sold_at", "jointly"), [(11.0, 1), (9.0, 0)])
+def test_what_another_channel_took_the_goods_from_was_exposed_jointly(sold_at: float, jointly: int) -> None:
+    """Both showed the last unit from 10 on; its number fell at 12, the other sold the unit at 13, its order came at 20."""
+    ours, others = (1, 1), (2, 1)
+    trace = Trace(
+        {ours: Reported([(10.0, 1), (12.0, 0)], [5.0, 10.0]), others: Reported([(10.0, 1), (13.0, 0)], [10.0])}
+    )
+    trace.stock[1] = [(0.0, 1), (13.0, 0)]
+    trace.short = [ShortLine(ours, "order", 20.0, 1)]
+    verdict = judge_oversold(trace, {(1, "order"): Sale(sold_at)})
+    assert (verdict.alone, verdict.jointly, len(verdict.problems)) == (0, jointly, 1 - jointly)

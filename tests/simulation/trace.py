@@ -85,6 +85,12 @@ class Trace:
         for at in sorted({at for at, _ in (*may, *there)}):
             yield at, max(0, _value_at(may, at) - max(0, _value_at(there, at)))
 
+    def joint_exposures(self, sku: int) -> Iterator[tuple[float, int]]:
+        """(time, units that all channels together may sell beyond what is there), as `jointUnits` counts one SKU."""
+        listings, there = [one.units for key, one in self.listings.items() if key[1] == sku], self.stock[sku]
+        for at in sorted({at for values in (*listings, there) for at, _ in values}):
+            yield at, max(0, sum(_value_at(may, at) for may in listings) - max(0, _value_at(there, at)))
+
     def told_before(self, key: Key, at: float) -> float:
         """When the channel last took a number for it, before `at`."""
         told = self.listings[key].told_at
