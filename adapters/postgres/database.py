@@ -1,4 +1,4 @@
-"""The two doors to PostgreSQL: SQLAlchemy for ordinary statements, asyncpg for the hot paths.
+"""The doors to PostgreSQL: SQLAlchemy for ordinary statements, asyncpg for the hot paths.
 
 Every application connection takes the role `onhand_app`, so that the privileges which keep the ledger
 append-only hold even when the URL given is the owner's.
@@ -18,6 +18,7 @@ from adapters.postgres.urls import asyncpg_url, sqlalchemy_url
 
 APPLICATION_ROLE = "onhand_app"
 STATEMENT_TIMEOUT_MS = 30_000
+LOOKUP_POOL_SIZE = 2
 
 ReadSession = NewType("ReadSession", AsyncConnection)
 """A read-only transaction."""
@@ -34,10 +35,15 @@ class WriteSession:
 
 @dataclass(slots=True)
 class Database:
-    """Both pools. `hot` connections keep their prepared statements."""
+    """The pools. `hot` connections keep their prepared statements.
+
+    `lookups`: for single reads that a use case makes while it holds a connection of another pool. Whoever waits for a
+    second connection of the pool that everybody waits for can wait for ever; nobody holds one of these and waits.
+    """
 
     engine: AsyncEngine
     hot: Any
+    lookups: Any
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
@@ -92,7 +98,7 @@ async def _keep_session(_: Connection) -> None:
 
 @asynccontextmanager
 async def open_database(url: str, *, pool_size: int, hot_pool_size: int, name: str) -> AsyncIterator[Database]:
-    """Open both pools lazily; connections are made when first needed."""
+    """Open the pools lazily; connections are made when first needed."""
     engine = create_async_engine(
         sqlalchemy_url(url),
         pool_size=pool_size,
@@ -100,16 +106,22 @@ async def open_database(url: str, *, pool_size: int, hot_pool_size: int, name: s
         pool_pre_ping=True,
         connect_args={"server_settings": _server_settings(name)},
     )
-    hot = await asyncpg.create_pool(
+    hot = await _open_pool(url, name, 1, hot_pool_size)
+    lookups = await _open_pool(url, name, 0, LOOKUP_POOL_SIZE)
+    try:
+        yield Database(engine, hot, lookups)
+    finally:
+        await lookups.close()
+        await hot.close()
+        await engine.dispose()
+
+
+async def _open_pool(url: str, name: str, size_min: int, size_max: int) -> Any:
+    return await asyncpg.create_pool(
         asyncpg_url(url),
-        min_size=1,
-        max_size=hot_pool_size,
+        min_size=size_min,
+        max_size=size_max,
         server_settings=_server_settings(name),
         max_inactive_connection_lifetime=0,
         reset=_keep_session,
     )
-    try:
-        yield Database(engine, hot)
-    finally:
-        await hot.close()
-        await engine.dispose()

@@ -52,7 +52,7 @@ class Lookup:
         return known
 
     async def _read_skus(self, missing: list[str]) -> dict[str, int]:
-        records = await self.database.hot.fetch(
+        records = await self.database.lookups.fetch(
             "SELECT id, code, barcode FROM skus WHERE code = ANY($1::text[]) OR barcode = ANY($1::text[])",
             missing,
         )
@@ -71,7 +71,7 @@ class Lookup:
         return self._warehouses
 
     async def reload_warehouses(self) -> None:
-        records = await self.database.hot.fetch(
+        records = await self.database.lookups.fetch(
             "SELECT id, code, status, latitude, longitude FROM warehouses ORDER BY id"
         )
         self._warehouses = {record[1]: KnownWarehouse(*record) for record in records}

@@ -13,7 +13,6 @@ from adapters.postgres.idempotency import IdempotentCall
 from app.conditions import Conditions
 from app.fulfillment.change_work import ring_work
 from app.fulfillment.lock_work import Work, lock_work, note_event, set_work
-from app.look_up import look_up
 from app.run_once import Answer, run_once
 from app.state import State
 from domain.errors import Refusal, RefusalCode
@@ -80,10 +79,8 @@ async def make_list(
     TOO_MANY_LINES, and for each FULFILLMENT_ORDER_NOT_FOUND, WRONG_STATE, ALREADY_EXISTS when it is on an open list.
     """
 
-    house_of = await look_up(state.lookup.find_warehouse(warehouse, principal, ("warehouse",)))
-
     async def decide(connection: Any) -> Answer:
-        house = house_of()
+        house = await state.lookup.find_warehouse(warehouse, principal, ("warehouse",))
         chosen = await _choose_works(connection, house.id, works, orders_max)
         taken = set()
         for work_id in sorted(chosen):

@@ -16,7 +16,6 @@ from app.fulfillment.free_day import free_day
 from app.fulfillment.lock_work import Work, note_event, set_lines, set_work
 from app.fulfillment.move_units import count_skus, footing_of
 from app.fulfillment.read_work import read_works_by_ids
-from app.look_up import look_up
 from app.run_once import Answer
 from app.state import State
 from app.stock.reserve_stock import check_line_count
@@ -43,11 +42,9 @@ async def move_work(state: State, principal: Principal, ask: Ask, warehouse: str
     WAREHOUSE_NOT_FOUND, WAREHOUSE_CLOSED, INVALID_INPUT for the same warehouse, INSUFFICIENT_STOCK.
     """
 
-    house_of = await look_up(state.lookup.find_warehouse(warehouse, principal, ("warehouse",)))
-
     async def decide(connection: Any, work: Work) -> dict[str, Any]:
         _check_unasked(work)
-        house = house_of()
+        house = await state.lookup.find_warehouse(warehouse, principal, ("warehouse",))
         if house.id == work.warehouse_id:
             raise Refusal(RefusalCode.INVALID_INPUT, "It is there already: name another warehouse.", ("warehouse",))
         units = {line.line: line.bound for line in work.lines if line.bound}

@@ -13,7 +13,6 @@ from app.fulfillment.change_work import Ask, change_work
 from app.fulfillment.close_lists import close_lists
 from app.fulfillment.give_up import give_up
 from app.fulfillment.lock_work import Work, note_event, set_lines, set_work
-from app.look_up import look_up
 from app.run_once import Answer
 from app.state import State
 from app.stock.reserve_stock import check_line_count
@@ -50,11 +49,9 @@ async def pick_work(state: State, principal: Principal, ask: Ask, lines: Sequenc
     OVER_PICK, and BIN_NOT_FOUND.
     """
 
-    picks_of = await look_up(_find_picks(state.lookup, lines))
-
     async def decide(connection: Any, work: Work) -> None:
         check_line_count(len(lines))
-        picks = picks_of()
+        picks = await _find_picks(state.lookup, lines)
         after = apply_picks(work.lines, picks)
         bins = await _find_bins(connection, work.warehouse_id, lines)
         await set_lines(connection, work, [x._replace(short=y.short) for x, y in zip(after, work.lines, strict=True)])

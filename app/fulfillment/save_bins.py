@@ -9,7 +9,6 @@ from typing import Any
 from adapters.postgres.idempotency import IdempotentCall
 from app.calls import check_text
 from app.catalog.lookup import sku_not_found
-from app.look_up import look_up
 from app.run_once import Answer, run_once
 from app.state import State
 from app.stock.reserve_stock import check_line_count
@@ -79,10 +78,8 @@ async def save_zones(
     Raises `Refusal` WAREHOUSE_NOT_FOUND, TOO_MANY_LINES, INVALID_INPUT, DUPLICATE_LINE.
     """
 
-    house_of = await look_up(state.lookup.find_warehouse(warehouse, principal, ("warehouse",), open_only=False))
-
     async def decide(connection: Any) -> Answer:
-        house = house_of()
+        house = await state.lookup.find_warehouse(warehouse, principal, ("warehouse",), open_only=False)
         check_line_count(len(lines))
         for index, line in enumerate(lines):
             _check_place(line.code, line.sequence, index)
@@ -102,10 +99,8 @@ async def save_bins(
     Raises `Refusal` WAREHOUSE_NOT_FOUND, TOO_MANY_LINES, for each line INVALID_INPUT, ZONE_NOT_FOUND; DUPLICATE_LINE.
     """
 
-    house_of = await look_up(state.lookup.find_warehouse(warehouse, principal, ("warehouse",), open_only=False))
-
     async def decide(connection: Any) -> Answer:
-        house = house_of()
+        house = await state.lookup.find_warehouse(warehouse, principal, ("warehouse",), open_only=False)
         check_line_count(len(lines))
         zones = dict(await connection.fetch(_FIND_ZONES, house.id, [line.zone for line in lines]))
         for index, line in enumerate(lines):
@@ -127,12 +122,10 @@ async def set_contents(
     DUPLICATE_LINE.
     """
 
-    house_of = await look_up(state.lookup.find_warehouse(warehouse, principal, ("warehouse",), open_only=False))
-    skus = await state.lookup.find_skus(line.sku for line in lines)
-
     async def decide(connection: Any) -> Answer:
-        house = house_of()
+        house = await state.lookup.find_warehouse(warehouse, principal, ("warehouse",), open_only=False)
         check_line_count(len(lines))
+        skus = await state.lookup.find_skus(line.sku for line in lines)
         bins = dict(await connection.fetch(_FIND_BINS, house.id, [line.bin for line in lines]))
         for index, line in enumerate(lines):
             _check_content(line, bins, skus, index)

@@ -17,7 +17,6 @@ from app.fulfillment.change_work import Ask, change_work
 from app.fulfillment.close_lists import close_lists
 from app.fulfillment.lock_work import Work, count_shipped, note_event, set_lines, set_work
 from app.fulfillment.move_units import move_units
-from app.look_up import look_up
 from app.orders.change_order import too_late
 from app.run_once import Answer
 from app.state import State
@@ -57,11 +56,9 @@ async def ship_work(state: State, principal: Principal, ask: Ask, parcel: Parcel
     line SKU_NOT_FOUND, INVALID_QUANTITY, SKU_NOT_IN_ORDER, OVER_SHIP.
     """
 
-    lines_of = await look_up(_find_lines(state.lookup, parcel))
-
     async def decide(connection: Any, work: Work) -> dict[str, Any]:
         _check_parcel(parcel)
-        units = plan_parcel(work.lines, lines_of())
+        units = plan_parcel(work.lines, await _find_lines(state.lookup, parcel))
         after = ship_units(work.lines, units)
         fulfillment_id = uuid7()
         note = f"{parcel.carrier} {parcel.tracking_number}"
