@@ -17,6 +17,10 @@ Answer = dict[str, Any]
 """What a command answers: plain JSON."""
 
 
+class Repeated(Answer):
+    """An answer that was given before under the same key; nothing was done this time."""
+
+
 async def run_once(
     database: Database, call: IdempotentCall | None, decide: Callable[[Any], Awaitable[Answer]]
 ) -> Answer:
@@ -99,10 +103,10 @@ def keep_answer(result: Answer | Refusal) -> Answer:
 
 
 def revive_answer(kept: Any) -> Answer | Refusal:
-    """The answer or refusal that `keep_answer` kept; an answer says with `replayed` that it is not the first time."""
+    """The answer or refusal that `keep_answer` kept."""
     if isinstance(kept, Refusal):
         return kept
     refusal = kept.get("refusal")
     if refusal is None:
-        return {**kept, "replayed": True}
+        return Repeated(kept)
     return Refusal(RefusalCode(refusal["code"]), refusal["message"], tuple(refusal["path"]))

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import structlog
 
-from app.run_once import Answer
+from app.run_once import Answer, Repeated
 from domain.errors import Fault, Refusal, RefusalCode
 from domain.floor import FloorAdvice, advise
 
@@ -78,5 +78,5 @@ async def _apply(operation: Recorded) -> FloorResult:
     except Exception:
         log.exception("a recorded operation failed", operation=operation.name, key=operation.key)
         return FloorResult(*head, FloorStatus.FAILED)
-    status = FloorStatus.ALREADY_APPLIED if answer.get("replayed") else FloorStatus.APPLIED
+    status = FloorStatus.ALREADY_APPLIED if isinstance(answer, Repeated) else FloorStatus.APPLIED
     return FloorResult(*head, status, answer)

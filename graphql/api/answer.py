@@ -16,9 +16,7 @@ async def answer(payload: Callable[..., P], work: Awaitable[dict[str, Any]]) -> 
     """`payload` filled with what `work` made, or with its refusal as `userErrors`."""
     name: str = getattr(payload, "__name__", "").removesuffix("Payload")
     try:
-        given = await work
-        shown = {field: value for field, value in given.items() if field != "replayed" or value is not True}
-        made = payload(**shown, user_errors=[])
+        made = payload(**await work, user_errors=[])
     except Refusal as refusal:
         MUTATIONS.labels(name, refusal.code.value).inc()
         return payload(user_errors=[user_error(refusal)])
