@@ -14,12 +14,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from adapters.sandbox.amazon.answer_calls import JsonResponse
 from adapters.sandbox.amazon.change_stock import change_outside
 from adapters.sandbox.amazon.config import PRODUCTS_MAX, ConfigError, ProductConfig
-from adapters.sandbox.amazon.inject_faults import FaultError
 from adapters.sandbox.amazon.market import Market
 from adapters.sandbox.amazon.place_order import OrderError, cancel_order, place_order, read_cart, request_cancel
 from adapters.sandbox.amazon.serve_page import render_page
 from adapters.sandbox.amazon.state import Order, load_product, shown_quantity
 from adapters.sandbox.amazon.work_off import work_off
+from adapters.sandbox.faults import FaultError
 
 REASON_MAX = 200
 

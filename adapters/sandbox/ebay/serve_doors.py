@@ -15,12 +15,13 @@ from adapters.sandbox.ebay.change_order import cancel_order, find_order, pay_ord
 from adapters.sandbox.ebay.change_stock import change_outside
 from adapters.sandbox.ebay.config import PRODUCTS_MAX, ConfigError, ProductConfig
 from adapters.sandbox.ebay.deliver_notifications import Postman
-from adapters.sandbox.ebay.inject_faults import FaultError, Faults
+from adapters.sandbox.ebay.inject_faults import Faults
 from adapters.sandbox.ebay.issue_tokens import Tokens
 from adapters.sandbox.ebay.place_order import OrderError, place_order, read_cart
 from adapters.sandbox.ebay.respond import JsonResponse
 from adapters.sandbox.ebay.serve_page import render_page
 from adapters.sandbox.ebay.state import Offer, Order, State, load_product, shown_quantity
+from adapters.sandbox.faults import FaultError
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,10 @@ import pytest
 
 from adapters.sandbox.amazon.__main__ import main, read_arguments, read_config
 from adapters.sandbox.amazon.config import ConfigError, Limit, MarketConfig, ProductConfig
-from adapters.sandbox.amazon.inject_faults import FaultError, FaultKind, Faults
+from adapters.sandbox.amazon.inject_faults import FaultKind, Faults
 from adapters.sandbox.amazon.persist_state import lock_state
 from adapters.sandbox.amazon.queue_messages import MESSAGES_MAX, Queue
+from adapters.sandbox.faults import FaultError
 from tests.adapters.sandbox_amazon.conftest import Client, message, open_client
 from tests.adapters.sandbox_amazon.serving import PRODUCTS, REFRESH_TOKEN, Served, until
 from tests.within import within

@@ -17,7 +17,8 @@ import pytest
 
 from adapters.sandbox.ebay.__main__ import main, read_arguments, read_config
 from adapters.sandbox.ebay.config import AccountConfig, AtZero, ConfigError
-from adapters.sandbox.ebay.inject_faults import FaultError, FaultKind, Faults
+from adapters.sandbox.ebay.inject_faults import FaultKind, Faults
+from adapters.sandbox.faults import FaultError
 from tests.adapters.ebay.market import CREDENTIALS, Market, connect, open_market
 from tests.within import within
 

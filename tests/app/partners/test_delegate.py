@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from adapters.channels.threepl.memory import MemoryPartner
+from adapters.sandbox.faults import Fault
 from adapters.sandbox.threepl.config import ProviderConfig
 from adapters.sandbox.threepl.create_provider import create_provider
-from adapters.sandbox.threepl.inject_faults import Fault, FaultKind
+from adapters.sandbox.threepl.inject_faults import FaultKind
 from adapters.sandbox.threepl.state import State as Sandbox
 from app.partners.delegate_work import delegate_work
 from app.partners.open_partner import OPENERS
