@@ -19,8 +19,8 @@ from domain.cursor import ID_MAX, Cursor, Position, see
 
 PLACE = "greatest(pg_current_xact_id(), (pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1)::text::xid8)"
 """For `feed.xid`, in a statement that begins when the locks on what changed are held. What says nothing gets the same
-by default, from a function (`feed_place`) that looks when the row is written: dearer by a microsecond or two, and right
-in statements that lock, wait and tell in one."""
+by default, from a function (`feed_place`) that looks when the row is written: dearer, and right in statements that
+lock, wait and tell in one."""
 SEEN_PAGE, SEEN_PAGES_MAX = 1_000, 200
 """Rows above the line that a snapshot looks for. It takes a transaction that runs for very long to have more: what is
 beyond is delivered although the snapshot held it."""

@@ -3,10 +3,11 @@
 Sound goods are counted together, whoever they are promised to: available, reserved and committed, without what was
 picked, for an order or a transfer, and has not left yet, since that stands packed elsewhere. A scan made earlier
 (`occurredAt`, from a tablet that was offline) is held against the books of then: what moved since is taken back. What
-is said later of an earlier time (a pick that another tablet had kept) is added at the review.
+is said later of an earlier time (a receipt that another tablet had kept) is added at the review.
 
-Known limit: picks have no movement of their own, so between an offline scan and its arrival those made meanwhile count
-as made before.
+Known limit: picks have no movement of their own. Between an offline scan and its arrival those made meanwhile count as
+made before; one that is told late is not reckoned with, and a late shipment of units that were picked before the scan
+is taken off twice.
 """
 
 from __future__ import annotations

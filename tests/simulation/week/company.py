@@ -84,7 +84,6 @@ class World:
     waiting: dict[str, tuple[Act, int]] = field(default_factory=dict)
     """Acts that wait for a second person, by adjustment, and their turn."""
     turns: itertools.count[int] = field(default_factory=itertools.count)
-    mismatched: set[str] = field(default_factory=set)
     """Returns that are not what was expected."""
     discrepant: set[str] = field(default_factory=set)
     """Transfers of which somebody said that units are missing or damaged."""

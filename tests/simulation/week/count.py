@@ -34,7 +34,7 @@ async def count(world: World, tablet: Tablet) -> None:
 
 
 async def _scan(world: World, tablet: Tablet, one: Any, line: Any) -> None:
-    """With nobody else at the shelves. What stands picked on a table is not world.counted."""
+    """With nobody else at the shelves. What stands picked on a table is not counted."""
     house, sku = tablet.house, line["sku"]
     async with world.alone(house):
         if _has_unsent_picks(world, house, sku):
@@ -51,7 +51,7 @@ async def _scan(world: World, tablet: Tablet, one: Any, line: Any) -> None:
 
 
 def _has_unsent_picks(world: World, house: str, sku: str) -> bool:
-    """Picks have no movement, so Onhand asks that tablets are synchronised before their shelf is counted."""
+    """Picks have no movement: a limit of counts that `docs/counts.md` states, so nobody here counts beside them."""
     unsent = [one for tablet in world.tablets if tablet.house == house for one in tablet.queue]
     names = {"fulfillmentOrderPick", "fulfillmentOrderShip", "transferPick", "transferShip"}
     return any(
