@@ -25,7 +25,7 @@ run: install  ## Start the demo company and serve it
 	$(BIN)/onhand up
 
 test: install  ## Run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: install  ## Format, lint, types, import rules, and the house tests: SDL and migration drift, rights, sizes
 	$(BIN)/ruff format --check .

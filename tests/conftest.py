@@ -15,6 +15,12 @@ from app.state import State, open_state
 from migrations.run import upgrade
 
 TEMPLATE = "onhand_template"
+LONG = ("tests/simulation/", "tests/app/demo/", "tests/api/test_isolation.py")
+"""What takes longest begins first, so that no process is left with it at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.fixture(scope="session")
