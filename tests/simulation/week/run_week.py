@@ -9,7 +9,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from tests.simulation.week.trade import buy
 
 QUIET_SECONDS = 60.0
 KILLS_PER_SECOND = 0.1
+NEEDED_SECONDS_MAX = 60.0
 KEEP_DAYS = 2
 """Checkpoints after which a record that is refused all the time is given up."""
 _BUSY = """
@@ -53,6 +54,8 @@ class Week:
     world: World
     day_seconds: float
     quiet_seconds: float = QUIET_SECONDS
+    needed: Mapping[str, int] = field(default_factory=dict)
+    """How often something must have been done before the first day ends, however slow the machine."""
     taken: dict[str, set[str]] = field(default_factory=dict)
     kills: Counter[str] = field(default_factory=Counter)
     resting: bool = False
@@ -68,9 +71,17 @@ class Week:
                 loops.append(self._grow())
             tasks = [asyncio.create_task(one) for one in loops]
             await asyncio.sleep(self.day_seconds)
+            await self._wait_for_needed()
             self.resting = True
             await asyncio.gather(*tasks)
             await self.rest(day)
+
+    async def _wait_for_needed(self) -> None:
+        for _ in range(int(NEEDED_SECONDS_MAX / 0.2)):
+            if all(self.world.tally.done[name] >= times for name, times in self.needed.items()):
+                return
+            await asyncio.sleep(0.2)
+        raise AssertionError(f"seed {self.world.seed}: {self.needed} not done in {NEEDED_SECONDS_MAX:.0f} s more")
 
     async def _work(self, tablet: Tablet) -> None:
         """One tablet's day."""
@@ -182,10 +193,11 @@ async def run_week(
     skus: int,
     market: bool,
     quiet_seconds: float = QUIET_SECONDS,
+    needed: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """What happened. Raises AssertionError with the seed and what is wrong."""
     async with open_company(folder, seed, skus=skus, market=market) as world:
-        week = Week(world, day_seconds, quiet_seconds)
+        week = Week(world, day_seconds, quiet_seconds, needed or {})
         await week.live(days)
         made = await report(world)
         return {**made, "processes killed": dict(week.kills), "quiet hours": week.checkpoints}
