@@ -77,6 +77,7 @@ count_lines = Table(
     Column("scans", Integer, nullable=False, server_default="0"),
     Column("ledger_version", BigInteger),
     Column("movement_id", BigInteger),
+    Column("pick_id", BigInteger),
     Column("handlings", BigInteger),
     Column("scanned_at", DateTime(timezone=True)),
     Column("posted", Integer, nullable=False, server_default="0"),
@@ -118,6 +119,20 @@ count_scans = Table(
     Column("principal", Text, nullable=False),
     CheckConstraint("quantity >= 0", name="quantity"),
     Index("ix_count_scans_count_id_line", "count_id", "line"),
+)
+
+pick_records = Table(
+    "pick_records",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("sku_id", Integer, nullable=False),
+    Column("warehouse_id", Integer, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("occurred_at", DateTime(timezone=True)),
+    Column("posted_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("document", Text, nullable=False),
+    CheckConstraint("quantity <> 0", name="quantity"),
+    Index("ix_pick_records_sku_id_warehouse_id_id", "sku_id", "warehouse_id", "id"),
 )
 
 stock_suspicions = Table(

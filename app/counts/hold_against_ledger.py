@@ -3,11 +3,10 @@
 Sound goods are counted together, whoever they are promised to: available, reserved and committed, without what was
 picked, for an order or a transfer, and has not left yet, since that stands packed elsewhere. A scan made earlier
 (`occurredAt`, from a tablet that was offline) is held against the books of then: what moved since is taken back. What
-is said later of an earlier time (a receipt that another tablet had kept) is added at the review.
+is said later of an earlier time (a pick that another tablet had kept) is added at the review.
 
-Known limit: picks have no movement of their own. Between an offline scan and its arrival those made meanwhile count as
-made before; one that is told late is not reckoned with, and a late shipment of units that were picked before the scan
-is taken off twice.
+Picks are no movements; `pick_records` has them, with a minus when the units leave or go back, so that a shipment of
+picked units changes nothing of what stands on the shelf.
 """
 
 from __future__ import annotations
@@ -26,21 +25,21 @@ _EXPECT = f"""
 SELECT c.line, coalesce(l.version, 0) AS version,
   coalesce((SELECT max(m.id) FROM stock_movements m WHERE m.sku_id = c.sku_id AND m.warehouse_id = $1), 0)
     AS movement_id,
+  coalesce((SELECT max(p.id) FROM pick_records p WHERE p.sku_id = c.sku_id AND p.warehouse_id = $1), 0) AS pick_id,
   (SELECT a.handlings FROM sku_activity a WHERE a.sku_id = c.sku_id AND a.warehouse_id = $1) AS handlings,
   CASE WHEN c.bin_id IS NOT NULL
     THEN coalesce((SELECT q.quantity FROM bin_contents q WHERE q.bin_id = c.bin_id AND q.sku_id = c.sku_id), 0)
     ELSE greatest(0, CASE c.bucket WHEN 'damaged' THEN coalesce(l.damaged, 0)
       WHEN 'quality_control' THEN coalesce(l.quality_control, 0)
       ELSE coalesce(l.available + l.reserved + l.committed, 0) - coalesce(
-        (SELECT sum(f.picked - f.shipped) FROM fulfillment_order_lines f JOIN fulfillment_orders o
-           ON o.id = f.fulfillment_order_id
-         WHERE f.sku_id = c.sku_id AND o.warehouse_id = $1 AND f.picked > f.shipped
-           AND o.status NOT IN ('SHIPPED', 'REJECTED', 'CANCELLED')), 0) - coalesce(
-        (SELECT sum(t.picked) FROM transfer_lines t JOIN transfers h ON h.id = t.transfer_id
-         WHERE t.sku_id = c.sku_id AND h.source_id = $1 AND h.state = 'PICKING'), 0) END
+        (SELECT sum(p.quantity) FROM pick_records p WHERE p.sku_id = c.sku_id AND p.warehouse_id = $1), 0) END
       - CASE WHEN c.occurred_at IS NULL THEN 0 ELSE coalesce(
         (SELECT {_CHANGE.format(group=_GROUP)} FROM stock_movements m
-         WHERE m.sku_id = c.sku_id AND m.warehouse_id = $1 AND m.effective_at > c.occurred_at), 0) END)
+         WHERE m.sku_id = c.sku_id AND m.warehouse_id = $1 AND m.effective_at > c.occurred_at), 0) END
+      + CASE WHEN c.occurred_at IS NULL OR c.bucket <> 'available' THEN 0 ELSE coalesce(
+        (SELECT sum(p.quantity) FROM pick_records p
+         WHERE p.sku_id = c.sku_id AND p.warehouse_id = $1
+           AND coalesce(p.occurred_at, p.posted_at) > c.occurred_at), 0) END)
   END::int AS expected
 FROM unnest($2::int[], $3::int[], $4::int[], $5::text[], $6::timestamptz[])
   AS c (line, sku_id, bin_id, bucket, occurred_at)
@@ -48,21 +47,30 @@ LEFT JOIN stock_levels l ON l.sku_id = c.sku_id AND l.warehouse_id = $1
 """  # noqa: S608
 """One statement, so that balances, movements and picks are of one moment; nothing is locked by looking."""
 _LATE = f"""
-SELECT c.line, {_CHANGE.format(group=_GROUP)}::int AS change
-FROM count_lines c JOIN stock_movements m ON m.sku_id = c.sku_id AND m.warehouse_id = c.warehouse_id
-  AND m.id > c.movement_id AND m.effective_at < m.posted_at AND m.effective_at <= c.scanned_at
-WHERE c.count_id = $1 AND c.status = 'COUNTED' AND c.bin_id IS NULL
-GROUP BY c.line
+SELECT line, sum(change)::int AS change FROM (
+  SELECT c.line, {_CHANGE.format(group=_GROUP)} AS change
+  FROM count_lines c JOIN stock_movements m ON m.sku_id = c.sku_id AND m.warehouse_id = c.warehouse_id
+    AND m.id > c.movement_id AND m.effective_at < m.posted_at AND m.effective_at <= c.scanned_at
+  WHERE c.count_id = $1 AND c.status = 'COUNTED' AND c.bin_id IS NULL
+  GROUP BY c.line
+  UNION ALL
+  SELECT c.line, -sum(p.quantity)
+  FROM count_lines c JOIN pick_records p ON p.sku_id = c.sku_id AND p.warehouse_id = c.warehouse_id
+    AND p.id > c.pick_id AND p.occurred_at <= c.scanned_at
+  WHERE c.count_id = $1 AND c.status = 'COUNTED' AND c.bin_id IS NULL AND c.bucket = 'available'
+  GROUP BY c.line
+) late GROUP BY line
 """  # noqa: S608
 """Only what says of itself that it happened earlier: clocks of two processes are never compared."""
 
 
 class Stand(NamedTuple):
-    """The books at a scan: units expected, the row's version, its last movement, how often it was handled so far."""
+    """The books at a scan: units expected, the row's version, its last movement and pick, how often it was handled."""
 
     expected: int
     version: int
     movement_id: int
+    pick_id: int
     handlings: int | None
 
 
@@ -79,7 +87,7 @@ class Looked(NamedTuple):
 async def read_stands(connection: Any, warehouse_id: int, looked: Sequence[Looked]) -> dict[int, Stand]:
     """The books for each line."""
     rows = await connection.fetch(_EXPECT, warehouse_id, *(list(column) for column in zip(*looked, strict=True)))
-    return {row["line"]: Stand(row["expected"], row["version"], row["movement_id"], row["handlings"]) for row in rows}
+    return {row["line"]: Stand(*(row[name] for name in Stand._fields)) for row in rows}
 
 
 async def read_late_changes(connection: Any, count_id: Any) -> dict[int, int]:

@@ -45,10 +45,10 @@ FROM unnest($4::int[], $5::int[], $6::int[], $7::bigint[], $8::bigint[], $9::tim
 """
 _UPDATE_LINES = """
 UPDATE count_lines l SET status = u.status, expected = u.expected, counted = u.quantity, scans = l.scans + 1,
-  ledger_version = u.version, movement_id = u.movement_id, handlings = u.handlings,
+  ledger_version = u.version, movement_id = u.movement_id, pick_id = u.pick_id, handlings = u.handlings,
   scanned_at = coalesce(u.at, clock_timestamp())
-FROM unnest($2::int[], $3::text[], $4::int[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[])
-  AS u (line, status, expected, quantity, version, movement_id, handlings, at)
+FROM unnest($2::int[], $3::text[], $4::int[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
+  $10::timestamptz[]) AS u (line, status, expected, quantity, version, movement_id, pick_id, handlings, at)
 WHERE l.count_id = $1 AND l.line = u.line
 """
 _VARIANCES = """
@@ -190,9 +190,10 @@ async def _write(
     tolerance = Tolerance(count["tolerance_units"], count["tolerance_percent"])
     variances = dict(await connection.fetch(_VARIANCES, count["id"], numbers))
     statuses = [judge_scans(variances[n], stands[n].expected, tolerance).value for n in numbers]
+    picks = [stands[number].pick_id for number in numbers]
     handlings = [stands[number].handlings for number in numbers]
     await connection.execute(
-        _UPDATE_LINES, count["id"], numbers, statuses, expected, counted, versions, movements, handlings, times
+        _UPDATE_LINES, count["id"], numbers, statuses, expected, counted, versions, movements, picks, handlings, times
     )
 
 

@@ -14,6 +14,7 @@ from adapters.postgres.idempotency import IdempotentCall
 from adapters.postgres.ledger import Footing, lock_rows, write_book
 from app.calls import check_moment, check_remarks
 from app.run_once import Answer, refuse_once, run_once
+from app.say_moment import say_moment
 from app.state import State
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
@@ -73,6 +74,7 @@ async def perform(
         return await refuse_once(state.database, act.call, refusal)
 
     async def once(connection: Any) -> Answer:
+        await say_moment(connection, act.occurred_at)
         return await decide(connection, prepared, datetime.datetime.now(datetime.UTC))
 
     answer = await run_once(state.database, act.call, once)

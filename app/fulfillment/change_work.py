@@ -13,6 +13,7 @@ from app.calls import check_moment, check_text
 from app.fulfillment.lock_work import Work, lock_work, note_event, set_work
 from app.fulfillment.read_work import read_works_by_ids
 from app.run_once import Answer, run_once
+from app.say_moment import say_moment
 from app.state import State
 from domain.errors import Refusal, RefusalCode
 from domain.fulfillment import FulfillmentAction, FulfillmentStatus, check_action
@@ -55,6 +56,7 @@ async def change_work(
     async def once(connection: Any) -> Answer:
         check_text(ask.note, "note", NOTE_LENGTH_MAX)
         check_moment(ask.occurred_at)
+        await say_moment(connection, ask.occurred_at)
         work = await lock_work(connection, principal, ask.id, ask.expected_version)
         check_action(work.status, action, work.held)
         more = await decide(connection, work)

@@ -35,6 +35,7 @@ async def give_up(
         started=True,
         short=lost,
         target="adjustment" if lost else "available",
+        occurred_at=ask.occurred_at,
     )
     await write_state(connection, order, {}, (), ask.provenance.actor)
     if released.units - released.cancelled:

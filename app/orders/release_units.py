@@ -80,19 +80,21 @@ async def release_units(
     started: bool = False,
     short: bool = False,
     target: str = "available",
+    occurred_at: datetime.datetime | None = None,
 ) -> Released:
     """Give back up to `units` of each line, on a transaction that holds the order (`lock_order`).
 
     Work that nobody has begun gives first, SCHEDULED before RELEASED before ACCEPTED. `started`: also what is being
     picked or packed, and what a partner was told of: for work that its warehouse itself gives up. `works`: only from
     these. `short`: they were not found, and went to the bucket `target`. Units that a warehouse had been asked to
-    cancel are cancelled with that; the others are backordered again. `order` is changed along, so that the caller
+    cancel are cancelled with that; the others are backordered again. `occurred_at`: when, if not just now. `order` is
+    changed along, so that the caller
     sees what is left; it writes the order's state (`write_state`).
     """
     chosen = _choose(order, units, works, started)
     if not chosen:
         return Released()
-    await _post(connection, order, chosen, reason, provenance, target)
+    await _post(connection, order, chosen, target, _footing(order, reason, provenance, occurred_at))
     await connection.execute(
         _WORK_LINES,
         [one.work.id for one in chosen],
@@ -141,14 +143,16 @@ def _choose(order: OrderNow, units: Mapping[int, int], works: Collection[UUID] |
     return chosen
 
 
-async def _post(
-    connection: Any, order: OrderNow, chosen: list[Taken], reason: str, provenance: Provenance, target: str
-) -> None:
+def _footing(order: OrderNow, reason: str, provenance: Provenance, occurred_at: datetime.datetime | None) -> Footing:
+    remarks = Remarks(reason, reference=order.row["name"])
+    return Footing(provenance, remarks, document=f"order:{order.id}", effective_at=occurred_at)
+
+
+async def _post(connection: Any, order: OrderNow, chosen: list[Taken], target: str, footing: Footing) -> None:
     keys = [StockKey(one.work.lines[one.line].sku_id, one.work.warehouse_id) for one in chosen]
     book = await lock_rows(connection, keys)
     for key, one in zip(keys, chosen, strict=True):
         book.post(Posting(key, "committed", target, one.units))
-    footing = Footing(provenance, Remarks(reason, reference=order.row["name"]), document=f"order:{order.id}")
     await write_book(connection, book, [footing] * len(chosen), datetime.datetime.now(datetime.UTC))
 
 

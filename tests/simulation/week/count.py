@@ -37,8 +37,6 @@ async def _scan(world: World, tablet: Tablet, one: Any, line: Any) -> None:
     """With nobody else at the shelves. What stands picked on a table is not counted."""
     house, sku = tablet.house, line["sku"]
     async with world.alone(house):
-        if _has_unsent_picks(world, house, sku):
-            return
         found = world.truth.at(shelf(house), sku)
         wrong = world.truth.error[house, "sound", sku]
         fields = {"id": one["id"], "lines": [{"sku": sku, "quantity": found}]}
@@ -48,15 +46,6 @@ async def _scan(world: World, tablet: Tablet, one: Any, line: Any) -> None:
         world.counted.scans[one["id"], sku] = Scan(house, sku, found, wrong, next(world.turns))
         if made["count"]["status"] == "POSTED":
             _decide(world, made["count"])
-
-
-def _has_unsent_picks(world: World, house: str, sku: str) -> bool:
-    """Picks have no movement: a limit of counts that `docs/counts.md` states, so nobody here counts beside them."""
-    unsent = [one for tablet in world.tablets if tablet.house == house for one in tablet.queue]
-    names = {"fulfillmentOrderPick", "fulfillmentOrderShip", "transferPick", "transferShip"}
-    return any(
-        line["sku"] == sku for one in unsent if one.act.name in names for line in one.act.fields.get("lines", ())
-    ) or any(effect.sku == sku for one in unsent if one.act.name in names for effect in one.act.effects)
 
 
 def is_known(world: World, scan: Scan) -> bool:
