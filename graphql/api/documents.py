@@ -14,9 +14,12 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     StringValueNode,
+    TypeInfo,
+    TypeInfoVisitor,
     VariableNode,
     Visitor,
     parse,
+    separate_operations,
     validate,
     visit,
 )
@@ -115,7 +118,7 @@ class Documents:
         visit(document, _RefuseNul())
         node = _find_operation(document, operation_name)
         if node.operation is OperationType.SUBSCRIPTION:
-            _check_subscription(node)
+            _check_subscription(self._schema, document, node)
         measure = measure_operation(self._schema, document, node, {})
         if not measure.variable:
             check_measure(measure, self._settings)
@@ -150,11 +153,30 @@ def nul_refused() -> ApiError:
     return ApiError(ErrorCode.BAD_USER_INPUT, "Text holds no NUL character: take it out.")
 
 
-def _check_subscription(node: OperationDefinitionNode) -> None:
-    """A stream is known by its one field, so no fragment or directive may stand between."""
+class _RefuseWaiting(Visitor):
+    """What must be read anew for each object cannot be in an event that one execution makes for thousands."""
+
+    def __init__(self, schema: GraphQLSchema, info: TypeInfo) -> None:
+        super().__init__()
+        self._root = schema.subscription_type
+        self._info = info
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        found = self._info.get_field_def()
+        made_by = None if found is None else found.extensions.get("strawberry-definition")
+        if made_by is not None and made_by.is_async and self._info.get_parent_type() is not self._root:
+            message = f"A stream cannot show {node.name.value!r}, which has to be looked up: ask for it by a query."
+            raise ApiError(ErrorCode.BAD_USER_INPUT, message)
+
+
+def _check_subscription(schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode) -> None:
+    """A stream is known by its one field, so no fragment or directive may stand between; and all of it is at hand."""
     selections = node.selection_set.selections
     if len(selections) != 1 or not isinstance(selections[0], FieldNode) or selections[0].directives:
         raise ApiError(ErrorCode.BAD_USER_INPUT, "A subscription selects one field, by itself and without directives.")
+    info = TypeInfo(schema)
+    asked = separate_operations(document)[node.name.value if node.name else ""]
+    visit(asked, TypeInfoVisitor(info, _RefuseWaiting(schema, info)))
 
 
 def _find_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

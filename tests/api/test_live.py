@@ -195,6 +195,21 @@ async def test_a_wrong_cursor_is_told(instance: Running) -> None:
         assert message["payload"][0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
+@pytest.mark.parametrize("hidden", ["{below}", "...F"])
+async def test_what_each_event_would_have_to_look_up_is_refused_at_once(instance: Running, hidden: str) -> None:
+    """One execution serves all members, so nothing in it may wait; and a stream that never begins says why."""
+    below = "level { sku { stock { available } } }"
+    query = f"subscription {{ stockChanged {{ {hidden.format(below=below)} }} }}"
+    if hidden == "...F":
+        query += f" fragment F on StockChange {{ {below} }}"
+    async with connected(instance, instance.token) as socket:
+        await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": query}}))
+        message = json.loads(await within(5, socket.recv()))
+        assert message["type"] == "error"
+        assert message["payload"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+        assert "'stock'" in message["payload"][0]["message"]
+
+
 async def test_server_sent_events(instance: Running, client: Client) -> None:
     headers = {"authorization": f"Bearer {instance.token}", "accept": "text/event-stream"}
     body = {"query": CHANGES, "variables": {"w": ["BER"]}}
