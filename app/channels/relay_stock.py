@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.postgres.feed import FeedEvent, read_page
+from adapters.postgres.relays import lock_place, move_place
 from app.state import State
-from domain.cursor import Position
 
 PAGE_MAX = 1_000
 NAME = "publish"
 _KITS = "SELECT kit_id, component_id FROM kit_components WHERE component_id = ANY($1::int[])"
-_POSITION = "SELECT xid::text::bigint, id FROM relay_positions WHERE name = $1 FOR UPDATE"
-_BEGIN = "INSERT INTO relay_positions (name, xid, id) VALUES ($1, '0', 0) ON CONFLICT DO NOTHING"
-_MOVE = "UPDATE relay_positions SET xid = $2::text::xid8, id = $3 WHERE name = $1"
 SELLABLE = """
 SELECT coalesce(sum(greatest(0, v.available - v.safety_stock)), 0)::bigint AS sellable,
        coalesce(sum(v.available), 0)::bigint AS available
@@ -116,13 +113,11 @@ async def relay_stock(state: State) -> tuple[int, bool]:
     Several workers are harmless: the row of the position is locked while one is at it.
     """
     async with state.database.hot.acquire() as connection, connection.transaction():
-        after = await _lock_position(connection)
+        after = await lock_place(connection, NAME)
         page = await read_page(connection, after, PAGE_MAX)
         lost = after < page.horizon
         changed = await _recompute_page(connection, page.events, lost)
-        if page.events or lost:
-            upto = page.events[-1].position if page.events else page.horizon
-            await connection.execute(_MOVE, NAME, str(upto.xid), upto.id)
+        await move_place(connection, NAME, page, lost=lost)
     if changed:
         state.doorbell.ring("push")
     return len(page.events), page.pending
@@ -142,11 +137,3 @@ async def _recompute_page(connection: Any, events: Sequence[FeedEvent], lost: bo
         first[kit_id] = min(first.get(kit_id, first[component_id]), first[component_id])
     skus = sorted(first)
     return await recompute_desired(connection, skus, [first[sku] for sku in skus])
-
-
-async def _lock_position(connection: Any) -> Position:
-    record = await connection.fetchrow(_POSITION, NAME)
-    if record is None:
-        await connection.execute(_BEGIN, NAME)
-        record = await connection.fetchrow(_POSITION, NAME)
-    return Position(record[0], record[1])

@@ -16,10 +16,10 @@ from uuid import UUID
 import structlog
 
 from adapters.postgres.feed import FeedPage, read_page
+from adapters.postgres.relays import lock_place, move_place
 from app.routing.allocate_order import allocate_order
 from app.routing.fill_order import BACKORDER
 from app.state import State
-from domain.cursor import Position
 from domain.errors import Fault
 
 PAGE_MAX = 1_000
@@ -29,9 +29,6 @@ ROUNDS_MAX = 20
 NAME = "backorders"
 FILLING_LOCK = 0x0B5E55ED
 log = structlog.get_logger()
-_POSITION = "SELECT xid::text::bigint, id FROM relay_positions WHERE name = $1"
-_BEGIN = "INSERT INTO relay_positions (name, xid, id) VALUES ($1, '0', 0) ON CONFLICT DO NOTHING"
-_MOVE = "UPDATE relay_positions SET xid = $2::text::xid8, id = $3 WHERE name = $1"
 _WAITING = """
 SELECT o.id, coalesce(least(o.ship_by, o.deliver_by), 'infinity'::timestamptz) AS promise, o.placed_at
 FROM orders o
@@ -54,15 +51,13 @@ async def fill_backorders(state: State) -> int:
     async with _filling(state) as connection:
         if connection is None:
             return 0
-        after = await _read_position(connection)
+        after = await lock_place(connection, NAME)
         page = await read_page(connection, after, PAGE_MAX)
         lost = after < page.horizon
         skus = None if lost else _stocked(page)
         if skus is None or skus:
             await _fill(state, connection, skus)
-        if page.events or lost:
-            upto = page.events[-1].position if page.events else page.horizon
-            await connection.execute(_MOVE, NAME, str(upto.xid), upto.id)
+        await move_place(connection, NAME, page, lost=lost)
         return len(page.events)
 
 
@@ -83,14 +78,6 @@ async def _filling(state: State) -> AsyncIterator[Any]:
             yield connection
         finally:
             await connection.execute("SELECT pg_advisory_unlock($1)", FILLING_LOCK)
-
-
-async def _read_position(connection: Any) -> Position:
-    record = await connection.fetchrow(_POSITION, NAME)
-    if record is None:
-        await connection.execute(_BEGIN, NAME)
-        record = await connection.fetchrow(_POSITION, NAME)
-    return Position(record[0], record[1])
 
 
 def _stocked(page: FeedPage) -> list[int]:
