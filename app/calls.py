@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from urllib.parse import urlsplit
 
 from adapters.postgres.idempotency import IdempotentCall, hash_input
 from domain.errors import Refusal, RefusalCode
@@ -11,6 +12,7 @@ from domain.provenance import Remarks
 
 KEY_LENGTH_MAX = 200
 REASON_LENGTH_MAX = 100
+URL_LENGTH_MAX = 2_000
 OCCURRED_MIN = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 CLOCK_SKEW = datetime.timedelta(minutes=5)
 """A caller's clock may be ahead of ours by this much."""
@@ -58,3 +60,14 @@ def check_moment(occurred_at: datetime.datetime | None) -> None:
     if not OCCURRED_MIN <= occurred_at <= datetime.datetime.now(datetime.UTC) + CLOCK_SKEW:
         message = f"It occurred between {OCCURRED_MIN:%Y} and now: correct the time."
         raise Refusal(RefusalCode.INVALID_INPUT, message, ("occurredAt",))
+
+
+def is_web(url: str) -> bool:
+    """Whether something can be sent there: http or https, a host, no name or password in it."""
+    try:
+        parts = urlsplit(url)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    plain = len(url) <= URL_LENGTH_MAX and url.isprintable() and " " not in url and "@" not in parts.netloc
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_fine and plain

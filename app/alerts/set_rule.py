@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from adapters.alerts.send_apprise import name_service
 from adapters.postgres.database import WriteSession
 from adapters.postgres.idempotency import IdempotentCall
 from adapters.webhooks.sign_webhook import is_secret, make_secret
 from app.alerts.read_rules import RULES, show_rule
-from app.calls import check_text
+from app.calls import URL_LENGTH_MAX, check_text, is_web
 from app.channels.seal_credentials import open_credentials, seal_credentials
 from app.run_once import Answer, transact_once
 from app.state import State
@@ -20,7 +19,6 @@ from domain.errors import Fault, Refusal, RefusalCode
 from domain.identity import Principal
 
 NAME_LENGTH_MAX = 100
-URL_LENGTH_MAX = 2_000
 GROUP_SECONDS_MAX = 3_600
 REPEAT_SECONDS_MIN, REPEAT_SECONDS_MAX = 60, 2_592_000
 _CHANNELS = "SELECT code, id FROM channels WHERE code = ANY($1::text[])"
@@ -129,7 +127,7 @@ def _check(wanted: AlertRuleChange, service: str | None) -> None:
         raise Refusal(RefusalCode.INVALID_INPUT, "Give the rule a name.", ("name",))
     if wanted.webhook is not None and wanted.address is not None:
         raise Refusal(RefusalCode.INVALID_INPUT, "Give webhook or apprise, not both: a rule tells one.", ("apprise",))
-    if wanted.webhook is not None and not _is_web(wanted.webhook):
+    if wanted.webhook is not None and not is_web(wanted.webhook):
         message = "The webhook's url is an address such as https://hooks.example/onhand, without a user in it."
         raise Refusal(RefusalCode.INVALID_INPUT, message, ("webhook", "url"))
     if wanted.signing is not None and not is_secret(wanted.signing):
@@ -148,16 +146,6 @@ def _check(wanted: AlertRuleChange, service: str | None) -> None:
 def _check_range(values: Mapping[str, Any], name: str, shown: str, least: int, most: int) -> None:
     if name in values and (values[name] is None or not least <= values[name] <= most):
         raise Refusal(RefusalCode.INVALID_INPUT, f"{shown} is from {least} to {most}.", (shown,))
-
-
-def _is_web(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port_is_fine = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    plain = len(url) <= URL_LENGTH_MAX and url.isprintable() and " " not in url and "@" not in parts.netloc
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_fine and plain
 
 
 def _values(found: Any, wanted: AlertRuleChange) -> dict[str, Any]:

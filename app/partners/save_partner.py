@@ -6,13 +6,12 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
 from adapters.postgres.idempotency import IdempotentCall
 from adapters.webhooks.sign_webhook import is_secret, make_secret
-from app.calls import check_text
+from app.calls import check_text, is_web
 from app.channels.seal_credentials import open_credentials, seal_credentials
 from app.partners.read_partners import read_partner_row, show_partner
 from app.run_once import Answer, transact_once
@@ -20,7 +19,7 @@ from app.state import State
 from domain.errors import Fault, Refusal, RefusalCode
 from domain.identity import Principal
 
-CODE_LENGTH_MAX, URL_LENGTH_MAX, SECRET_LENGTH_MAX = 64, 2_000, 2_000
+CODE_LENGTH_MAX, SECRET_LENGTH_MAX = 64, 2_000
 OVERLAP = datetime.timedelta(days=1)
 """How long the secret before the newest one still signs beside it."""
 SILENT_SECONDS_MIN, SILENT_SECONDS_MAX = 60, 86_400
@@ -169,13 +168,3 @@ def _open(state: State, found: Any) -> dict[str, str]:
         return open_credentials(state.settings, found["sealed"])
     except Fault:
         return {}
-
-
-def is_web(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port_is_fine = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    plain = len(url) <= URL_LENGTH_MAX and url.isprintable() and " " not in url and "@" not in parts.netloc
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_fine and plain

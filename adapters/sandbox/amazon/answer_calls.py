@@ -12,32 +12,16 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from adapters.sandbox.amazon.config import LIMITS
 from adapters.sandbox.amazon.inject_faults import FaultKind
 from adapters.sandbox.amazon.market import Market
 from adapters.sandbox.amazon.state import now
 from adapters.sandbox.amazon.work_off import work_off
+from adapters.sandbox.respond import CutResponse, JsonResponse
 
 BODY_BYTES_MAX = 1_000_000
 RATED_STATUSES = frozenset({200, 201, 202, 204, 400, 404})
-
-
-class JsonResponse(Response):
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:
-        return b"" if content is None else orjson.dumps(content)
-
-
-class CutResponse(JsonResponse):
-    """Starts an answer and never finishes it: the server then closes the connection under the client."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"1000000")]
-        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
-        await send({"type": "http.response.body", "body": b'{"', "more_body": True})
 
 
 class ApiError(Exception):

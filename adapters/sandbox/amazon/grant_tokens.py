@@ -9,10 +9,10 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.sandbox.amazon.answer_calls import JsonResponse
 from adapters.sandbox.amazon.inject_faults import FaultKind
 from adapters.sandbox.amazon.market import Market
 from adapters.sandbox.amazon.state import now
+from adapters.sandbox.respond import JsonResponse
 
 BODY_BYTES_MAX = 20_000
 TOKENS_MAX = 1_000

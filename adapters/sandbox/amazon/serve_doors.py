@@ -11,7 +11,6 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from adapters.sandbox.amazon.answer_calls import JsonResponse
 from adapters.sandbox.amazon.change_stock import change_outside
 from adapters.sandbox.amazon.config import PRODUCTS_MAX, ConfigError, ProductConfig
 from adapters.sandbox.amazon.market import Market
@@ -20,6 +19,7 @@ from adapters.sandbox.amazon.serve_page import render_page
 from adapters.sandbox.amazon.state import Order, load_product, shown_quantity
 from adapters.sandbox.amazon.work_off import work_off
 from adapters.sandbox.faults import FaultError
+from adapters.sandbox.respond import JsonResponse
 
 REASON_MAX = 200
 

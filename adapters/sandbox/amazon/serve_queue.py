@@ -10,11 +10,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.sandbox.amazon.answer_calls import JsonResponse
 from adapters.sandbox.amazon.market import Market
 from adapters.sandbox.amazon.queue_messages import RECEIVED_MAX, Message
 from adapters.sandbox.amazon.state import now
 from adapters.sandbox.amazon.work_off import work_off
+from adapters.sandbox.respond import JsonResponse
 
 BODY_BYTES_MAX = 100_000
 WAIT_SECONDS_MAX = 20

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.sandbox.ebay.config import AccountConfig
-from adapters.sandbox.ebay.respond import JsonResponse
 from adapters.sandbox.ebay.state import now, trim
+from adapters.sandbox.respond import JsonResponse
 
 TOKENS_MAX = 1_000
 BODY_BYTES_MAX = 10_000

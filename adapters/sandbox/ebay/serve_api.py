@@ -17,8 +17,8 @@ from adapters.sandbox.ebay.count_calls import count_call
 from adapters.sandbox.ebay.inject_faults import FaultKind, Faults
 from adapters.sandbox.ebay.issue_tokens import TokenKind, Tokens
 from adapters.sandbox.ebay.refuse import SYSTEM_ERRORS, ApiError
-from adapters.sandbox.ebay.respond import CutResponse, JsonResponse
 from adapters.sandbox.ebay.state import State
+from adapters.sandbox.respond import CutResponse, JsonResponse
 
 BODY_BYTES_MAX = 2_000_000
 

@@ -18,10 +18,10 @@ from adapters.sandbox.ebay.deliver_notifications import Postman
 from adapters.sandbox.ebay.inject_faults import Faults
 from adapters.sandbox.ebay.issue_tokens import Tokens
 from adapters.sandbox.ebay.place_order import OrderError, place_order, read_cart
-from adapters.sandbox.ebay.respond import JsonResponse
 from adapters.sandbox.ebay.serve_page import render_page
 from adapters.sandbox.ebay.state import Offer, Order, State, load_product, shown_quantity
 from adapters.sandbox.faults import FaultError
+from adapters.sandbox.respond import JsonResponse
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ from graphql import (
 )
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
+from adapters.sandbox.respond import CutResponse, JsonResponse
 from adapters.sandbox.shopify.config import API_VERSION
 from adapters.sandbox.shopify.context import Context
 from adapters.sandbox.shopify.grant_tokens import end_token, opens_api
@@ -40,21 +40,6 @@ BODY_BYTES_MAX = 2_000_000
 ARRAY_MAX = 250
 
 RATE_LIMITS_URL = "https://shopify.dev/api/usage/rate-limits"
-
-
-class JsonResponse(Response):
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:
-        return orjson.dumps(content)
-
-
-class CutResponse(JsonResponse):
-    """Starts an answer and never finishes it: the server then closes the connection under the client."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": b'{"da', "more_body": True})
 
 
 @dataclass(slots=True)

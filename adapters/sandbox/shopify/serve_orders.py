@@ -11,6 +11,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.sandbox.respond import CutResponse, JsonResponse
 from adapters.sandbox.shopify.change_order import (
     REASONS,
     cancel_order,
@@ -25,7 +26,6 @@ from adapters.sandbox.shopify.ids import read_gid
 from adapters.sandbox.shopify.inject_faults import FaultKind, Faults
 from adapters.sandbox.shopify.place_order import OrderError, read_cart
 from adapters.sandbox.shopify.render_event import render_uninstall
-from adapters.sandbox.shopify.serve_graphql import CutResponse, JsonResponse
 from adapters.sandbox.shopify.serve_store import go_back, refuse, render_receipt
 from adapters.sandbox.shopify.state import APP_UNINSTALLED, Order, State
 

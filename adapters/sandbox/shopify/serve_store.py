@@ -11,13 +11,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from adapters.sandbox.faults import FaultError
+from adapters.sandbox.respond import JsonResponse
 from adapters.sandbox.shopify.change_stock import change_outside, unstock
 from adapters.sandbox.shopify.config import PRODUCTS_MAX, ConfigError, ProductConfig
 from adapters.sandbox.shopify.deliver_webhooks import Postman
 from adapters.sandbox.shopify.ids import write_gid
 from adapters.sandbox.shopify.inject_faults import Faults
 from adapters.sandbox.shopify.place_order import OrderError, place_order, read_cart
-from adapters.sandbox.shopify.serve_graphql import JsonResponse, is_authorized
+from adapters.sandbox.shopify.serve_graphql import is_authorized
 from adapters.sandbox.shopify.serve_page import render_page
 from adapters.sandbox.shopify.state import Order, State, load_product, shown_quantity
 

@@ -12,9 +12,10 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.sandbox.respond import CutResponse, JsonResponse
 from adapters.sandbox.threepl.config import Defect
 from adapters.sandbox.threepl.inject_faults import FaultKind
-from adapters.sandbox.threepl.respond import CutResponse, JsonResponse, Refused
+from adapters.sandbox.threepl.respond import Refused
 from adapters.sandbox.threepl.show_orders import show_changes, show_fulfillments
 from adapters.sandbox.threepl.show_stock import show_stock
 from adapters.sandbox.threepl.state import ORDERS_MAX, Item, Order, State

@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from adapters.sandbox.faults import FaultError
+from adapters.sandbox.respond import JsonResponse
 from adapters.sandbox.threepl.config import Defect
 from adapters.sandbox.threepl.inject_faults import FaultKind
-from adapters.sandbox.threepl.respond import JsonResponse, Refused
+from adapters.sandbox.threepl.respond import Refused
 from adapters.sandbox.threepl.state import State
 from adapters.sandbox.threepl.work_off import work_off
 from adapters.webhooks.verify_webhook import verify_webhook
