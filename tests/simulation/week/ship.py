@@ -54,20 +54,30 @@ async def _step(world: World, tablet: Tablet, work: Any) -> None:
 
 
 async def _do(world: World, tablet: Tablet, work: Any, verb: str, **fields: Any) -> Any | None:
-    """The work after it; None when it was refused. What is wanted no more leaves the table."""
-    tablet_was, tablet.online = tablet.online, True  # these need an answer before anybody goes on
+    """The work after it; None when it was refused. Answered at once, whatever the network; nobody counts meanwhile."""
+    await tablet.aisle.enter(alone=False)
     try:
-        act = Act(f"fulfillmentOrder{verb}", {"id": work["id"], **fields})
-        made = await tablet.do(act, WORK)
+        made = await tablet.send(Act(f"fulfillmentOrder{verb}", {"id": work["id"], **fields}), WORK)
+        if made is None:
+            return None
+        after = made["fulfillmentOrder"]
+        if verb == "Reject":
+            _note_rejection(world, tablet.house, after, fields["reason"])
+        settle_table(world, after)
+        return after
     finally:
-        tablet.online = tablet_was
-    if made is None:
-        return None
-    after = made["fulfillmentOrder"]
-    if verb == "Reject":
-        world.rejected.add(after["orderId"])
-    settle_table(world, after)
-    return after
+        await tablet.aisle.leave(alone=False)
+
+
+def _note_rejection(world: World, house: str, after: Any, reason: str) -> None:
+    """What is refused as not there leaves the books, although some of it may stand there."""
+    world.rejected.add(after["orderId"])
+    if reason != "NOT_IN_STOCK":
+        return
+    world.short.add(after["orderId"])
+    for line in after["lines"]:
+        if line["short"]:
+            world.truth.falsify(house, "sound", line["sku"], -line["short"], "refused as not in stock")
 
 
 def settle_table(world: World, work: Any) -> None:
@@ -95,19 +105,9 @@ async def _answer(world: World, tablet: Tablet, work: Any) -> None:
     if tablet.chance.random() < 0.04:
         await _do(world, tablet, work, "Reject", reason="NO_CAPACITY")
     elif lacking and tablet.chance.random() < 0.2:
-        await _refuse_as_missing(world, tablet, work)
+        await _do(world, tablet, work, "Reject", reason="NOT_IN_STOCK")
     else:
         await _do(world, tablet, work, "Accept")
-
-
-async def _refuse_as_missing(world: World, tablet: Tablet, work: Any) -> None:
-    """All of it leaves the books, although some of it may stand there."""
-    after = await _do(world, tablet, work, "Reject", reason="NOT_IN_STOCK")
-    if after is not None:
-        world.short.add(after["orderId"])
-        for line in after["lines"]:
-            if line["short"]:
-                world.truth.falsify(tablet.house, "sound", line["sku"], -line["short"], "refused as not in stock")
 
 
 async def _start(world: World, tablet: Tablet, work: Any) -> None:
@@ -162,6 +162,7 @@ async def _pick_inside(world: World, tablet: Tablet, work: Any) -> Any | None:
     act = Act("fulfillmentOrderPick", {"id": work["id"], "lines": lines}, (), effects)
     if not tablet.online:
         tablet.record(act)
+        note_short(world, work["orderId"], effects)
         _ship_unseen(world, tablet, work, picked)
         return None
     made = await tablet.send(act, WORK)
