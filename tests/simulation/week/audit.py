@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,13 @@ from tests.simulation.week.company import World
 from tests.simulation.week.count import audit_accuracy
 
 PROBLEMS_MAX = 12
+STORIES_MAX, STORY_LINES = 3, 150
+_MOVED = """
+SELECT m.effective_at, concat_ws(' ', w.code, m.quantity, m.from_bucket, '->', m.to_bucket, m.reason, m.document, m.note,
+  'posted', to_char(m.posted_at, 'HH24:MI:SS.US')) AS what
+FROM stock_movements m JOIN skus s ON s.id = m.sku_id JOIN warehouses w ON w.id = m.warehouse_id
+WHERE s.code = $1 ORDER BY m.id DESC LIMIT $2
+"""
 _BOOKS = """
 SELECT w.code AS house, s.code AS sku, l.available + l.reserved + l.committed AS sound, l.damaged, l.quality_control,
   l.in_transit
@@ -67,6 +75,17 @@ async def compare_books(world: World) -> list[str]:
         for key in sorted(set(said) | set(known))
         if said[key] != known[key]
     ]
+
+
+async def tell_story(world: World, problems: list[str]) -> list[str]:
+    """For the SKUs that are named: the ledger's latest movements beside what was really done."""
+    lines = []
+    for sku in sorted({found for problem in problems for found in re.findall(r"SKU-\d+", problem)})[:STORIES_MAX]:
+        rows = await world.state.database.hot.fetch(_MOVED, sku, STORY_LINES)
+        told = [(row["effective_at"], f"  books  {row['what']}") for row in rows]
+        told += [(at, f"  world  {what}") for at, of, what in world.truth.story if of == sku][-STORY_LINES:]
+        lines += [f"{sku}:", *(f"{at:%H:%M:%S.%f} {what}" for at, what in sorted(told))]
+    return lines
 
 
 async def _subjects(world: World, query: str) -> set[str]:

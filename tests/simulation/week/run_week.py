@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from tests.simulation.chaos import UNSETTLED
-from tests.simulation.week.audit import audit, report
+from tests.simulation.week.audit import audit, report, tell_story
 from tests.simulation.week.company import DIRECT, NEW_HOUSE, SHOP, World, open_company
 from tests.simulation.week.count import count, review
 from tests.simulation.week.move import settle_transfers, work_transfers
@@ -167,7 +167,9 @@ class Week:
         while problems and time.monotonic() - started < self.quiet_seconds:
             problems = await self._find_unsettled() or await audit(world)
             await asyncio.sleep(0.3 if problems else 0)
-        assert not problems, f"seed {world.seed}, day {day + 1}: " + "\n".join(problems)
+        if problems:
+            story = await tell_story(world, problems)
+            raise AssertionError("\n".join((f"seed {world.seed}, day {day + 1}: {problems[0]}", *problems[1:], *story)))
         self.checkpoints.append(f"day {day + 1}: quiet after {time.monotonic() - started:.1f} s, all as it must be")
 
     def _give_up(self) -> None:

@@ -247,7 +247,7 @@ async def _receive_purchase(world: World, tablet: Tablet, one: Any) -> None:
         units = units + 1 if chance.random() < 0.1 else chance.randint(0, units)
         hurt = int(units > 1 and chance.random() < 0.1)
         if units:
-            lines.append({"sku": line["sku"], "quantity": units - hurt, "damaged": hurt})
+            lines.append({"sku": line["sku"], "quantity": units, "damaged": hurt})
             moves += [
                 Move(line["sku"], SUPPLIER, place, n)
                 for place, n in ((shelf(house), units - hurt), (broken(house), hurt))

@@ -7,11 +7,13 @@ books less units in the world.
 
 from __future__ import annotations
 
-from collections import Counter
+import datetime
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+STORY_MAX = 20_000
 BOOKS = ("sound", "damaged", "quality_control", "in_transit")
 """What is compared, for each warehouse and SKU: `sound` is available, reserved and committed together."""
 
@@ -82,6 +84,8 @@ class Truth:
     table_house: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     """What a transfer was called before it had an id."""
+    story: deque[tuple[datetime.datetime, str, str]] = field(default_factory=lambda: deque(maxlen=STORY_MAX))
+    """The latest of what was done: when, to which SKU, what."""
     injected: Counter[str] = field(default_factory=Counter)
     """Units by which the books were made wrong, by how."""
 
@@ -93,14 +97,19 @@ class Truth:
                 assert self.units[source, sku] >= units, f"the simulator has no {units} of {sku} at {source}"
             self.units[source, sku] -= units
             self.units[target, sku] += units
+            self.tell(sku, f"{units} from {'/'.join(source)} to {'/'.join(target)}")
 
     def at(self, place: Place, sku: str) -> int:
         return self.units[place, sku]
+
+    def tell(self, sku: str, what: str) -> None:
+        self.story.append((datetime.datetime.now(datetime.UTC), sku, what))
 
     def falsify(self, house: str, book: str, sku: str, units: int, how: str) -> None:
         """The books are wrong by so many more units than before."""
         self.error[house, book, sku] += units
         self.injected[how] += abs(units)
+        self.tell(sku, f"books of {house}, {book}: {units:+d}, {how}")
 
     def pick(self, work: str, house: str, picked: Iterable[Picked]) -> None:
         """From the shelf to the table; a wrong unit makes the books wrong on both SKUs."""
