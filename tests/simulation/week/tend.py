@@ -81,13 +81,18 @@ async def dispose(world: World, tablet: Tablet) -> None:
         [Move(sku, broken(house), target, units)],
         effects,
     )
-    note_waiting(world, act, await tablet.do(act, "adjustment { id }"))
+    await do_for_second(world, tablet, act)
 
 
-def note_waiting(world: World, act: Act, made: Any | None) -> None:
-    """Done already in the world; the books wait for a second person."""
-    if made is not None and made["adjustment"] is not None:
-        world.waiting[made["adjustment"]["id"]] = (act, next(world.turns))
+async def do_for_second(world: World, tablet: Tablet, act: Act) -> None:
+    """Done already in the world; the books may wait for a second person. Nobody counts until that is noted."""
+    await tablet.aisle.enter(alone=False)
+    try:
+        made = await tablet.send(act, "adjustment { id }")
+        if made is not None and made["adjustment"] is not None:
+            world.waiting[made["adjustment"]["id"]] = (act, next(world.turns))
+    finally:
+        await tablet.aisle.leave(alone=False)
 
 
 async def correct(world: World, tablet: Tablet) -> None:
@@ -104,7 +109,7 @@ async def correct(world: World, tablet: Tablet) -> None:
     delta = units if more else -units
     fields = {"warehouse": house, "reason": "FOUND" if more else "THROWN_AWAY", "lines": [{"sku": sku, "delta": delta}]}
     act = Act("stockAdjust", fields, [Move(sku, source, target, units)], [Effect(house, "sound", sku, delta)])
-    note_waiting(world, act, await tablet.do(act, "adjustment { id }"))
+    await do_for_second(world, tablet, act)
 
 
 async def decide_adjustments(world: World, chance: random.Random) -> None:
