@@ -39,13 +39,21 @@ async def _scan(world: World, tablet: Tablet, one: Any, line: Any) -> None:
     async with world.alone(house):
         found = world.truth.at(shelf(house), sku)
         wrong = world.truth.error[house, "sound", sku]
+        told_wrong = wrong - _untold(world, house, sku)
         fields = {"id": one["id"], "lines": [{"sku": sku, "quantity": found}]}
         made = await world.tell(tablet.client, "countSubmit", f"count {{ {NODE} }}", **fields)
         if made["userErrors"]:
             return
-        world.counted.scans[one["id"], sku] = Scan(house, sku, found, wrong, next(world.turns))
+        world.counted.scans[one["id"], sku] = Scan(house, sku, found, wrong, told_wrong, next(world.turns))
         if made["count"]["status"] == "POSTED":
-            _decide(world, made["count"])
+            _decide(world, made["count"], at_once=True)
+
+
+def _untold(world: World, house: str, sku: str) -> int:
+    """Units that the books will change by when they are told of what was done."""
+    acts = [one.act for tablet in world.tablets for one in tablet.queue] + [act for act, _ in world.waiting.values()]
+    effects = [effect for act in acts for effect in act.effects]
+    return sum(one.units for one in effects if (one.house, one.book, one.sku) == (house, "sound", sku))
 
 
 def is_known(world: World, scan: Scan) -> bool:
@@ -73,20 +81,23 @@ async def review(world: World, chance: random.Random) -> None:
             _decide(world, made["count"])
 
 
-def _decide(world: World, one: Any) -> None:
-    """What Onhand found must be what the books were wrong by, and what it posts makes them right."""
+def _decide(world: World, one: Any, *, at_once: bool = False) -> None:
+    """What Onhand found must be what the books were wrong by, and what it posts makes them right.
+
+    `at_once`: every line was as the books had it then, so nobody reviewed it and nothing that is told later counts.
+    """
     if one["id"] in world.counted.decided:
         return
     world.counted.decided.add(one["id"])
     for line in one["lines"]:
         scan = world.counted.scans[one["id"], line["sku"]]
-        said = line["counted"] - line["expected"]
-        if said != -scan.wrong or line["counted"] != scan.counted:
+        said, wrong = line["counted"] - line["expected"], scan.told_wrong if at_once else scan.wrong
+        if said != -wrong or line["counted"] != scan.counted:
             world.counted.problems.append(
-                f"count {one['id']} of {scan.sku} in {scan.house}: the books were wrong by {scan.wrong}, {scan.counted}"
+                f"count {one['id']} of {scan.sku} in {scan.house}: the books were wrong by {wrong}, {scan.counted}"
                 f" on the shelf; Onhand counted {line['counted']}, expected {line['expected']}"
             )
-        world.counted.lines.setdefault(scan.house, []).append((scan.counted + scan.wrong, scan.counted))
+        world.counted.lines.setdefault(scan.house, []).append((scan.counted + wrong, scan.counted))
         if line["posted"]:
             world.truth.error[scan.house, "sound", scan.sku] += line["posted"]
         key = (scan.sku, scan.house)

@@ -10,12 +10,15 @@ from tests.simulation.week.truth import Effect
 
 @dataclass(slots=True)
 class Scan:
-    """`wrong`: units by which the books were wrong then. `turn`: the acts recorded before it come to be known."""
+    """`wrong`: units by which the books were wrong then, all that was done before reckoned with; `told_wrong`: without
+    what Onhand had not been told yet. `turn`: the acts recorded before it come to be known.
+    """
 
     house: str
     sku: str
     counted: int
     wrong: int
+    told_wrong: int
     turn: int
 
 
