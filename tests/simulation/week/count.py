@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.simulation.week.company import World
 from tests.simulation.week.scans import Scan
-from tests.simulation.week.tablet import Tablet, ask
+from tests.simulation.week.tablet import Act, Tablet, ask
 from tests.simulation.week.truth import shelf
 
 LINES_MAX = 4
@@ -50,10 +50,22 @@ async def _scan(world: World, tablet: Tablet, one: Any, line: Any) -> None:
 
 
 def _untold(world: World, house: str, sku: str) -> int:
-    """Units that the books will change by when they are told of what was done."""
-    acts = [one.act for tablet in world.tablets for one in tablet.queue] + [act for act, _ in world.waiting.values()]
-    effects = [effect for act in acts for effect in act.effects]
-    return sum(one.units for one in effects if (one.house, one.book, one.sku) == (house, "sound", sku))
+    """Units that the shelf will change by in the books when they are told of what was done."""
+    acts = [one.act for tablet in world.tablets if tablet.house == house for one in tablet.queue]
+    acts += [act for act, _ in world.waiting.values()]
+    return sum(_shelf_change(act, house, sku) for act in acts)
+
+
+def _shelf_change(act: Act, house: str, sku: str) -> int:
+    """A pick takes what its label says; a parcel leaves the table, so the shelf stays as it is."""
+    if act.name == "fulfillmentOrderShip":
+        return 0
+    if act.moves:
+        into = sum(move.units for move in act.moves if (move.target, move.sku) == (shelf(house), sku))
+        return into - sum(move.units for move in act.moves if (move.source, move.sku) == (shelf(house), sku))
+    picked = act.fields["lines"] if act.name == "fulfillmentOrderPick" else ()
+    known = sum(one.units for one in act.effects if (one.house, one.book, one.sku) == (house, "sound", sku))
+    return known - sum(line["quantity"] for line in picked if line["sku"] == sku)
 
 
 def is_known(world: World, scan: Scan) -> bool:
