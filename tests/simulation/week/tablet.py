@@ -165,6 +165,13 @@ class Tablet:
         """Send what waits; whether anything was new to Onhand. Shuffled at times, and at times sent twice."""
         if not self.queue:
             return False
+        await self.aisle.enter(alone=False)  # so that whoever counts knows what Onhand has been told
+        try:
+            return await self._flush()
+        finally:
+            await self.aisle.leave(alone=False)
+
+    async def _flush(self) -> bool:
         sent = list(self.queue)
         if self.chance.random() < 0.5:
             self.chance.shuffle(sent)
