@@ -53,17 +53,23 @@ def _untold(world: World, house: str, sku: str) -> int:
     """Units that the shelf will change by in the books when they are told of what was done."""
     acts = [one.act for tablet in world.tablets if tablet.house == house for one in tablet.queue]
     acts += [act for act, _ in world.waiting.values()]
-    return sum(_shelf_change(act, house, sku) for act in acts)
+    leaving = {str(act.fields["id"]) for act in acts if act.name == "fulfillmentOrderShip"}
+    return sum(_shelf_change(act, house, sku, leaving) for act in acts)
 
 
-def _shelf_change(act: Act, house: str, sku: str) -> int:
-    """A pick takes what its label says; a parcel leaves the table, so the shelf stays as it is."""
+def _shelf_change(act: Act, house: str, sku: str, leaving: set[str]) -> int:
+    """A pick takes what its label says; a parcel leaves the table, so the shelf stays as it is.
+
+    `leaving`: works whose parcel is not told yet. A parcel that was told first was picked as well, so its pick, which
+    is refused then, changes nothing.
+    """
     if act.name == "fulfillmentOrderShip":
         return 0
     if act.moves:
         into = sum(move.units for move in act.moves if (move.target, move.sku) == (shelf(house), sku))
         return into - sum(move.units for move in act.moves if (move.source, move.sku) == (shelf(house), sku))
-    picked = act.fields["lines"] if act.name == "fulfillmentOrderPick" else ()
+    is_pick = act.name == "fulfillmentOrderPick" and str(act.fields["id"]) in leaving
+    picked = act.fields["lines"] if is_pick else ()
     known = sum(one.units for one in act.effects if (one.house, one.book, one.sku) == (house, "sound", sku))
     return known - sum(line["quantity"] for line in picked if line["sku"] == sku)
 
