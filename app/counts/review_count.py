@@ -20,9 +20,9 @@ from app.calls import check_text
 from app.counts.hold_against_ledger import read_late_changes
 from app.counts.lock_count import change_count, lock_count, read_lines
 from app.counts.read_counts import answer_count
+from app.counts.settle_shortages import settle_shortages
 from app.counts.suspect_stock import Suspicion, suspect_stock
 from app.exceptions.open_cases import open_cases
-from app.exceptions.resolve_cases import resolve_cases
 from app.run_once import Answer, run_once
 from app.state import State
 from domain.counts import CountAction, CountCause, CountStatus, split_variance
@@ -210,5 +210,4 @@ async def _tell_shortages(connection: Any, count: Any, verdicts: Sequence[Verdic
     )
     shorts = {v.line["sku_id"] for v in short}
     settled = {v.line["sku_id"] for v in verdicts if v.approved and v.line["bin_id"] is None} - shorts
-    proofs = {f"stock:{sku_id}.{house}": {"count": str(count["id"])} for sku_id in settled}
-    await resolve_cases(connection, (CaseKind.COUNT_SHORTAGE.value,), proofs)
+    await settle_shortages(connection, count["id"], house, settled)

@@ -14,6 +14,7 @@ from app.counts.create_count import LINES_MAX, NewLine, refuse_taken
 from app.counts.hold_against_ledger import Looked, Stand, read_stands
 from app.counts.lock_count import change_count, lock_count, read_lines
 from app.counts.read_counts import answer_count
+from app.counts.settle_shortages import settle_shortages
 from app.run_once import Answer, run_once
 from app.state import State
 from domain.counts import (
@@ -98,7 +99,7 @@ async def submit_count(
         looked = [Looked(s.line, s.sku_id, s.bin_id, s.scan.bucket, s.scan.occurred_at) for s in scanned]
         stands = await read_stands(connection, count["warehouse_id"], looked)
         await _write(connection, count, scanned, stands, provenance, principal.id)
-        await _advance(connection, count_id)
+        await _advance(connection, count)
         return await answer_count(connection, count_id)
 
     answer = await run_once(state.database, call, decide)
@@ -197,11 +198,15 @@ async def _write(
     )
 
 
-async def _advance(connection: Any, count_id: UUID) -> None:
+async def _advance(connection: Any, count: Any) -> None:
+    """A count in which every line is as the books have it needs no review."""
+    count_id = count["id"]
     lines = await read_lines(connection, count_id)
     status = count_status(
         (CountLineStatus(line["status"]), (line["counted"] or 0) - (line["expected"] or 0)) for line in lines
     )
     if status is CountStatus.POSTED:
         await connection.execute(_END, count_id)
+        whole = [line["sku_id"] for line in lines if line["bin_id"] is None]
+        await settle_shortages(connection, count_id, count["warehouse_id"], whole)
     await change_count(connection, count_id, status)
