@@ -70,13 +70,17 @@ class Refusal(Exception):
         code: What clients branch on.
         message: A sentence for people that says what to do.
         path: Where in the input, as in `("lines", "3", "quantity")`.
+        doubt: The SKU and the warehouse whose books cannot be right, since somebody has more of it in hand.
     """
 
-    def __init__(self, code: RefusalCode, message: str, path: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, code: RefusalCode, message: str, path: tuple[str, ...] = (), doubt: tuple[int, int] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.path = path
+        self.doubt = doubt
 
 
 class CauseClass(StrEnum):

@@ -86,6 +86,11 @@ class Balance:
     def on_hand(self) -> int:
         return sum(self.accounts[: len(INSIDE)])
 
+    @property
+    def sound(self) -> int:
+        """Units fit for sale, whoever they are promised to."""
+        return self["available"] + self["reserved"] + self["committed"]
+
 
 @dataclass(slots=True)
 class Book:

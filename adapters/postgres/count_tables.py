@@ -78,6 +78,7 @@ count_lines = Table(
     Column("ledger_version", BigInteger),
     Column("movement_id", BigInteger),
     Column("pick_id", BigInteger),
+    Column("bin_record_id", BigInteger),
     Column("handlings", BigInteger),
     Column("scanned_at", DateTime(timezone=True)),
     Column("posted", Integer, nullable=False, server_default="0"),
@@ -133,6 +134,19 @@ pick_records = Table(
     Column("document", Text, nullable=False),
     CheckConstraint("quantity <> 0", name="quantity"),
     Index("ix_pick_records_sku_id_warehouse_id_id", "sku_id", "warehouse_id", "id"),
+)
+
+bin_records = Table(
+    "bin_records",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("bin_id", Integer, nullable=False),
+    Column("sku_id", Integer, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("occurred_at", DateTime(timezone=True)),
+    Column("posted_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    CheckConstraint("quantity <> 0", name="quantity"),
+    Index("ix_bin_records_bin_id_sku_id_id", "bin_id", "sku_id", "id"),
 )
 
 stock_suspicions = Table(

@@ -29,12 +29,13 @@ KEEP = f"INSERT INTO adjustments ({', '.join(name for name, _ in ADJUSTMENTS.sha
 
 
 class Move(NamedTuple):
-    """Units of a SKU from one account to another."""
+    """Units of a SKU from one account to another. `bin`: into which they go, or from which they were taken."""
 
     sku_id: int
     source: str
     target: str
     quantity: int
+    bin: str | None = None
 
 
 class Asker(NamedTuple):

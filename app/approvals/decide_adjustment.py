@@ -10,12 +10,14 @@ import orjson
 
 from adapters.postgres.ledger import Footing, lock_rows, write_book
 from app.approvals.read_adjustments import answer_adjustment
+from app.bins.place_units import Placing, place_units
 from app.calls import check_text
 from app.damage.count_disposal import count_disposal
 from app.exceptions.resolve_cases import resolve_cases
 from app.floor.find_document import DocumentRef, find_document, not_found
 from app.floor.perform import FloorCall, perform, tell
 from app.run_once import Answer
+from app.say_moment import say_moment
 from app.state import State
 from app.stock.move_stock import level_answer
 from domain.approvals import check_second
@@ -99,7 +101,12 @@ async def _post(connection: Any, act: FloorCall, row: Any, now: datetime.datetim
     book = await lock_rows(connection, (StockKey(move["sku_id"], row["warehouse_id"]) for move in moves))
     for move in moves:
         key = StockKey(move["sku_id"], row["warehouse_id"])
-        book.post(Posting(key, move["source"], move["target"], move["quantity"]), ("id",))
+        try:
+            book.post(Posting(key, move["source"], move["target"], move["quantity"]), ("id",))
+        except Refusal as refusal:
+            if refusal.code is RefusalCode.INSUFFICIENT_STOCK:
+                refusal.doubt = key
+            raise
     remarks = Remarks(row["reason"], row["note"], row["reference"])
     given = act.provenance
     maker = Provenance(
@@ -108,7 +115,14 @@ async def _post(connection: Any, act: FloorCall, row: Any, now: datetime.datetim
     document = f"damage:{row['damage_id']}" if row["damage_id"] else f"adjustment:{row['id']}"
     footing = Footing(maker, remarks, document, row["effective_at"])
     ids = await write_book(connection, book, [footing] * len(book.entries), now)
+    await say_moment(connection, row["effective_at"])
+    await place_units(connection, row["warehouse_id"], [_place(move) for move in moves if move.get("bin")], done=True)
     return {"levels": [level_answer(key, balance, now) for key, balance in book.changed()], "movements": ids}
+
+
+def _place(move: Any) -> Placing:
+    units = move["quantity"] if move["target"] == "available" else -move["quantity"]
+    return Placing(move["sku_id"], move["bin"], units, ("id",))
 
 
 async def _close(connection: Any, act: FloorCall, row: Any, state: str, now: datetime.datetime) -> None:

@@ -3,7 +3,8 @@
 Sound goods are counted together, whoever they are promised to: available, reserved and committed, without what was
 picked, for an order or a transfer, and has not left yet, since that stands packed elsewhere. A scan made earlier
 (`occurredAt`, from a tablet that was offline) is held against the books of then: what moved since is taken back. What
-is said later of an earlier time (a pick that another tablet had kept) is added at the review.
+is said later of an earlier time (a pick that another tablet had kept) is added at the review. A bin is held against
+what it held then, by `bin_records`.
 
 Picks are no movements; `pick_records` has them, with a minus when the units leave or go back, so that a shipment of
 picked units changes nothing of what stands on the shelf.
@@ -26,9 +27,16 @@ SELECT c.line, coalesce(l.version, 0) AS version,
   coalesce((SELECT max(m.id) FROM stock_movements m WHERE m.sku_id = c.sku_id AND m.warehouse_id = $1), 0)
     AS movement_id,
   coalesce((SELECT max(p.id) FROM pick_records p WHERE p.sku_id = c.sku_id AND p.warehouse_id = $1), 0) AS pick_id,
+  coalesce((SELECT max(r.id) FROM bin_records r WHERE r.bin_id = c.bin_id AND r.sku_id = c.sku_id), 0)
+    AS bin_record_id,
   (SELECT a.handlings FROM sku_activity a WHERE a.sku_id = c.sku_id AND a.warehouse_id = $1) AS handlings,
   CASE WHEN c.bin_id IS NOT NULL
-    THEN coalesce((SELECT q.quantity FROM bin_contents q WHERE q.bin_id = c.bin_id AND q.sku_id = c.sku_id), 0)
+    THEN greatest(0, coalesce(
+      (SELECT q.quantity FROM bin_contents q WHERE q.bin_id = c.bin_id AND q.sku_id = c.sku_id), 0)
+      - CASE WHEN c.occurred_at IS NULL THEN 0 ELSE coalesce(
+        (SELECT sum(r.quantity) FROM bin_records r
+         WHERE r.bin_id = c.bin_id AND r.sku_id = c.sku_id
+           AND coalesce(r.occurred_at, r.posted_at) > c.occurred_at), 0) END)
     ELSE greatest(0, CASE c.bucket WHEN 'damaged' THEN coalesce(l.damaged, 0)
       WHEN 'quality_control' THEN coalesce(l.quality_control, 0)
       ELSE coalesce(l.available + l.reserved + l.committed, 0) - coalesce(
@@ -59,18 +67,27 @@ SELECT line, sum(change)::int AS change FROM (
     AND p.id > c.pick_id AND p.occurred_at <= c.scanned_at
   WHERE c.count_id = $1 AND c.status = 'COUNTED' AND c.bin_id IS NULL AND c.bucket = 'available'
   GROUP BY c.line
+  UNION ALL
+  SELECT c.line, sum(r.quantity)
+  FROM count_lines c JOIN bin_records r ON r.bin_id = c.bin_id AND r.sku_id = c.sku_id
+    AND r.id > c.bin_record_id AND r.occurred_at <= c.scanned_at
+  WHERE c.count_id = $1 AND c.status = 'COUNTED'
+  GROUP BY c.line
 ) late GROUP BY line
 """  # noqa: S608
 """Only what says of itself that it happened earlier: clocks of two processes are never compared."""
 
 
 class Stand(NamedTuple):
-    """The books at a scan: units expected, the row's version, its last movement and pick, how often it was handled."""
+    """The books at a scan: units expected, the row's version, its last movement, pick and record of the bin, how often
+    it was handled.
+    """
 
     expected: int
     version: int
     movement_id: int
     pick_id: int
+    bin_record_id: int
     handlings: int | None
 
 

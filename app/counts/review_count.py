@@ -35,7 +35,8 @@ from domain.stock import Book, Posting, StockKey
 _SCANNED_BY = "SELECT line FROM count_scans WHERE count_id = $1 AND principal = $2"
 _UNPLACED = """
 SELECT l.sku_id, greatest(0, l.available + l.reserved + l.committed - coalesce(
-  (SELECT sum(c.quantity) FROM bin_contents c JOIN bins b ON b.id = c.bin_id
+  (SELECT sum(p.quantity) FROM pick_records p WHERE p.sku_id = l.sku_id AND p.warehouse_id = l.warehouse_id), 0)
+  - coalesce((SELECT sum(c.quantity) FROM bin_contents c JOIN bins b ON b.id = c.bin_id
    WHERE b.warehouse_id = l.warehouse_id AND c.sku_id = l.sku_id), 0))::int AS units
 FROM stock_levels l WHERE l.warehouse_id = $1 AND l.sku_id = ANY($2::int[])
 """

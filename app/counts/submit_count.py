@@ -46,10 +46,12 @@ FROM unnest($4::int[], $5::int[], $6::int[], $7::bigint[], $8::bigint[], $9::tim
 """
 _UPDATE_LINES = """
 UPDATE count_lines l SET status = u.status, expected = u.expected, counted = u.quantity, scans = l.scans + 1,
-  ledger_version = u.version, movement_id = u.movement_id, pick_id = u.pick_id, handlings = u.handlings,
+  ledger_version = u.version, movement_id = u.movement_id, pick_id = u.pick_id,
+  bin_record_id = u.bin_record_id, handlings = u.handlings,
   scanned_at = coalesce(u.at, clock_timestamp())
 FROM unnest($2::int[], $3::text[], $4::int[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
-  $10::timestamptz[]) AS u (line, status, expected, quantity, version, movement_id, pick_id, handlings, at)
+  $10::bigint[], $11::timestamptz[])
+  AS u (line, status, expected, quantity, version, movement_id, pick_id, bin_record_id, handlings, at)
 WHERE l.count_id = $1 AND l.line = u.line
 """
 _VARIANCES = """
@@ -192,9 +194,11 @@ async def _write(
     variances = dict(await connection.fetch(_VARIANCES, count["id"], numbers))
     statuses = [judge_scans(variances[n], stands[n].expected, tolerance).value for n in numbers]
     picks = [stands[number].pick_id for number in numbers]
+    placed = [stands[number].bin_record_id for number in numbers]
     handlings = [stands[number].handlings for number in numbers]
     await connection.execute(
-        _UPDATE_LINES, count["id"], numbers, statuses, expected, counted, versions, movements, picks, handlings, times
+        _UPDATE_LINES,
+        *(count["id"], numbers, statuses, expected, counted, versions, movements, picks, placed, handlings, times),
     )
 
 

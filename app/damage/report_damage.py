@@ -38,10 +38,11 @@ SOURCES = {DamageOrigin.STOCK: "available", DamageOrigin.PICKING: "available", D
 
 @dataclass(frozen=True, slots=True)
 class DamageLine:
-    """SKU code or barcode, units."""
+    """SKU code or barcode, units, and the bin from which they were taken."""
 
     sku: str
     quantity: int
+    bin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +68,16 @@ async def report_damage(state: State, act: FloorCall, wanted: DamageWanted) -> A
     """`damages` of the answer, one for each line, and `levels`.
 
     Raises `Refusal` WAREHOUSE_NOT_FOUND, WAREHOUSE_CLOSED, INVALID_INPUT (cause, origin), TOO_MANY_LINES,
-    SKU_NOT_FOUND, DUPLICATE_LINE, INVALID_QUANTITY, INSUFFICIENT_STOCK; of a transfer what receiving it refuses.
+    SKU_NOT_FOUND, DUPLICATE_LINE, INVALID_QUANTITY, INSUFFICIENT_STOCK, BIN_NOT_FOUND; of a
+    transfer what receiving it refuses.
     """
 
     async def decide(connection: Any, given: _Prepared, now: datetime.datetime) -> Answer:
         if given.transfer_id is not None:
             return await _report_transit(connection, act, wanted, given, now)
         found = [DamageFound(sku_id, line.quantity, wanted.cause, wanted.evidence) for sku_id, line in given.lines]
-        book = await _post(connection, act, given.warehouse_id, SOURCES[wanted.origin], found, now)
+        bins = [line.bin for _, line in given.lines]
+        book = await _post(connection, act, given.warehouse_id, SOURCES[wanted.origin], found, bins, now)
         ids = await keep_damages(connection, act, given.warehouse_id, wanted.origin.value, found, now)
         levels = [level_answer(key, balance, now) for key, balance in book.changed()]
         return {**await _answer(connection, ids), "levels": levels}
@@ -88,14 +91,15 @@ async def _post(
     warehouse_id: int,
     source: str,
     found: Sequence[DamageFound],
+    bins: Sequence[str | None],
     now: datetime.datetime,
 ) -> Book:
     legs = [
         Leg(
             *(StockKey(one.sku_id, warehouse_id), source, "damaged", one.quantity),
-            *(("lines", str(index), "quantity"), f"damage:{one.id}"),
+            *(("lines", str(index), "quantity"), f"damage:{one.id}", place),
         )
-        for index, one in enumerate(found)
+        for index, (one, place) in enumerate(zip(found, bins, strict=True))
     ]
     return (await post_legs(connection, act, "damage", legs, now))[0]
 
@@ -133,4 +137,7 @@ async def _prepare(state: State, act: FloorCall, wanted: DamageWanted) -> _Prepa
     lines = await find_lines(state.lookup, wanted.lines)
     for index, (_, line) in enumerate(lines):
         check_quantity(line.quantity, ("lines", str(index), "quantity"))
+        if line.bin is not None and SOURCES.get(wanted.origin) != "available":
+            message = "Only from STOCK and PICKING units are taken from a bin."
+            raise Refusal(RefusalCode.INVALID_INPUT, message, ("lines", str(index), "bin"))
     return _Prepared(house.id, transfer_id, lines)

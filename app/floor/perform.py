@@ -12,7 +12,9 @@ import orjson
 from adapters.postgres.feed import PLACE
 from adapters.postgres.idempotency import IdempotentCall
 from adapters.postgres.ledger import Footing, lock_rows, write_book
+from app.bins.place_units import Placing, place_units
 from app.calls import check_moment, check_remarks
+from app.counts.suspect_stock import suspect_refused
 from app.run_once import Answer, refuse_once, run_once
 from app.say_moment import say_moment
 from app.state import State
@@ -44,7 +46,7 @@ class FloorCall:
 class Leg(NamedTuple):
     """A posting, and where in the input it comes from. None of its units: nothing is posted.
 
-    `document`: another than that of the whole.
+    `document`: another than that of the whole. `bin`: into which the units go, or from which they were taken.
     """
 
     key: StockKey
@@ -53,6 +55,7 @@ class Leg(NamedTuple):
     quantity: int
     path: tuple[str, ...] = ()
     document: str | None = None
+    bin: str | None = None
 
 
 async def perform(
@@ -77,7 +80,11 @@ async def perform(
         await say_moment(connection, act.occurred_at)
         return await decide(connection, prepared, datetime.datetime.now(datetime.UTC))
 
-    answer = await run_once(state.database, act.call, once)
+    try:
+        answer = await run_once(state.database, act.call, once)
+    except Refusal as refusal:
+        await suspect_refused(state.database.hot, refusal)
+        raise
     state.doorbell.ring("feed")
     return answer
 
@@ -92,17 +99,37 @@ async def post_legs(
 ) -> tuple[Book, list[int]]:
     """Lock, post and write as one. `expected`: changes of `incoming`. Returns the book and ids of its movements.
 
-    Raises `Refusal` INSUFFICIENT_STOCK, INVALID_QUANTITY; nothing is written then.
+    Raises `Refusal` INSUFFICIENT_STOCK, INVALID_QUANTITY; of a leg's bin BIN_NOT_FOUND, INVALID_INPUT, BIN_FULL.
     """
     moves, hopes = [leg for leg in legs if leg.quantity], list(expected)
     book = await lock_rows(connection, [*(leg.key for leg in moves), *(key for key, _ in hopes)])
     for leg in moves:
-        book.post(Posting(leg.key, leg.source, leg.target, leg.quantity), leg.path)
+        _post_leg(book, leg)
     for key, quantity in hopes:
         book.expect(key, quantity)
     footings = [Footing(act.provenance, act.remarks, leg.document or document, act.occurred_at) for leg in moves]
     ids = await write_book(connection, book, footings, now)
+    for house in sorted({leg.key.warehouse_id for leg in moves if leg.bin is not None}):
+        placings = [_place(leg) for leg in moves if leg.bin is not None and leg.key.warehouse_id == house]
+        await place_units(connection, house, placings, done=act.occurred_at is not None)
     return book, ids
+
+
+def _post_leg(book: Book, leg: Leg) -> None:
+    """Who moves more than stands there by the books has it in hand; what is only promised is no doubt."""
+    balance = book.balances[leg.key]
+    there = balance.sound if leg.source == "available" else balance[leg.source]
+    try:
+        book.post(Posting(leg.key, leg.source, leg.target, leg.quantity), leg.path)
+    except Refusal as refusal:
+        if refusal.code is RefusalCode.INSUFFICIENT_STOCK and leg.target != "committed" and there < leg.quantity:
+            refusal.doubt = leg.key
+        raise
+
+
+def _place(leg: Leg) -> Placing:
+    units = leg.quantity if leg.target == "available" else -leg.quantity
+    return Placing(leg.key.sku_id, leg.bin or "", units, leg.path[:2])
 
 
 async def tell(

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.postgres.ledger import lock_rows
 from app.catalog.lookup import Lookup
+from app.counts.suspect_stock import Suspicion, suspect_once
 from app.exceptions.open_cases import open_cases
 from app.fulfillment.change_work import Ask, change_work
 from app.fulfillment.close_lists import close_lists
@@ -16,14 +18,18 @@ from app.fulfillment.lock_work import Work, note_event, set_lines, set_work
 from app.run_once import Answer
 from app.state import State
 from app.stock.reserve_stock import check_line_count
+from domain.counts import CountCause
 from domain.errors import CauseClass, Refusal, RefusalCode
 from domain.exceptions import CaseKind, Problem, Severity
 from domain.fulfillment import FulfillmentAction, FulfillmentStatus
 from domain.identity import Principal
+from domain.stock import StockKey
 from domain.work_lines import Pick, WorkLine, apply_picks
 
 SHORT_PICK = "SHORT_PICK"
 _BIN = "SELECT id FROM bins WHERE warehouse_id = $1 AND code = $2"
+_HAS_BINS = "SELECT EXISTS (SELECT FROM bins WHERE warehouse_id = $1)"
+_HELD = "SELECT quantity FROM bin_contents WHERE bin_id = $1 AND sku_id = $2"
 _TAKE = """
 UPDATE bin_contents SET updated_at = clock_timestamp(),
   quantity = CASE WHEN $4 THEN 0 ELSE greatest(0, quantity - $3) END
@@ -54,11 +60,12 @@ async def pick_work(state: State, principal: Principal, ask: Ask, lines: Sequenc
         picks = await _find_picks(state.lookup, lines)
         after = apply_picks(work.lines, picks)
         bins = await _find_bins(connection, work.warehouse_id, lines)
+        await _lock_stock(connection, work.warehouse_id, picks)
         await set_lines(connection, work, [x._replace(short=y.short) for x, y in zip(after, work.lines, strict=True)])
         short = {x.line: x.short - before.short for x, before in zip(after, work.lines, strict=True)}
         if any(short.values()):
             await lose_units(connection, work, short, ask)
-        await _take_from_bins(connection, bins, lines, picks)
+        await _take_from_bins(connection, work.warehouse_id, bins, lines, picks)
         await _finish(connection, work, after)
         picked = sum(x.picked - before.picked for x, before in zip(after, work.lines, strict=True))
         data = {"picked": picked, "short": sum(short.values()) or None}
@@ -89,13 +96,27 @@ async def _find_bins(connection: Any, warehouse_id: int, lines: Sequence[PickLin
     return found
 
 
+async def _lock_stock(connection: Any, warehouse_id: int, picks: Sequence[Pick]) -> None:
+    """A pick changes no stock level; where there are bins, their contents are changed under its lock."""
+    if await connection.fetchval(_HAS_BINS, warehouse_id):
+        await lock_rows(connection, {StockKey(pick.sku_id, warehouse_id) for pick in picks})
+
+
 async def _take_from_bins(
-    connection: Any, bins: Mapping[str, int], lines: Sequence[PickLine], picks: Sequence[Pick]
+    connection: Any, warehouse_id: int, bins: Mapping[str, int], lines: Sequence[PickLine], picks: Sequence[Pick]
 ) -> None:
-    """After the ledger, and in the order of their ids, so that two pickers never wait for each other."""
+    """After the ledger, and in the order of their ids, so that two pickers never wait for each other.
+
+    What was picked from a bin that holds less by the books is to be counted.
+    """
     pairs = [(line, pick) for line, pick in zip(lines, picks, strict=True) if line.bin is not None]
-    rows = [(bins[line.bin or ""], pick.sku_id, pick.quantity, pick.short > 0) for line, pick in pairs]
-    for row in sorted(rows):
+    rows = [(bins[line.bin or ""], pick.sku_id, pick.quantity, pick.short > 0, line.bin) for line, pick in pairs]
+    for *row, name in sorted(rows):
+        bin_id, sku_id, quantity, _ = row
+        held = await connection.fetchval(_HELD, bin_id, sku_id)
+        if held is not None and held < quantity:
+            doubt = Suspicion(sku_id, warehouse_id, CountCause.NEGATIVE, f"bin:{name}")
+            await suspect_once(connection, doubt)
         await connection.execute(_TAKE, *row)
 
 

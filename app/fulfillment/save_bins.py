@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.postgres.idempotency import IdempotentCall
+from adapters.postgres.ledger import lock_rows
 from app.calls import check_text
 from app.catalog.lookup import sku_not_found
 from app.run_once import Answer, run_once
@@ -14,6 +15,7 @@ from app.state import State
 from app.stock.reserve_stock import check_line_count
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
+from domain.stock import StockKey
 from domain.work_lines import check_units
 
 CODE_LENGTH_MAX = 50
@@ -40,6 +42,14 @@ ON CONFLICT (bin_id, sku_id) DO UPDATE SET quantity = excluded.quantity, updated
 _EMPTY = """
 DELETE FROM bin_contents WHERE (bin_id, sku_id) IN (
   SELECT b, s FROM unnest($1::int[], $2::int[], $3::int[]) AS g (b, s, q) WHERE q = 0)
+"""
+_OVER = """
+SELECT c.sku_id, sum(c.quantity) - coalesce(min(l.available + l.reserved + l.committed), 0)
+  + coalesce((SELECT sum(p.quantity) FROM pick_records p WHERE p.sku_id = c.sku_id AND p.warehouse_id = $1), 0) AS over
+FROM bin_contents c JOIN bins b ON b.id = c.bin_id
+LEFT JOIN stock_levels l ON l.sku_id = c.sku_id AND l.warehouse_id = $1
+WHERE b.warehouse_id = $1 AND c.sku_id = ANY($2::int[])
+GROUP BY c.sku_id
 """
 
 
@@ -119,7 +129,7 @@ async def set_contents(
     """Say what lies in bins; the ledger does not change. `bins` of the answer are the codes of the bins.
 
     Raises `Refusal` WAREHOUSE_NOT_FOUND, TOO_MANY_LINES, for each line INVALID_QUANTITY, BIN_NOT_FOUND, SKU_NOT_FOUND;
-    DUPLICATE_LINE.
+    DUPLICATE_LINE, INSUFFICIENT_STOCK when all bins would hold more than stands here by the ledger.
     """
 
     async def decide(connection: Any) -> Answer:
@@ -131,12 +141,27 @@ async def set_contents(
             _check_content(line, bins, skus, index)
         rows = sorted((bins[line.bin], skus[line.sku], line.quantity) for line in lines)
         _check_unique([row[:2] for row in rows], "sku")
+        await lock_rows(connection, {StockKey(sku_id, house.id) for _, sku_id, _ in rows})
         columns = [list(column) for column in zip(*rows, strict=True)]
         await connection.execute(_CONTENTS, *columns)
         await connection.execute(_EMPTY, *columns)
+        await _refuse_more(connection, house.id, [skus[line.sku] for line in lines])
         return {"bins": list(dict.fromkeys(line.bin for line in lines))}
 
     return await run_once(state.database, call, decide)
+
+
+async def _refuse_more(connection: Any, warehouse_id: int, sku_ids: Sequence[int]) -> None:
+    """Bins hold no more than stands on the shelves by the ledger."""
+    over = {
+        row["sku_id"]: row["over"]
+        for row in await connection.fetch(_OVER, warehouse_id, list(sku_ids))
+        if row["over"] > 0
+    }
+    for index, sku_id in enumerate(sku_ids):
+        if sku_id in over:
+            message = f"Bins would hold {over[sku_id]} more than stands here by the books: count the bins instead."
+            raise Refusal(RefusalCode.INSUFFICIENT_STOCK, message, ("lines", str(index), "quantity"))
 
 
 def _check_place(code: str, sequence: int, index: int) -> None:

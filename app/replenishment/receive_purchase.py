@@ -10,12 +10,14 @@ from uuid import UUID
 
 from adapters.postgres.idempotency import IdempotentCall
 from adapters.postgres.ledger import Footing, lock_rows, write_book
-from app.calls import check_remarks
+from app.bins.place_units import Placing, place_units
+from app.calls import check_moment, check_remarks
 from app.catalog.lookup import sku_not_found
 from app.replenishment.expect_stock import expect_stock
 from app.replenishment.raise_alerts import Alert, AlertKind, end_alerts, tell_once
 from app.replenishment.read_purchases import answer_purchase
 from app.run_once import Answer, run_once
+from app.say_moment import say_moment
 from app.state import State
 from app.stock.reserve_stock import check_line_count
 from domain.errors import Refusal, RefusalCode
@@ -43,11 +45,12 @@ _END_REQUEST = "UPDATE replenishment_requests SET status = 'DONE' WHERE document
 
 @dataclass(frozen=True, slots=True)
 class PurchasePart:
-    """Units that came of a SKU; `damaged` ones among them go to the damaged stock."""
+    """Units that came of a SKU; `damaged` ones among them go to the damaged stock. `bin`: where the others go."""
 
     sku: str
     quantity: int
     damaged: int = 0
+    bin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +69,24 @@ async def receive_purchase(
     provenance: Provenance,
     remarks: Remarks,
     call: IdempotentCall | None,
+    occurred_at: datetime.datetime | None = None,
 ) -> Answer:
     """`purchase_order` of the answer is the order, once per key. More than was ordered needs `allow_over`.
 
     Raises `Refusal` INVALID_INPUT, TOO_MANY_LINES, PURCHASE_ORDER_NOT_FOUND, WRONG_STATE once it has ended, then for
-    each line INVALID_QUANTITY, SKU_NOT_FOUND, INVALID_INPUT (not in this order), DUPLICATE_LINE, OVER_DELIVERY.
+    each line INVALID_QUANTITY, SKU_NOT_FOUND, INVALID_INPUT (not in this order), DUPLICATE_LINE, OVER_DELIVERY,
+    and of a bin BIN_NOT_FOUND, INVALID_INPUT (blocked), BIN_FULL.
     """
 
     async def decide(connection: Any) -> Answer:
         check_remarks(remarks)
+        check_moment(occurred_at)
         check_line_count(len(parts))
+        await say_moment(connection, occurred_at)
         order = await _lock(connection, principal, order_id)
         lines = await connection.fetch(_LINES, order_id)
         came = await _match(state, lines, parts, allow_over)
-        await _post(connection, order, came, provenance, remarks)
+        await _post(connection, order, came, provenance, remarks, occurred_at)
         received = {one.line["line"]: one.part.quantity for one in came}
         await connection.execute(_RECEIVE, order_id, list(received), list(received.values()))
         whole = all(line["received"] + received.get(line["line"], 0) >= line["quantity"] for line in lines)
@@ -150,7 +157,14 @@ async def _match(state: State, lines: Sequence[Any], parts: Sequence[PurchasePar
     return list(found.values())
 
 
-async def _post(connection: Any, order: Any, came: Sequence[_Came], provenance: Provenance, remarks: Remarks) -> None:
+async def _post(
+    connection: Any,
+    order: Any,
+    came: Sequence[_Came],
+    provenance: Provenance,
+    remarks: Remarks,
+    occurred_at: datetime.datetime | None,
+) -> None:
     """From the supplier to the shelf, at what the order says it costs; so much less is expected."""
     house, now = order["warehouse_id"], datetime.datetime.now(datetime.UTC)
     keys = [StockKey(one.line["sku_id"], house) for one in came]
@@ -162,9 +176,15 @@ async def _post(connection: Any, order: Any, came: Sequence[_Came], provenance: 
         for bucket, units in (("available", one.part.quantity - one.part.damaged), ("damaged", one.part.damaged)):
             if units:
                 book.post(Posting(key, "supplier", bucket, units), (*one.path, "quantity"))
-                footings.append(Footing(provenance, remarks, document, None, *cost))
+                footings.append(Footing(provenance, remarks, document, occurred_at, *cost))
         book.expect(key, -_open_of(one))
     await write_book(connection, book, footings, now)
+    placings = [
+        Placing(one.line["sku_id"], one.part.bin, one.part.quantity - one.part.damaged, one.path)
+        for one in came
+        if one.part.bin is not None and one.part.quantity > one.part.damaged
+    ]
+    await place_units(connection, house, placings, done=occurred_at is not None)
 
 
 def _open_of(one: _Came) -> int:

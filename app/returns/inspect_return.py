@@ -31,7 +31,10 @@ FROM unnest($2::int[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[]
 
 @dataclass(frozen=True, slots=True)
 class InspectedLine:
-    """Units of a SKU that share a fate. `grade`: in the house's own words. `evidence`: where a picture is."""
+    """Units of a SKU that share a fate. `grade`: in the house's own words. `evidence`: where a picture is.
+
+    `bin`: where restocked ones go.
+    """
 
     sku: str
     quantity: int
@@ -39,13 +42,14 @@ class InspectedLine:
     grade: str | None = None
     evidence: str | None = None
     note: str | None = None
+    bin: str | None = None
 
 
 async def inspect_return(state: State, act: FloorCall, ref: DocumentRef, lines: Sequence[InspectedLine]) -> Answer:
     """A SKU may come in several lines. Restocked units are for sale with this transaction.
 
-    Raises `Refusal` RETURN_NOT_FOUND, WRONG_STATE, INVALID_INPUT (a SKU that did not come, texts), SKU_NOT_FOUND,
-    INVALID_QUANTITY (more than is received and not inspected).
+    Raises `Refusal` RETURN_NOT_FOUND, WRONG_STATE, INVALID_INPUT (a SKU that did not come, texts, a bin for what is
+    not restocked), SKU_NOT_FOUND, INVALID_QUANTITY (more than is received and not inspected), BIN_NOT_FOUND, BIN_FULL.
     """
 
     async def prepare() -> tuple[UUID, list[tuple[int, InspectedLine]]]:
@@ -56,6 +60,9 @@ async def inspect_return(state: State, act: FloorCall, ref: DocumentRef, lines: 
             check_text(line.grade, "grade", GRADE_LENGTH_MAX, path=path)
             check_text(line.evidence, "evidence", path=path)
             check_text(line.note, "note", path=path)
+            if line.bin is not None and line.disposition is not Disposition.RESTOCK:
+                message = "Only what is restocked goes into a bin."
+                raise Refusal(RefusalCode.INVALID_INPUT, message, (*path, "bin"))
         return await find_document(state.database.hot, act.principal, "return", ref), found
 
     async def decide(connection: Any, given: tuple[UUID, list[Any]], now: datetime.datetime) -> Answer:
@@ -95,7 +102,7 @@ def _legs(held: HeldReturn, found: Sequence[tuple[int, InspectedLine]]) -> list[
         target = TARGETS[wanted.disposition]
         if target is not None:
             path = ("lines", str(index), "quantity")
-            legs.append(Leg(held.key(sku_id), ARRIVES_IN, target, wanted.quantity, path))
+            legs.append(Leg(held.key(sku_id), ARRIVES_IN, target, wanted.quantity, path, bin=wanted.bin))
     return legs
 
 

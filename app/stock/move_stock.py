@@ -13,16 +13,17 @@ from uuid_utils.compat import uuid7
 from adapters.postgres.idempotency import IdempotentCall
 from adapters.postgres.ledger import Footing
 from app.approvals.ask_approval import ADJUSTMENTS, Asker, Move, adjustment_row
+from app.bins.place_units import Placing, place_units
 from app.calls import check_moment, check_remarks
 from app.catalog.lookup import Lookup, sku_not_found
 from app.catalog.upsert import check_cost
-from app.counts.suspect_stock import Suspicion, suspect_stock
-from app.run_once import Answer, refuse_once
+from app.counts.suspect_stock import suspect_refused
+from app.run_once import Answer, refuse_once, run_once
+from app.say_moment import say_moment
 from app.state import State
 from app.stock.reserve_stock import check_line_count
-from app.stock.run_commands import Decision, run_commands
+from app.stock.run_commands import Decision, run_alone, run_commands
 from domain.approvals import ApprovalKind, Guard, measure_value
-from domain.counts import CountCause
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
 from domain.provenance import Provenance, Remarks
@@ -44,7 +45,9 @@ Kind = Literal["receive", "adjust", "set"]
 
 @dataclass(frozen=True, slots=True)
 class MoveLine:
-    """`quantity`: units received, the delta of an adjustment, or the bucket's new balance."""
+    """`quantity`: units received, the delta of an adjustment, or the bucket's new balance. `bin`: into which the units
+    go, or from which they are taken.
+    """
 
     sku: str
     quantity: int
@@ -52,6 +55,7 @@ class MoveLine:
     expected_version: int | None = None
     unit_cost: Decimal | None = None
     currency: str | None = None
+    bin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class MoveStock:
     kind: Kind
     warehouse_id: int
     lines: tuple[tuple[int, MoveLine], ...]
-    """(sku id, line), one per SKU and bucket."""
+    """(sku id, line), one per SKU and bucket; of a receipt one per bin as well."""
     provenance: Provenance
     remarks: Remarks
     call: IdempotentCall | None
@@ -128,7 +132,12 @@ class MoveStock:
         if delta == 0:
             return
         field = "delta" if self.kind == "adjust" else "quantity"
-        book.post(Posting(key, *self._ends(line, delta), abs(delta)), ("lines", str(index), field))
+        try:
+            book.post(Posting(key, *self._ends(line, delta), abs(delta)), ("lines", str(index), field))
+        except Refusal as refusal:
+            if refusal.code is RefusalCode.INSUFFICIENT_STOCK:
+                refusal.doubt = key
+            raise
         self._posted.append(line)
 
     def _ask(self, book: Book, guard: Guard, now: datetime.datetime) -> Decision:
@@ -138,7 +147,7 @@ class MoveStock:
         for sku_id, line in self.lines:
             delta = self._delta(book, sku_id, line)
             if delta:
-                moves.append(Move(sku_id, *self._ends(line, delta), abs(delta)))
+                moves.append(Move(sku_id, *self._ends(line, delta), abs(delta), line.bin))
         value = measure_value(((move.sku_id, move.quantity) for move in moves), guard.costs)
         adjustment_id = uuid7()
         row = adjustment_row(
@@ -148,6 +157,11 @@ class MoveStock:
         levels = [level_answer(key, book.balances[key], None) for key in dict.fromkeys(self.keys())]
         answer = {"levels": levels, "movements": [], "adjustment": {"id": str(adjustment_id)}}
         return Decision(answer, {ADJUSTMENTS: [row]})
+
+    def placings(self) -> list[Placing]:
+        """What goes into bins and out of them, once it is posted."""
+        named = [(index, sku_id, line) for index, (sku_id, line) in enumerate(self.lines) if line.bin is not None]
+        return [Placing(sku_id, line.bin or "", line.quantity, ("lines", str(index))) for index, sku_id, line in named]
 
 
 def level_answer(key: StockKey, balance: Balance, now: datetime.datetime | None) -> dict[str, Any]:
@@ -189,15 +203,34 @@ async def move_stock(
     if kind != "receive":
         guard = await state.policies.guard(ApprovalKind.ADJUSTMENT, principal, (sku_id for sku_id, _ in command.lines))
         command = replace(command, guard=guard, asker=Asker(principal.id, principal.name))
-    (result,) = await run_commands(state.database, [command])
-    state.doorbell.ring("feed")
-    if isinstance(result, Refusal) and result.code is RefusalCode.INSUFFICIENT_STOCK:
-        sku_id = command.lines[int(result.path[1])][0]
-        doubt = Suspicion(sku_id, command.warehouse_id, CountCause.NEGATIVE)
-        await suspect_stock(state.database.hot, [doubt])
-    if isinstance(result, Exception):
-        raise result
+    try:
+        result = await _run(state, command)
+    except Refusal as refusal:
+        await suspect_refused(state.database.hot, refusal)
+        raise
+    finally:
+        state.doorbell.ring("feed")
     return result
+
+
+async def _run(state: State, command: MoveStock) -> Answer:
+    """With bins, or told later, it is a transaction that says more than a combined one. Raises `Refusal`."""
+    placings = command.placings()
+    if not placings and command.effective_at is None:
+        (result,) = await run_commands(state.database, [command])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def decide(connection: Any) -> Answer:
+        await say_moment(connection, command.effective_at)
+        answer = await run_alone(connection, replace(command, call=None))
+        if answer.get("adjustment") is None:
+            done = command.effective_at is not None
+            await place_units(connection, command.warehouse_id, placings, done=done)
+        return answer
+
+    return await run_once(state.database, command.call, decide)
 
 
 async def prepare_movement(
@@ -221,21 +254,22 @@ async def prepare_movement(
     check_line_count(len(lines))
     found = await lookup.find_warehouse(warehouse, principal, ("warehouse",))
     skus = await lookup.find_skus(line.sku for line in lines)
-    resolved: dict[tuple[int, str], MoveLine] = {}
+    resolved: dict[tuple[int, str, str | None], MoveLine] = {}
     for index, line in enumerate(lines):
         path = ("lines", str(index))
         _check_line(kind, line, path)
         sku_id = skus.get(line.sku)
         if sku_id is None:
             raise sku_not_found(line.sku, (*path, "sku"))
-        if (sku_id, line.bucket) in resolved:
+        place = line.bin if kind == "receive" else None
+        if (sku_id, line.bucket, place) in resolved:
             raise Refusal(
                 RefusalCode.DUPLICATE_LINE,
                 f"SKU {line.sku!r} comes twice: make one line of them.",
                 (*path, "sku"),
             )
-        resolved[sku_id, line.bucket] = line
-    pairs = tuple((sku_id, line) for (sku_id, _), line in resolved.items())
+        resolved[sku_id, line.bucket, place] = line
+    pairs = tuple((sku_id, line) for (sku_id, _, _), line in resolved.items())
     return MoveStock(kind, found.id, pairs, provenance, remarks, call, effective_at, [])
 
 
@@ -246,6 +280,8 @@ def _check_line(kind: Kind, line: MoveLine, path: tuple[str, ...]) -> None:
             "Only AVAILABLE, DAMAGED and QUALITY_CONTROL can be set: the others follow their documents.",
             (*path, "bucket"),
         )
+    if line.bin is not None and (kind == "set" or line.bucket != "available"):
+        raise Refusal(RefusalCode.INVALID_INPUT, "Only AVAILABLE units stand in bins.", (*path, "bin"))
     if kind == "receive":
         check_quantity(line.quantity, (*path, "quantity"))
     elif kind == "adjust":

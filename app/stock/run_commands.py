@@ -81,6 +81,15 @@ async def run_commands(database: Database, commands: Sequence[StockCommand]) -> 
     return await rerun(once)
 
 
+async def run_alone(connection: Any, command: StockCommand) -> Answer:
+    """One command in the caller's transaction, which keeps the answer itself. Raises its `Refusal`."""
+    assert command.call is None
+    result = (await _decide_and_write(connection, [(0, command)]))[0]
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
 async def _run_once(connection: Any, commands: Sequence[StockCommand]) -> list[Answer | Exception]:
     kept = await read_answers(connection, [command.call for command in commands if command.call is not None])
     results: dict[int, Answer | Exception] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from adapters.postgres.database import Database
 from adapters.postgres.tables import BUCKETS, OUTSIDE
+from app.stock.verify_bins import verify_bins
 from app.stock.verify_picks import verify_picks
 from app.stock.verify_transfers import HELD_BY_TRANSFERS, verify_transfers
 
@@ -101,6 +102,7 @@ async def verify_ledger(database: Database) -> LedgerReport:
         problems += await _verify_orders(connection)
         problems += await verify_transfers(connection)
         problems += await verify_picks(connection)
+        problems += await verify_bins(connection)
     return LedgerReport(movements, levels, problems)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from adapters.postgres.ledger import lock_rows
 from app.floor.find_document import DocumentRef, find_document
 from app.floor.find_lines import find_lines
 from app.floor.perform import FloorCall, perform, refuse_end
@@ -34,6 +35,7 @@ async def pick_transfer(state: State, act: FloorCall, ref: DocumentRef, lines: S
         held = await lock_transfer(connection, act.principal, transfer_id)
         refuse_end(act.principal, held.source_id, "pick it")
         status = next_state(held.state, TransferAction.PICK)
+        await lock_rows(connection, {held.at_source(sku_id) for sku_id, _ in found})  # bins change under this lock
         matched = held.match_lines(sku_id for sku_id, _ in found)
         picked = [
             pick_line(line, wanted.quantity, ("lines", str(index)))

@@ -27,7 +27,7 @@ from domain.transfers import Arrival, TransferAction, TransferState, arrive_line
 
 @dataclass(frozen=True, slots=True)
 class ArrivalLine:
-    """What was found of one SKU, units; `cause` and `evidence` of the damage."""
+    """What was found of one SKU, units; `cause` and `evidence` of the damage. `bin`: where the whole ones go."""
 
     sku: str
     received: int = 0
@@ -35,6 +35,7 @@ class ArrivalLine:
     missing: int = 0
     cause: str | None = None
     evidence: str | None = None
+    bin: str | None = None
 
     @property
     def arrival(self) -> Arrival:
@@ -44,7 +45,8 @@ class ArrivalLine:
 async def receive_transfer(state: State, act: FloorCall, ref: DocumentRef, lines: Sequence[ArrivalLine]) -> Answer:
     """Put what arrived on the shelf, and what is broken aside; what is missing stays on the way until it is closed.
 
-    Raises `Refusal` TRANSFER_NOT_FOUND, NOT_ALLOWED, WRONG_STATE, INVALID_INPUT, INVALID_QUANTITY, OVER_RECEIPT.
+    Raises `Refusal` TRANSFER_NOT_FOUND, NOT_ALLOWED, WRONG_STATE, INVALID_INPUT, INVALID_QUANTITY, OVER_RECEIPT,
+    BIN_NOT_FOUND, BIN_FULL.
     """
 
     async def prepare() -> tuple[UUID, list[tuple[int, ArrivalLine]]]:
@@ -74,9 +76,12 @@ async def receive_held(
     lines = replace_lines(held, arrived)
     key = held.at_source if back else held.at_destination
     legs = [
-        Leg(key(sku_id), "in_transit", bucket, units)
-        for sku_id, wanted in found
-        for bucket, units in (("available", wanted.received), ("damaged", wanted.damaged))
+        Leg(key(sku_id), "in_transit", bucket, units, ("lines", str(index)), bin=place)
+        for index, (sku_id, wanted) in enumerate(found)
+        for bucket, units, place in (
+            ("available", wanted.received, wanted.bin),
+            ("damaged", wanted.damaged, None),
+        )
     ]
     await post_legs(connection, act, held.document, legs, now)
     broken = [

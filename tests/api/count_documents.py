@@ -25,6 +25,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "purchase_order_page": {"filter": {"warehouses": ["BER"], "statuses": ["OPEN"]}, "first": 20, "after": None},
     "kit_set": {"input": {"sku": "SET", "components": [{"sku": "SKU-1", "quantity": 2}, {"sku": "SKU-2"}]}},
     "put_away": {"warehouse": "BER", "lines": [{"sku": "SKU-1", "quantity": 3}]},
+    "put_away_tasks": {"warehouse": "BER", "first": 20},
     "bin_move": {"input": {"warehouse": "BER", "lines": [{"sku": "SKU-1", "quantity": 3, "to": "A-1"}]}},
     "utilization": {"warehouses": ["BER"]},
     "live_alerts": {"filter": {"warehouses": ["BER"]}},

@@ -30,7 +30,6 @@ OTHERS = {
     "fulfillmentOrderMove": "a planner's",
     "fulfillmentOrderSplit": "a planner's",
     "fulfillmentDeliveryNote": "a carrier's word",
-    "purchaseOrderReceive": "of the replenishment area",
 }
 """Mutations that take a time and are not recorded by tablets, and why. Their roles are tried like all others'."""
 Scene = Callable[[FloorCompany], Awaitable[dict[str, Any]]]
@@ -125,7 +124,23 @@ SCENES: dict[str, Scene] = {
     "fulfillmentOrderShip": lambda c: make_work(c, "PACKED", carrier="DHL", trackingNumber="T-1"),
     "fulfillmentOrderCancel": lambda c: make_work(c, "ASKED"),
     "countSubmit": with_lines(make_count, quantity=100),
+    "binMove": lambda c: shelve(c),
+    "purchaseOrderReceive": lambda c: order_goods(c),
 }
+
+
+async def shelve(company: FloorCompany) -> dict[str, Any]:
+    await company.do("zoneUpsert", "", warehouse="BER", lines=[{"code": "Z"}])
+    await company.do("binUpsert", "", warehouse="BER", lines=[{"code": "A-1", "zone": "Z"}])
+    return {"warehouse": "BER", "lines": [{"sku": "SKU-0", "quantity": 1, "to": "A-1"}]}
+
+
+async def order_goods(company: FloorCompany) -> dict[str, Any]:
+    await company.do("supplierSet", "", code="ACME", name="Acme", leadDays=5)
+    made = await company.do(
+        "purchaseOrderCreate", "purchaseOrder { id }", supplier="ACME", warehouse="BER", lines=LINES
+    )
+    return {"id": made["purchaseOrder"]["id"], "lines": LINES}
 
 
 async def with_step(company: FloorCompany) -> dict[str, Any]:

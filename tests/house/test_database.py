@@ -25,6 +25,7 @@ from adapters.postgres.urls import sqlalchemy_url
 from app.embedded import Servers
 from app.settings import Settings
 
+# Triggers, also those that are constraints (contype t), are of the migrations alone.
 _SHAPES = {
     "columns": """
         SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
@@ -34,7 +35,7 @@ _SHAPES = {
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped""",
     "constraints": """
         SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
-        WHERE connamespace = 'public'::regnamespace AND contype <> 'n'""",
+        WHERE connamespace = 'public'::regnamespace AND contype NOT IN ('n', 't')""",
     "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
     "options": """
         SELECT relname, reloptions::text FROM pg_class

@@ -1,18 +1,23 @@
-"""`putAwaySuggestion`, `warehouseUtilization` and `binMove`."""
+"""`putAwaySuggestion`, `putAwayTasks`, `warehouseUtilization` and `binMove`."""
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import strawberry
 
 from api.answer import answer
-from api.context import Info
+from api.context import Context, Info
 from api.directives import STAFF, Cost, requires
-from api.scalars import UserError, check_names
+from api.floor.operation import FloorInput, FloorOperation, do
+from api.scalars import UserError, check_names, page_size
 from app.bins.move_bins import BinMoveLine, move_bins
 from app.bins.read_bins import read_utilization, suggest_bins
-from app.calls import make_call
+from app.bins.read_put_away import read_put_away
+from app.floor.perform import FloorCall
+from app.run_once import Answer
+from app.state import State
 from domain.identity import Role
 
 READ = requires(STAFF, "stock:read")
@@ -34,6 +39,17 @@ class PutAwayPlace:
 @strawberry.type
 class PutAwaySuggestion:
     sku: str
+    places: list[PutAwayPlace]
+    left: int = strawberry.field(description="Units that fit nowhere.")
+
+
+@strawberry.type(description="Units that stand on the floor and belong into bins, with where they go.")
+class PutAwayTask:
+    warehouse: str
+    sku: str
+    title: str | None
+    quantity: int
+    since: datetime.datetime | None = strawberry.field(description="When the line last changed.")
     places: list[PutAwayPlace]
     left: int = strawberry.field(description="Units that fit nowhere.")
 
@@ -60,11 +76,9 @@ class BinMoveLineInput:
 
 
 @strawberry.input
-class BinMoveInput:
+class BinMoveInput(FloorInput):
     warehouse: str
     lines: list[BinMoveLineInput]
-    note: str | None = None
-    idempotency_key: str | None = None
 
 
 @strawberry.type(description="What was moved, and what both bins hold of the SKU now.")
@@ -99,6 +113,21 @@ class BinQuery:
             for one in found
         ]
 
+    @strawberry.field(
+        directives=[*READ, Cost(weight=200)],
+        description="What stands in no bin, longest first; nothing for a warehouse that has no bins.",
+    )
+    async def put_away_tasks(self, info: Info, warehouse: str, first: int = 50) -> list[PutAwayTask]:
+        size = page_size(first)
+        found = await read_put_away(info.context.state, info.context.principal, warehouse, size)
+        return [
+            PutAwayTask(
+                **{name: task[name] for name in ("warehouse", "sku", "title", "quantity", "since", "left")},
+                places=[PutAwayPlace(**place._asdict()) for place in task["places"]],
+            )
+            for task in found
+        ]
+
     @strawberry.field(directives=[*READ, Cost(weight=100)], description="By warehouse code.")
     async def warehouse_utilization(
         self, info: Info, warehouses: list[str] | None = None
@@ -119,23 +148,6 @@ def _utilization(row: Any) -> WarehouseUtilization:
     )
 
 
-@strawberry.type
-class BinMutation:
-    @strawberry.mutation(
-        directives=requires([Role.ADMIN, Role.OPERATIONS, Role.WAREHOUSE], "stock:write"),
-        description="Put away, or move between bins. Stock levels do not change.",
-    )
-    async def bin_move(self, info: Info, input: BinMoveInput) -> BinMovePayload:
-        async def move() -> dict[str, Any]:
-            lines = [BinMoveLine(line.sku, line.quantity, line.from_, line.to) for line in input.lines]
-            context, house = info.context, input.warehouse
-            call = make_call(context.principal, "bin:move", input.idempotency_key, [house, lines, input.note])
-            made = await move_bins(context.state, context.principal, house, lines, input.note, call)
-            return {"moves": [_moved(one) for one in made["moves"]]}
-
-        return await answer(BinMovePayload, move())
-
-
 def _moved(one: dict[str, Any]) -> BinMoved:
     return BinMoved(
         sku=one["sku"],
@@ -145,3 +157,38 @@ def _moved(one: dict[str, Any]) -> BinMoved:
         from_holds=one["source_holds"],
         to_holds=one["target_holds"],
     )
+
+
+def _lines(command: BinMoveInput) -> list[BinMoveLine]:
+    return [BinMoveLine(line.sku, line.quantity, line.from_, line.to) for line in command.lines]
+
+
+async def _move(state: State, act: FloorCall, command: BinMoveInput) -> Answer:
+    return await move_bins(state, act, command.warehouse, _lines(command))
+
+
+async def _show(_: Context, made: Answer) -> dict[str, Any]:
+    return {"moves": [_moved(one) for one in made["moves"]]}
+
+
+def _hashed(command: BinMoveInput) -> object:
+    """What was added later counts only where it is given, so that digests stay as they were."""
+    given = [command.warehouse, _lines(command), command.note]
+    more = (command.reason, command.reference, command.occurred_at)
+    return given if more == (None, None, None) else [*given, *more]
+
+
+MOVE = FloorOperation(
+    *("binMove", "bin:move", (Role.ADMIN, Role.OPERATIONS, Role.WAREHOUSE), "stock:write", "BIN_MOVE"),
+    *(_move, _show, _hashed),
+)
+OPERATIONS = (MOVE,)
+
+
+@strawberry.type
+class BinMutation:
+    @strawberry.mutation(
+        directives=MOVE.directives, description="Put away, or move between bins. Stock levels do not change."
+    )
+    async def bin_move(self, info: Info, input: BinMoveInput) -> BinMovePayload:
+        return await answer(BinMovePayload, do(info.context, MOVE, input))

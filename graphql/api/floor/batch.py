@@ -8,6 +8,8 @@ from typing import Any
 import strawberry
 
 from api.answer import answer
+from api.bins import fields as bins
+from api.bins.fields import BinMoveInput
 from api.context import Context, Info
 from api.counts.change_counts import CountSubmitInput
 from api.directives import requires
@@ -42,6 +44,8 @@ from api.fulfillment.act import (
     FulfillmentOrderStartPickingInput,
 )
 from api.ids import encode_id
+from api.replenishment import change_purchases
+from api.replenishment.change_purchases import PurchaseOrderReceiveInput
 from api.scalars import UserError, user_error
 from api.stock import move_stock
 from api.stock.move_stock import StockAdjustInput, StockReceiveInput, StockSetInput
@@ -65,7 +69,7 @@ strawberry.enum(
 )
 OPERATIONS: dict[str, FloorOperation] = {
     operation.name: operation
-    for area in (move_stock, transfers, returns, damage, approvals, borrowed)
+    for area in (move_stock, bins, change_purchases, transfers, returns, damage, approvals, borrowed)
     for operation in area.OPERATIONS
 }
 """Every mutation of the warehouse floor, by its name."""
@@ -76,6 +80,7 @@ KINDS = {
     "adjustment": "Adjustment",
     "fulfillment_order": "FulfillmentOrder",
     "count": "Count",
+    "purchase_order": "PurchaseOrder",
 }
 
 
@@ -109,6 +114,8 @@ class FloorBatchOperation:
     fulfillment_order_pack: FulfillmentOrderPackInput | None = None
     fulfillment_order_ship: FulfillmentOrderShipInput | None = None
     count_submit: CountSubmitInput | None = None
+    bin_move: BinMoveInput | None = None
+    purchase_order_receive: PurchaseOrderReceiveInput | None = None
 
 
 @strawberry.input

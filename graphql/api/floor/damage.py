@@ -74,6 +74,9 @@ class DamageFilter:
 class DamageReportLine:
     sku: str = strawberry.field(description="Code or barcode.")
     quantity: int
+    bin: str | None = strawberry.field(
+        default=None, description="From which they were taken, STOCK and PICKING; left out: off the floor first."
+    )
 
 
 @strawberry.input
@@ -142,7 +145,7 @@ async def _show_disposal(context: Context, made: Answer) -> dict[str, Any]:
 
 
 async def _report(state: State, act: FloorCall, command: DamageReportInput) -> Answer:
-    lines = [DamageLine(line.sku, line.quantity) for line in command.lines]
+    lines = [DamageLine(line.sku, line.quantity, line.bin) for line in command.lines]
     transfer = None if command.transfer is None else decode_ref(command.transfer, "transfer", ("transfer",))
     wanted = DamageWanted(command.warehouse, command.origin, command.cause, lines, command.evidence, transfer)
     return await report_damage(state, act, wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ REF = (
     "Its id; or the number on its label, as in TR-12; or `key:` and the idempotency key under which you made it, when "
     "that was without network."
 )
+
+
+PUT_INTO = "The bin that the units are put into; left out: they stand on the floor, to be put away later."
 
 
 @strawberry.input
@@ -68,6 +71,12 @@ def plain(command: Any) -> Any:
     if dataclasses.is_dataclass(command) and not isinstance(command, type):
         return {f.name: plain(v) for f in dataclasses.fields(command) if (v := getattr(command, f.name)) is not None}
     return [plain(one) for one in command] if isinstance(command, list) else command
+
+
+def without_bins(lines: Sequence[Any]) -> list[dict[str, Any]]:
+    """Lines as their digests were made before they could name a bin; with it where they do."""
+    given = [dataclasses.asdict(line) for line in lines]
+    return [{name: value for name, value in line.items() if (name, value) != ("bin", None)} for line in given]
 
 
 async def run_operation(context: Context, operation: FloorOperation, command: Any, *, recorded: bool = False) -> Answer:

@@ -11,7 +11,7 @@ import strawberry
 from api.answer import answer
 from api.context import Context, Info
 from api.directives import EVERYONE, requires
-from api.floor.operation import REF, FloorInput, FloorOperation, decode_ref, do, plain
+from api.floor.operation import PUT_INTO, REF, FloorInput, FloorOperation, decode_ref, do, plain
 from api.floor.return_types import Return, ReturnConnection, return_from_row
 from api.ids import decode_uuid
 from api.scalars import MoneyInput, UserError, after_uuid, check_names, make_page, page_size
@@ -96,6 +96,7 @@ class ReturnInspectLine:
     grade: str | None = None
     evidence: str | None = strawberry.field(default=None, description="Where a picture of it is.")
     note: str | None = None
+    bin: str | None = strawberry.field(default=None, description=f"For RESTOCK. {PUT_INTO}")
 
 
 @strawberry.input
@@ -193,7 +194,7 @@ async def _receive(state: State, act: FloorCall, command: ReturnReceiveInput) ->
 
 async def _inspect(state: State, act: FloorCall, command: ReturnInspectInput) -> Answer:
     lines = [
-        InspectedLine(line.sku, line.quantity, line.disposition, line.grade, line.evidence, line.note)
+        InspectedLine(line.sku, line.quantity, line.disposition, line.grade, line.evidence, line.note, line.bin)
         for line in command.lines
     ]
     return await inspect_return(state, act, decode_ref(command.id, "return"), lines)

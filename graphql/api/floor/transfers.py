@@ -11,7 +11,7 @@ import strawberry
 from api.answer import answer
 from api.context import Context, Info
 from api.directives import EVERYONE, requires
-from api.floor.operation import REF, FloorInput, FloorOperation, decode_ref, do, plain
+from api.floor.operation import PUT_INTO, REF, FloorInput, FloorOperation, decode_ref, do, plain
 from api.floor.transfer_types import Transfer, TransferConnection, transfer_from_row
 from api.scalars import UserError, after_uuid, check_names, make_page, page_size
 from app.floor.perform import FloorCall
@@ -91,6 +91,7 @@ class TransferReceiveLine:
     missing: int = strawberry.field(default=0, description="It may still turn up, until the transfer is closed.")
     cause: str | None = strawberry.field(default=None, description="Of the damage.")
     evidence: str | None = strawberry.field(default=None, description="Where a picture of it is.")
+    bin: str | None = strawberry.field(default=None, description=PUT_INTO)
 
 
 @strawberry.input
@@ -169,7 +170,7 @@ async def _ship(state: State, act: FloorCall, command: TransferShipInput) -> Ans
 
 async def _receive(state: State, act: FloorCall, command: TransferReceiveInput) -> Answer:
     lines = [
-        ArrivalLine(line.sku, line.received, line.damaged, line.missing, line.cause, line.evidence)
+        ArrivalLine(line.sku, line.received, line.damaged, line.missing, line.cause, line.evidence, line.bin)
         for line in command.lines
     ]
     return await receive_transfer(state, act, decode_ref(command.id, "transfer"), lines)

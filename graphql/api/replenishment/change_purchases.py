@@ -9,20 +9,23 @@ from typing import Any
 import strawberry
 
 from api.answer import answer
-from api.context import Info
+from api.context import Context, Info
 from api.directives import requires
+from api.floor.operation import PUT_INTO, FloorOperation, do, without_bins
 from api.ids import decode_uuid
 from api.replenishment.types import PurchaseOrder, Supplier, purchase_from_row, supplier_from_row
 from api.scalars import MoneyInput, UserError
 from app.calls import make_call
+from app.floor.perform import FloorCall
 from app.replenishment.create_purchase import PurchaseCreate, PurchaseLine, create_purchase
 from app.replenishment.receive_purchase import PurchasePart, close_purchase, receive_purchase
 from app.replenishment.save_supplier import SupplierLine, SupplierSet, save_supplier
+from app.run_once import Answer
+from app.state import State
 from domain.identity import Role
 from domain.provenance import Remarks
 
 BUY = requires([Role.ADMIN, Role.OPERATIONS], "stock:write")
-RECEIVE = requires([Role.ADMIN, Role.OPERATIONS, Role.WAREHOUSE], "stock:write")
 
 
 @strawberry.input
@@ -69,6 +72,7 @@ class PurchaseOrderReceiveLine:
     sku: str
     quantity: int = strawberry.field(description="All that came, damaged ones too.")
     damaged: int = 0
+    bin: str | None = strawberry.field(default=None, description=f"{PUT_INTO} Not damaged ones.")
 
 
 @strawberry.input
@@ -79,6 +83,9 @@ class PurchaseOrderReceiveInput:
     reason: str = "RECEIPT"
     note: str | None = None
     reference: str | None = None
+    occurred_at: datetime.datetime | None = strawberry.field(
+        default=None, description="When it was done, if that was before now: without network."
+    )
     idempotency_key: str | None = None
 
 
@@ -120,6 +127,34 @@ def _cost(given: MoneyInput | None) -> tuple[Any, Any]:
     return (given.amount, given.currency) if given else (None, None)
 
 
+def _parts(command: PurchaseOrderReceiveInput) -> list[PurchasePart]:
+    return [PurchasePart(line.sku, line.quantity, line.damaged, line.bin) for line in command.lines]
+
+
+async def _receive(state: State, act: FloorCall, command: PurchaseOrderReceiveInput) -> Answer:
+    order_id, parts = decode_uuid(command.id, "PurchaseOrder"), _parts(command)
+    who = (act.provenance, act.remarks, act.call, act.occurred_at)
+    return await receive_purchase(state, act.principal, order_id, parts, command.allow_over, *who)
+
+
+async def _show(_: Context, made: Answer) -> dict[str, Any]:
+    return {"purchase_order": purchase_from_row(made["purchase_order"])}
+
+
+def _hashed(command: PurchaseOrderReceiveInput) -> object:
+    remarks = Remarks(command.reason, command.note, command.reference)
+    order_id = decode_uuid(command.id, "PurchaseOrder")
+    given = [order_id, without_bins(_parts(command)), command.allow_over, remarks]
+    return given if command.occurred_at is None else [*given, command.occurred_at]
+
+
+RECEIVE = FloorOperation(
+    *("purchaseOrderReceive", "purchase:receive", (Role.ADMIN, Role.OPERATIONS, Role.WAREHOUSE), "stock:write"),
+    *("RECEIPT", _receive, _show, _hashed),
+)
+OPERATIONS = (RECEIVE,)
+
+
 @strawberry.type
 class PurchaseMutation:
     @strawberry.mutation(directives=BUY, description="Create or change it.")
@@ -151,21 +186,9 @@ class PurchaseMutation:
 
         return await answer(PurchaseOrderCreatePayload, create())
 
-    @strawberry.mutation(directives=RECEIVE, description="In as many parts as it comes.")
+    @strawberry.mutation(directives=RECEIVE.directives, description="In as many parts as it comes.")
     async def purchase_order_receive(self, info: Info, input: PurchaseOrderReceiveInput) -> PurchaseOrderReceivePayload:
-        async def receive() -> dict[str, Any]:
-            order_id, context, key = decode_uuid(input.id, "PurchaseOrder"), info.context, input.idempotency_key
-            parts = [PurchasePart(line.sku, line.quantity, line.damaged) for line in input.lines]
-            remarks = Remarks(input.reason, input.note, input.reference)
-            given = [order_id, parts, input.allow_over, remarks]
-            call = make_call(context.principal, "purchase:receive", key, given)
-            who = context.provenance(key)
-            work = receive_purchase(
-                context.state, context.principal, order_id, parts, input.allow_over, who, remarks, call
-            )
-            return await _shown(work)
-
-        return await answer(PurchaseOrderReceivePayload, receive())
+        return await answer(PurchaseOrderReceivePayload, do(info.context, RECEIVE, input))
 
     @strawberry.mutation(directives=BUY, description="What has not come is expected no more.")
     async def purchase_order_close(self, info: Info, input: PurchaseOrderCloseInput) -> PurchaseOrderClosePayload:

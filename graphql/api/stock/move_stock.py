@@ -11,7 +11,7 @@ import strawberry
 from api.answer import answer
 from api.context import Context, Info
 from api.floor.approvals import Adjustment, show_adjustment
-from api.floor.operation import FloorOperation, do
+from api.floor.operation import PUT_INTO, FloorOperation, do, without_bins
 from api.scalars import MoneyInput, UserError
 from api.stock.show_stock import show_stock
 from api.stock.types import StockBucket, StockLevel, StockMovement
@@ -32,6 +32,7 @@ class StockReceiveLine:
     quantity: int
     unit_cost: MoneyInput | None = None
     bucket: StockBucket = StockBucket.AVAILABLE
+    bin: str | None = strawberry.field(default=None, description=f"{PUT_INTO} A SKU may come once for each bin.")
 
 
 @strawberry.input
@@ -51,6 +52,9 @@ class StockAdjustLine:
     delta: int
     bucket: StockBucket = StockBucket.AVAILABLE
     expected_version: int | None = None
+    bin: str | None = strawberry.field(
+        default=None, description="Where more is put, or less is taken from; left out: the floor first."
+    )
 
 
 @strawberry.input
@@ -115,13 +119,16 @@ def _received(command: StockReceiveInput) -> list[MoveLine]:
             *(line.sku, line.quantity, line.bucket.value, None),
             line.unit_cost.amount if line.unit_cost else None,
             line.unit_cost.currency if line.unit_cost else None,
+            line.bin,
         )
         for line in command.lines
     ]
 
 
 def _adjusted(command: StockAdjustInput) -> list[MoveLine]:
-    return [MoveLine(line.sku, line.delta, line.bucket.value, line.expected_version) for line in command.lines]
+    return [
+        MoveLine(line.sku, line.delta, line.bucket.value, line.expected_version, bin=line.bin) for line in command.lines
+    ]
 
 
 def _counted(command: StockSetInput) -> list[MoveLine]:
@@ -143,7 +150,7 @@ async def _set(state: State, act: FloorCall, command: StockSetInput) -> Answer:
 def _hashed(lines_of: Callable[[Any], list[MoveLine]]) -> Callable[[Any], object]:
     def hashed(command: Any) -> object:
         remarks = Remarks(command.reason, command.note, command.reference)
-        return [command.warehouse, lines_of(command), remarks, command.occurred_at]
+        return [command.warehouse, without_bins(lines_of(command)), remarks, command.occurred_at]
 
     return hashed
 

@@ -32,6 +32,9 @@ async def furnish(floor: Floor) -> None:
     bins = [{"code": code, "zone": zone, "sequence": n, "status": status} for code, zone, n, status in places]
     made = await floor.admin.mutate("binUpsert", "bins { code zone }", warehouse="NYC", lines=bins)
     assert made["userErrors"] == []
+    more = [{"sku": "SKU-0", "quantity": 9}]
+    made = await floor.admin.mutate("stockReceive", "levels { onHand }", warehouse="NYC", lines=more)
+    assert made["levels"] == [{"onHand": 19}]
     contents = [("A-01", "SKU-0", 2), ("A-02", "400001", 5), ("B-01", "SKU-0", 8), ("A-00", "SKU-0", 9)]
     lines = [{"bin": place, "sku": sku, "quantity": units} for place, sku, units in contents]
     made = await floor.admin.mutate(
@@ -175,6 +178,12 @@ async def test_bins_belong_to_their_warehouse(floor: Floor) -> None:
         ("binUpsert", {"code": "X", "zone": "A", "sequence": -1}, "INVALID_INPUT", ["lines", "0", "sequence"]),
         ("binContentsSet", {"bin": "X", "sku": "SKU-0", "quantity": 1}, "BIN_NOT_FOUND", ["lines", "0", "bin"]),
         ("binContentsSet", {"bin": "A-01", "sku": "X", "quantity": 1}, "SKU_NOT_FOUND", ["lines", "0", "sku"]),
+        (
+            "binContentsSet",
+            {"bin": "A-01", "sku": "SKU-0", "quantity": 3},
+            "INSUFFICIENT_STOCK",
+            ["lines", "0", "quantity"],
+        ),
         (
             "binContentsSet",
             {"bin": "A-01", "sku": "SKU-0", "quantity": -1},
