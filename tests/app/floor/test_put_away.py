@@ -126,7 +126,7 @@ async def test_what_leaves_without_a_bin_leaves_the_floor_first_then_bins_as_the
     await store.move("SKU-0", 45, target="B-1")
     await store.do("stockAdjust", warehouse="BER", reason="LOST", lines=[{"sku": "SKU-0", "delta": -5}])
     assert await store.held() == {"P-1": 30, "P-2": 20, "B-1": 45}
-    broken = {"warehouse": "BER", "origin": "STOCK", "cause": "DROPPED"}
+    broken: dict[str, Any] = {"warehouse": "BER", "origin": "STOCK", "cause": "DROPPED"}
     await store.do("damageReport", **broken, lines=[{"sku": "SKU-0", "quantity": 32}])
     assert await store.held() == {"P-2": 18, "B-1": 45}
     await store.do("damageReport", **broken, lines=[{"sku": "SKU-0", "quantity": 3, "bin": "B-1"}])
@@ -198,7 +198,7 @@ async def test_a_bin_that_was_scanned_offline_is_held_against_what_it_held_then(
 
 
 async def test_who_holds_more_than_the_books_have_makes_the_line_be_counted(store: Store) -> None:
-    broken = {"warehouse": "BER", "origin": "STOCK", "cause": "DROPPED"}
+    broken: dict[str, Any] = {"warehouse": "BER", "origin": "STOCK", "cause": "DROPPED"}
     wanted = [{"sku": "SKU-0", "quantity": 101}]
     for _ in range(2):
         assert await store.company.refuse("damageReport", "", **broken, lines=wanted) == "INSUFFICIENT_STOCK"
@@ -210,7 +210,7 @@ async def test_who_holds_more_than_the_books_have_makes_the_line_be_counted(stor
     await store.do("damageReport", **broken, lines=[{"sku": "SKU-2", "quantity": 1, "bin": "P-2"}])
     assert await store.suspected() == ["SKU-0", "SKU-1", "SKU-2"], "taken from a bin that has none by the books"
     lines = [{"sku": "SKU-0", "quantity": 500}]
-    wish = {"source": "BER", "destination": "NYC", "lines": lines}
+    wish: dict[str, Any] = {"source": "BER", "destination": "NYC", "lines": lines}
     assert await store.company.refuse("transferCreate", TRANSFER, **wish) == "INSUFFICIENT_STOCK"
     assert await store.suspected() == ["SKU-0", "SKU-1", "SKU-2"], "a wish is no doubt"
 
