@@ -49,12 +49,13 @@ class PolicyKind(StrEnum):
 
 
 class RequestStatus(StrEnum):
-    """`DONE`: all of it has come, or was given up."""
+    """What was ordered has ended: `DONE` when any of it has come, `CANCELLED` when nothing has."""
 
     PROPOSED = "PROPOSED"
     APPROVED = "APPROVED"
     REJECTED = "REJECTED"
     DONE = "DONE"
+    CANCELLED = "CANCELLED"
 
 
 class RequestSource(StrEnum):

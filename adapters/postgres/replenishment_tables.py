@@ -94,7 +94,7 @@ replenishment_requests = Table(
     created_at(),
     Column("decided_by", Text),
     Column("decided_at", DateTime(timezone=True)),
-    CheckConstraint("status IN ('PROPOSED', 'APPROVED', 'REJECTED', 'DONE')", name="status"),
+    CheckConstraint("status IN ('PROPOSED', 'APPROVED', 'REJECTED', 'DONE', 'CANCELLED')", name="status"),
     CheckConstraint("source IN ('TRANSFER', 'PURCHASE')", name="source"),
     CheckConstraint("quantity > 0", name="quantity"),
     Index(
@@ -105,6 +105,7 @@ replenishment_requests = Table(
         postgresql_where=text("status = 'PROPOSED'"),
     ),
     Index("ix_replenishment_requests_warehouse_id_id", "warehouse_id", "id"),
+    Index("ix_replenishment_requests_document", "document", postgresql_where=text("status = 'APPROVED'")),
 )
 
 purchase_orders = Table(

@@ -21,7 +21,7 @@ ADJUSTMENTS = DocumentTable(
             *(("id", "uuid"), ("kind", "text"), ("warehouse_id", "int"), ("damage_id", "uuid"), ("disposal", "text")),
             *(("lines", "json"), ("units", "bigint"), ("value", "numeric"), ("reason", "text"), ("note", "text")),
             *(("reference", "text"), ("requested_by", "text"), ("requested_name", "text")),
-            *(("effective_at", "timestamptz"), ("requested_at", "timestamptz")),
+            *(("effective_at", "timestamptz"), ("requested_at", "timestamptz"), ("transfer_id", "uuid")),
         )
     ),
 )
@@ -56,14 +56,15 @@ def adjustment_row(
     effective_at: datetime.datetime | None,
     now: datetime.datetime,
     disposal: tuple[UUID, str] | None = None,
+    transfer_id: UUID | None = None,
 ) -> tuple[Any, ...]:
-    """A row of `ADJUSTMENTS`. `disposal`: the damage it disposes of, and how."""
+    """A row of `ADJUSTMENTS`. `disposal`: the damage it disposes of, and how. `transfer_id`: what it lost."""
     damage_id, how = disposal or (None, None)
     lines = orjson.dumps([move._asdict() for move in moves]).decode()
     units = sum(move.quantity for move in moves)
     said = (remarks.reason, remarks.note, remarks.reference)
     head = (adjustment_id, kind, warehouse_id, damage_id, how, lines, units, value)
-    return (*head, *said, *asker, effective_at, now)
+    return (*head, *said, *asker, effective_at, now, transfer_id)
 
 
 async def keep_adjustment(connection: Any, row: tuple[Any, ...]) -> None:

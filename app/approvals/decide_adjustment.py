@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from app.run_once import Answer
 from app.say_moment import say_moment
 from app.state import State
 from app.stock.move_stock import level_answer
+from app.transfers.hold_transfer import lock_transfer
+from app.transfers.write_off import house_of_loss, write_off
 from domain.approvals import check_second
 from domain.errors import Refusal, RefusalCode
 from domain.exceptions import CaseKind
@@ -30,7 +33,7 @@ from domain.stock import Posting, StockKey
 NOTE_LENGTH_MAX = 500
 _LOCK = """
 SELECT id, state, warehouse_id, damage_id, disposal, lines::text AS lines, reason, note, reference, requested_by,
-  requested_name, effective_at
+  requested_name, effective_at, transfer_id
 FROM adjustments WHERE id = $1 FOR UPDATE
 """
 _DECIDE = """
@@ -49,7 +52,8 @@ SELECT maker FROM made WHERE maker IS NOT NULL
 async def approve_adjustment(state: State, act: FloorCall, ref: DocumentRef) -> Answer:
     """Post what was asked for, as it was asked for; `adjustment`, `levels` and ids of `movements`.
 
-    Raises `Refusal` ADJUSTMENT_NOT_FOUND, WRONG_STATE, SAME_PERSON, INSUFFICIENT_STOCK (it stays pending then).
+    Raises `Refusal` ADJUSTMENT_NOT_FOUND, WRONG_STATE (also of a transfer that turned round or ended meanwhile),
+    SAME_PERSON, INSUFFICIENT_STOCK (it stays pending then).
     """
 
     async def decide(connection: Any, adjustment_id: UUID, now: datetime.datetime) -> Answer:
@@ -57,7 +61,7 @@ async def approve_adjustment(state: State, act: FloorCall, ref: DocumentRef) -> 
         check_second(row["requested_by"], act.principal.id, await read_makers(connection, act.principal))
         if row["damage_id"] is not None:
             await count_disposal(connection, row["damage_id"], row["disposal"], orjson.loads(row["lines"]))
-        moved = await _post(connection, act, row, now)
+        moved = await (_lose if row["transfer_id"] else _post)(connection, act, row, now)
         await _close(connection, act, row, "APPROVED", now)
         return {"adjustment": await answer_adjustment(connection, adjustment_id), **moved}
 
@@ -95,6 +99,25 @@ async def _lock_pending(connection: Any, principal: Principal, adjustment_id: UU
     return row
 
 
+async def _lose(connection: Any, act: FloorCall, row: Any, now: datetime.datetime) -> Answer:
+    """What of a transfer has not turned up since it was asked."""
+    held = await lock_transfer(connection, act.principal, row["transfer_id"])
+    if house_of_loss(held) != row["warehouse_id"]:
+        raise Refusal(RefusalCode.WRONG_STATE, "The transfer has turned round since: reject it.", ("id",))
+    await write_off(connection, _speak_for(act, row), held, now)
+    return {"levels": [], "movements": []}
+
+
+def _speak_for(act: FloorCall, row: Any) -> FloorCall:
+    """The words of who asked, by the hand of who approves."""
+    remarks = Remarks(row["reason"], row["note"], row["reference"])
+    given = act.provenance
+    maker = Provenance(
+        f"{given.actor} for {row['requested_name']}", given.token_id, given.request_id, given.idempotency_key
+    )
+    return replace(act, remarks=remarks, provenance=maker, occurred_at=row["effective_at"])
+
+
 async def _post(connection: Any, act: FloorCall, row: Any, now: datetime.datetime) -> Answer:
     """The movements keep the words of who asked, and are made by who approved."""
     moves = orjson.loads(row["lines"])
@@ -107,13 +130,9 @@ async def _post(connection: Any, act: FloorCall, row: Any, now: datetime.datetim
             if refusal.code is RefusalCode.INSUFFICIENT_STOCK:
                 refusal.doubt = key
             raise
-    remarks = Remarks(row["reason"], row["note"], row["reference"])
-    given = act.provenance
-    maker = Provenance(
-        f"{given.actor} for {row['requested_name']}", given.token_id, given.request_id, given.idempotency_key
-    )
+    spoken = _speak_for(act, row)
     document = f"damage:{row['damage_id']}" if row["damage_id"] else f"adjustment:{row['id']}"
-    footing = Footing(maker, remarks, document, row["effective_at"])
+    footing = Footing(spoken.provenance, spoken.remarks, document, row["effective_at"])
     ids = await write_book(connection, book, [footing] * len(book.entries), now)
     await say_moment(connection, row["effective_at"])
     await place_units(connection, row["warehouse_id"], [_place(move) for move in moves if move.get("bin")], done=True)

@@ -9,17 +9,21 @@ from adapters.postgres.idempotency import IdempotentCall, hash_input
 from app.calls import check_text
 from app.floor.perform import FloorCall
 from app.replenishment.create_purchase import PurchaseCreate, PurchaseLine, insert_purchase
+from app.replenishment.follow_document import end_request
 from app.replenishment.read_requests import answer_request, read_request
 from app.run_once import Answer, refuse_once, run_once
 from app.state import State
 from app.transfers.create_transfer import TransferWanted, TransferWantedLine, create_transfer
+from app.transfers.hold_transfer import ENDED
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
 from domain.provenance import Provenance, Remarks
 from domain.replenishment import RequestSource, RequestStatus
 from domain.stock import check_quantity
+from domain.transfers import TransferState
 
 _LOCK = "SELECT * FROM replenishment_requests WHERE id = $1 FOR UPDATE"
+_STATE = "SELECT state FROM transfers WHERE id = $1 FOR SHARE"
 _DECIDE = """
 UPDATE replenishment_requests SET status = $2, quantity = $3, note = coalesce($4, note), document = $5,
   decided_by = $6, decided_at = clock_timestamp() WHERE id = $1
@@ -58,6 +62,7 @@ async def approve_request(
             order_id = await insert_purchase(connection, *place, [request["sku_id"]], command, provenance.actor)
             document = f"purchase:{order_id}"
         await _decide(connection, request_id, RequestStatus.APPROVED, units, note, document, provenance.actor)
+        await _follow_transfer(connection, document)
         return {"request": await answer_request(connection, request_id)}
 
     answer = await run_once(state.database, call, decide)
@@ -80,6 +85,15 @@ async def _transfer(
     remarks = Remarks("REPLENISHMENT", reference=f"replenishment:{request_id}")
     made = await create_transfer(state, FloorCall(principal, provenance, remarks, once), wanted)
     return f"transfer:{made['transfer']['id']}"
+
+
+async def _follow_transfer(connection: Any, document: str | None) -> None:
+    """It may have been cancelled between being made and being named here."""
+    if document is None or not document.startswith("transfer:"):
+        return
+    status = TransferState(await connection.fetchval(_STATE, UUID(document.removeprefix("transfer:"))))
+    if status in ENDED:
+        await end_request(connection, document, came=status is not TransferState.CANCELLED)
 
 
 async def reject_request(

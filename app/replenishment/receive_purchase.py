@@ -14,6 +14,7 @@ from app.bins.place_units import Placing, place_units
 from app.calls import check_moment, check_remarks
 from app.catalog.lookup import sku_not_found
 from app.replenishment.expect_stock import expect_stock
+from app.replenishment.follow_document import end_request
 from app.replenishment.raise_alerts import Alert, AlertKind, end_alerts, tell_once
 from app.replenishment.read_purchases import answer_purchase
 from app.run_once import Answer, run_once
@@ -40,7 +41,6 @@ UPDATE purchase_orders SET status = $2, version = version + 1, expected_at = coa
   ended_at = CASE WHEN $2 IN ('RECEIVED', 'CLOSED') THEN clock_timestamp() END
 WHERE id = $1
 """
-_END_REQUEST = "UPDATE replenishment_requests SET status = 'DONE' WHERE document = $1 AND status = 'APPROVED'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,8 @@ async def receive_purchase(
         await connection.execute(_RECEIVE, order_id, list(received), list(received.values()))
         whole = all(line["received"] + received.get(line["line"], 0) >= line["quantity"] for line in lines)
         await _tell_over(connection, order, came)
-        await _change(connection, order, PurchaseStatus.RECEIVED if whole else PurchaseStatus.PARTLY_RECEIVED)
+        status = PurchaseStatus.RECEIVED if whole else PurchaseStatus.PARTLY_RECEIVED
+        await _change(connection, order, status, came=True)
         return {"purchase_order": await answer_purchase(connection, order_id)}
 
     answer = await run_once(state.database, call, decide)
@@ -113,7 +114,8 @@ async def close_purchase(state: State, principal: Principal, order_id: UUID, cal
         for line in open_lines:
             said = f"Purchase order {_name(order)} ended with {missing[line['sku']]} of {line['sku']} missing."
             await _tell(connection, AlertKind.UNDER_DELIVERY, order, line, said)
-        await _change(connection, order, PurchaseStatus.CLOSED)
+        came = any(line["received"] for line in lines)
+        await _change(connection, order, PurchaseStatus.CLOSED, came=came)
         return {"purchase_order": await answer_purchase(connection, order_id)}
 
     answer = await run_once(state.database, call, decide)
@@ -209,9 +211,9 @@ def _name(order: Any) -> str:
     return str(order["reference"] or order["id"])
 
 
-async def _change(connection: Any, order: Any, status: PurchaseStatus) -> None:
+async def _change(connection: Any, order: Any, status: PurchaseStatus, *, came: bool) -> None:
     await connection.execute(_CHANGE, order["id"], status.value, None)
     if status in (PurchaseStatus.RECEIVED, PurchaseStatus.CLOSED):
         document = f"purchase:{order['id']}"
-        await connection.execute(_END_REQUEST, document)
+        await end_request(connection, document, came=came)
         await end_alerts(connection, [(AlertKind.PURCHASE_OVERDUE, document)])

@@ -14,31 +14,40 @@ from app.floor.perform import FloorCall, Leg, perform, post_legs, refuse_end
 from app.run_once import Answer
 from app.state import State
 from app.transfers.hold_transfer import HeldTransfer, end_cases, keep_transfer, lock_transfer
+from app.transfers.write_off import ask_write_off, house_of_loss, lost_units, refuse_waiting, write_off
+from domain.approvals import ApprovalKind, Guard
 from domain.exceptions import CaseKind
 from domain.stock import StockKey
 from domain.transfers import HELD, TransferAction, TransferLine, TransferState, next_state
 
+_SKUS = "SELECT sku_id FROM transfer_lines WHERE transfer_id = $1"
 Changed = tuple[Sequence[TransferLine], list[Leg], list[tuple[StockKey, int]]]
 
 
 async def close_transfer(state: State, act: FloorCall, ref: DocumentRef) -> Answer:
-    """What is still on the way is lost, and leaves the books. Raises `Refusal` TRANSFER_NOT_FOUND, NOT_ALLOWED,
-    WRONG_STATE.
+    """What is still on the way is lost, and leaves the books. Above what the caller may adjust alone nothing moves, and
+    `adjustment` of the answer waits for a second person.
+
+    Raises `Refusal` TRANSFER_NOT_FOUND, NOT_ALLOWED, WRONG_STATE.
     """
 
-    async def decide(connection: Any, transfer_id: UUID, now: datetime.datetime) -> Answer:
-        held = await lock_transfer(connection, act.principal, transfer_id)
-        back = held.state is TransferState.RETURNING
-        refuse_end(act.principal, held.source_id if back else held.destination_id, "close it")
-        status = next_state(held.state, TransferAction.CLOSE)
-        key = held.at_source if back else held.at_destination
-        legs = [Leg(key(line.sku_id), "in_transit", "adjustment", line.afloat) for line in held.lines]
-        await post_legs(connection, act, held.document, legs, now)
-        lines = [replace(line, written_off=line.written_off + line.afloat, missing=0) for line in held.lines]
-        await end_cases(connection, held, status, now)
-        return await keep_transfer(connection, held, status, lines, {"ended_at": act.at(now)})
+    async def prepare() -> tuple[UUID, Guard | None]:
+        transfer_id = await find_document(state.database.hot, act.principal, "transfer", ref)
+        skus = [row[0] for row in await state.database.hot.fetch(_SKUS, transfer_id)]
+        return transfer_id, await state.policies.guard(ApprovalKind.ADJUSTMENT, act.principal, skus)
 
-    return await perform(state, act, lambda: find_document(state.database.hot, act.principal, "transfer", ref), decide)
+    async def decide(connection: Any, given: tuple[UUID, Guard | None], now: datetime.datetime) -> Answer:
+        transfer_id, guard = given
+        held = await lock_transfer(connection, act.principal, transfer_id)
+        refuse_end(act.principal, house_of_loss(held), "close it")
+        next_state(held.state, TransferAction.CLOSE)
+        await refuse_waiting(connection, held)
+        lost = lost_units(held)
+        if lost and guard is not None and guard.exceeded(lost):
+            return await ask_write_off(connection, act, held, lost, now)
+        return {**await write_off(connection, act, held, now), "adjustment": None}
+
+    return await perform(state, act, prepare, decide)
 
 
 async def cancel_transfer(state: State, act: FloorCall, ref: DocumentRef) -> Answer:

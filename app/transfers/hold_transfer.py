@@ -12,6 +12,7 @@ from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
 from app.floor.find_document import not_found, write_label
 from app.floor.perform import tell
+from app.replenishment.follow_document import end_request
 from app.run_once import Answer
 from app.transfers.read_transfers import answer_transfer, sees_transfer
 from domain.errors import CauseClass, Refusal, RefusalCode
@@ -42,6 +43,8 @@ WHERE l.transfer_id = $1 AND l.line = g.line
 """  # noqa: S608
 _CODES = "SELECT id, code FROM skus WHERE id = ANY($1::int[])"
 STAMPS = frozenset({"approved_at", "shipped_at", "received_at", "ended_at"})
+ENDED = (TransferState.RECEIVED, TransferState.CLOSED, TransferState.CANCELLED)
+"""For whoever asked for the goods: what was missing may still turn up in a RECEIVED one."""
 OVERDUE = (CaseKind.TRANSFER_OVERDUE.value,)
 CASES = (CaseKind.TRANSFER_DISCREPANCY.value, *OVERDUE)
 
@@ -120,6 +123,8 @@ async def keep_transfer(
     await connection.execute(f"UPDATE transfers SET {', '.join(sets)} WHERE id = $1", *values)  # noqa: S608
     counts = [[getattr(line, name) for line in lines] for name in COUNTS]
     await connection.execute(_KEEP_LINES, held.id, [line.line for line in lines], *counts)
+    if state in ENDED:
+        await end_request(connection, held.document, came=any(line.received + line.damaged for line in lines))
     await tell(connection, "transfer", held.id, (held.source_id, held.destination_id))
     return {"transfer": await answer_transfer(connection, held.id)}
 

@@ -258,3 +258,39 @@ async def test_another_warehouse_is_not_there(shop: Shop) -> None:
     async with open_socket(shop.app, shop.admin.secret) as socket:
         message = await socket.ask(subscription, {})
         assert message["payload"]["data"]["alertRaised"]["alert"]["kind"] == "BELOW_REORDER_POINT"
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_a_request_follows_its_transfer_to_the_end(shop: Shop, comes: bool) -> None:
+    await shop.do("stockReceive", "", warehouse="NYC", lines=[{"sku": "SKU-0", "quantity": 400}])
+    await shop.do("replenishmentPolicySet", POLICY, **MIN_MAX)
+    await shop.sell("SKU-0", 60)
+    (found,) = await shop.requests()
+    made = await shop.do("replenishmentRequestApprove", REQUEST, id=found["id"])
+    transfer = (await shop.admin.data("{ transfers { nodes { id } } }"))["transfers"]["nodes"][0]
+    assert (made["request"]["status"], made["request"]["document"][:9]) == ("APPROVED", "transfer:")
+    if not comes:
+        await shop.do("transferCancel", "", **transfer)
+        assert [one["status"] for one in await shop.requests()] == ["CANCELLED"]
+        await shop.relay()
+        assert {one["status"] for one in await shop.requests()} == {"PROPOSED", "CANCELLED"}, "it is wanted still"
+        return
+    await shop.do("transferShip", "", **transfer)
+    await shop.do("transferReceive", "", **transfer, lines=[{"sku": "SKU-0", "received": 20}])
+    assert [one["status"] for one in await shop.requests()] == ["APPROVED"], "a part of it"
+    await shop.do("transferReceive", "", **transfer, lines=[{"sku": "SKU-0", "received": 39, "missing": 1}])
+    assert [one["status"] for one in await shop.requests()] == ["DONE"]
+
+
+@pytest.mark.parametrize(("came", "status"), [(0, "CANCELLED"), (12, "DONE")])
+async def test_a_request_follows_its_purchase_order_to_the_end(shop: Shop, came: int, status: str) -> None:
+    await shop.do("replenishmentPolicySet", POLICY, **MIN_MAX)
+    await shop.sell("SKU-0", 70)
+    (found,) = await shop.requests()
+    await shop.do("replenishmentRequestApprove", REQUEST, id=found["id"])
+    order = (await shop.admin.data("{ purchaseOrders { nodes { id } } }"))["purchaseOrders"]["nodes"][0]
+    if came:
+        await shop.do("purchaseOrderReceive", "", **order, lines=[{"sku": "SKU-0", "quantity": came}])
+        assert [one["status"] for one in await shop.requests()] == ["APPROVED"]
+    await shop.do("purchaseOrderClose", "", **order)
+    assert [one["status"] for one in await shop.requests()] == [status]

@@ -42,7 +42,8 @@ from domain.identity import Role
 strawberry.enum(
     ApprovalKind,
     name="ApprovalKind",
-    description="ADJUSTMENT: stock adjusted or set. DISPOSAL: damaged stock. TRANSFER: between warehouses.",
+    description="ADJUSTMENT: stock adjusted or set, or lost by a transfer. DISPOSAL: damaged stock. TRANSFER: between "
+    "warehouses; an adjustment of this kind writes off what one lost.",
 )
 
 

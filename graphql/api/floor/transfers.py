@@ -11,6 +11,7 @@ import strawberry
 from api.answer import answer
 from api.context import Context, Info
 from api.directives import EVERYONE, requires
+from api.floor.approvals import Adjustment, show_adjustment
 from api.floor.operation import PUT_INTO, REF, FloorInput, FloorOperation, decode_ref, do, plain
 from api.floor.transfer_types import Transfer, TransferConnection, transfer_from_row
 from api.scalars import UserError, after_uuid, check_names, make_page, page_size
@@ -137,7 +138,10 @@ class TransferReceivePayload(TransferPayload): ...
 
 
 @strawberry.type
-class TransferClosePayload(TransferPayload): ...
+class TransferClosePayload(TransferPayload):
+    adjustment: Adjustment | None = strawberry.field(
+        default=None, description="Above what you may adjust alone nothing has moved: this waits for a second person."
+    )
 
 
 @strawberry.type
@@ -146,6 +150,10 @@ class TransferCancelPayload(TransferPayload): ...
 
 async def _show(_: Context, made: Answer) -> dict[str, Any]:
     return {"transfer": transfer_from_row(made["transfer"])}
+
+
+async def _show_close(context: Context, made: Answer) -> dict[str, Any]:
+    return {**await _show(context, made), "adjustment": await show_adjustment(context, made)}
 
 
 async def _create(state: State, act: FloorCall, command: TransferCreateInput) -> Answer:
@@ -193,7 +201,7 @@ SHIP = FloorOperation("transferShip", "transfer:ship", DOCK, SCOPE, "TRANSFER_SH
 RECEIVE = FloorOperation(
     "transferReceive", "transfer:receive", DOCK, SCOPE, "TRANSFER_RECEIVED", _receive, _show, plain
 )
-CLOSE = FloorOperation("transferClose", "transfer:close", DESK, SCOPE, "TRANSFER_LOST", _close, _show, plain)
+CLOSE = FloorOperation("transferClose", "transfer:close", DESK, SCOPE, "TRANSFER_LOST", _close, _show_close, plain)
 CANCEL = FloorOperation("transferCancel", "transfer:cancel", DESK, SCOPE, "TRANSFER_CANCELLED", _cancel, _show, plain)
 OPERATIONS = (CREATE, APPROVE, PICK, SHIP, RECEIVE, CLOSE, CANCEL)
 
@@ -226,7 +234,10 @@ class TransferMutation:
     async def transfer_receive(self, info: Info, input: TransferReceiveInput) -> TransferReceivePayload:
         return await answer(TransferReceivePayload, do(info.context, RECEIVE, input))
 
-    @strawberry.mutation(directives=CLOSE.directives, description="What is still on the way is written off.")
+    @strawberry.mutation(
+        directives=CLOSE.directives,
+        description="What is still on the way is written off, above what you may adjust alone by a second person.",
+    )
     async def transfer_close(self, info: Info, input: TransferCloseInput) -> TransferClosePayload:
         return await answer(TransferClosePayload, do(info.context, CLOSE, input))
 

@@ -13,7 +13,11 @@ from app.replenishment.raise_alerts import AlertKind
 from domain.replenishment import PolicyKind, PurchaseStatus, RequestSource, RequestStatus
 
 strawberry.enum(PolicyKind, name="ReplenishmentPolicyKind", description="COMPUTED: from a forecast of what is sold.")
-strawberry.enum(RequestStatus, name="ReplenishmentRequestStatus", description="DONE: all of it came, or was given up.")
+strawberry.enum(
+    RequestStatus,
+    name="ReplenishmentRequestStatus",
+    description="What was ordered has ended: DONE when any of it came, CANCELLED when nothing did.",
+)
 strawberry.enum(RequestSource, name="ReplenishmentSource")
 strawberry.enum(PurchaseStatus, name="PurchaseOrderStatus", description="CLOSED: what has not come is not expected.")
 strawberry.enum(AlertKind, name="WarehouseAlertKind")

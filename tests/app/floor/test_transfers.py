@@ -257,3 +257,42 @@ async def test_an_end_that_is_not_mine_is_not_mine_to_act_on(company: FloorCompa
     seen = [(await who.data("{ transfers { nodes { state } } }"))["transfers"]["nodes"] for who in (nyc, syd)]
     assert seen == [[{"state": "APPROVED"}], []]
     assert (await syd.data("query($i: ID!) { node(id: $i) { id } }", i=transfer))["node"] is None
+
+
+async def test_a_loss_above_the_limit_is_written_off_by_a_second_person(company: FloorCompany) -> None:
+    """One of four turns up while it waits; the other three are lost, and only then."""
+    await company.do("approvalPolicySet", "policies { kind }", kind="ADJUSTMENT", role="OPERATIONS", unitsMax=3)
+    clerk, second = await company.hire(Role.OPERATIONS), await company.hire(Role.OPERATIONS)
+    transfer = await create(company)
+    await company.do("transferShip", TRANSFER, id=transfer)
+    await company.do("transferReceive", TRANSFER, id=transfer, lines=[{"sku": "SKU-0", "received": 6, "missing": 4}])
+    closing = "transfer { state } adjustment { id label kind state moves { quantity fromBucket } }"
+    made = await company.do("transferClose", closing, clerk, id=transfer, note="looked everywhere")
+    assert (made["transfer"]["state"], made["adjustment"]["kind"]) == ("RECEIVED", "TRANSFER")
+    assert made["adjustment"]["moves"] == [{"quantity": 4, "fromBucket": "IN_TRANSIT"}]
+    assert await ends(company) == ((90, 0), (106, 0, 4, 0)), "nothing has moved"
+    assert await company.refuse("transferClose", closing, second, id=transfer) == "WRONG_STATE", "it waits already"
+    adjustment = {"id": made["adjustment"]["id"]}
+    await company.do("transferReceive", TRANSFER, id=transfer, lines=[{"sku": "SKU-0", "received": 1}])
+    await company.do("adjustmentApprove", "adjustment { state }", second, **adjustment)
+    assert await ends(company) == ((90, 0), (107, 0, 0, 0))
+    assert await company.value("SELECT state FROM transfers") == "CLOSED"
+    note = await company.value("SELECT note FROM stock_movements WHERE to_bucket = 'adjustment' AND quantity = 3")
+    assert note == "looked everywhere"
+    assert await company.refuse("adjustmentApprove", "adjustment { state }", second, **adjustment) == "WRONG_STATE"
+
+
+async def test_who_asked_to_write_off_does_not_approve_and_a_rejected_loss_is_on_the_way(company: FloorCompany) -> None:
+    await company.do("approvalPolicySet", "policies { kind }", kind="ADJUSTMENT", role="OPERATIONS", unitsMax=0)
+    clerk, second = await company.hire(Role.OPERATIONS), await company.hire(Role.OPERATIONS)
+    transfer = await create(company)
+    await company.do("transferShip", TRANSFER, id=transfer)
+    made = await company.do("transferClose", "adjustment { id }", clerk, id=transfer)
+    adjustment = {"id": made["adjustment"]["id"]}
+    assert await company.refuse("adjustmentApprove", "adjustment { id }", clerk, **adjustment) == "SAME_PERSON"
+    await company.do("transferCancel", TRANSFER, id=transfer)
+    assert await company.refuse("adjustmentApprove", "adjustment { id }", second, **adjustment) == "WRONG_STATE"
+    await company.do("adjustmentReject", "adjustment { id }", second, **adjustment)
+    assert await company.some("SKU-0", "BER", "available", "inTransit") == (90, 10)
+    await company.do("transferReceive", TRANSFER, id=transfer, lines=[{"sku": "SKU-0", "received": 10}])
+    assert await company.value("SELECT state FROM transfers") == "CANCELLED"
