@@ -15,10 +15,23 @@ from tests.simulation.week.count import audit_accuracy
 PROBLEMS_MAX = 12
 STORIES_MAX, STORY_LINES = 3, 150
 _MOVED = """
-SELECT m.effective_at, concat_ws(' ', w.code, m.quantity, m.from_bucket, '->', m.to_bucket, m.reason, m.document, m.note,
+SELECT m.effective_at, concat_ws(' ', w.code, m.id, ':', m.quantity, m.from_bucket, '->', m.to_bucket, m.reason, m.document, m.note,
   'posted', to_char(m.posted_at, 'HH24:MI:SS.US')) AS what
 FROM stock_movements m JOIN skus s ON s.id = m.sku_id JOIN warehouses w ON w.id = m.warehouse_id
 WHERE s.code = $1 ORDER BY m.id DESC LIMIT $2
+"""
+_PICKED = """
+SELECT coalesce(p.occurred_at, p.posted_at) AS effective_at, concat_ws(' ', w.code, 'picked', p.quantity, p.document, 'posted',
+  to_char(p.posted_at, 'HH24:MI:SS.US')) AS what
+FROM pick_records p JOIN skus s ON s.id = p.sku_id JOIN warehouses w ON w.id = p.warehouse_id
+WHERE s.code = $1 ORDER BY p.id DESC LIMIT $2
+"""
+_SCANNED = """
+SELECT n.scanned_at AS effective_at, concat_ws(' ', w.code, 'count', n.count_id, 'scanned', n.quantity, 'expected', n.expected,
+  'after movement', n.movement_id) AS what
+FROM count_scans n JOIN count_lines l USING (count_id, line) JOIN skus s ON s.id = l.sku_id
+JOIN warehouses w ON w.id = l.warehouse_id
+WHERE s.code = $1 ORDER BY n.id DESC LIMIT $2
 """
 _BOOKS = """
 SELECT w.code AS house, s.code AS sku, l.available + l.reserved + l.committed AS sound, l.damaged, l.quality_control,
@@ -81,8 +94,10 @@ async def tell_story(world: World, problems: list[str]) -> list[str]:
     """For the SKUs that are named: the ledger's latest movements beside what was really done."""
     lines = []
     for sku in sorted({found for problem in problems for found in re.findall(r"SKU-\d+", problem)})[:STORIES_MAX]:
-        rows = await world.state.database.hot.fetch(_MOVED, sku, STORY_LINES)
-        told = [(row["effective_at"], f"  books  {row['what']}") for row in rows]
+        told = []
+        for query in (_MOVED, _PICKED, _SCANNED):
+            rows = await world.state.database.hot.fetch(query, sku, STORY_LINES)
+            told += [(row["effective_at"], f"  books  {row['what']}") for row in rows]
         told += [(at, f"  world  {what}") for at, of, what in world.truth.story if of == sku][-STORY_LINES:]
         lines += [f"{sku}:", *(f"{at:%H:%M:%S.%f} {what}" for at, what in sorted(told))]
     return lines
