@@ -19,6 +19,7 @@ from app.fulfillment.change_work import Ask, accept_work
 from app.fulfillment.release_work import release_work
 from app.fulfillment.ship_work import Parcel, ship_work
 from app.orders.take_order import take_order
+from app.replenishment.sweep_policies import sweep_policies
 from app.settings import Settings
 from app.state import State
 from domain.errors import CauseClass
@@ -44,6 +45,7 @@ THINGS = {
     "zone": "ZANZIBAR-ZONE",
     "partner": "zanzibar-partner",
     "sku": "SKU-0",
+    "kit": "SKU-SET",
     "supplier": "SUPPLIER",
 }
 NOWHERE = {
@@ -57,6 +59,7 @@ NOWHERE = {
     "zone": "ATLANTIS-ZONE",
     "partner": "atlantis-partner",
     "sku": "SKU-0",
+    "kit": "SKU-SET",
     "supplier": "SUPPLIER",
 }
 """The same names of what does not exist."""
@@ -113,6 +116,10 @@ IDS = {
     "PartnerSnapshot": "SELECT p.id FROM partner_snapshots p JOIN warehouses w ON w.id = p.warehouse_id "
     "WHERE w.code = 'ZANZIBAR'",
     "PartnerEvent": "SELECT id FROM partner_deliveries",
+    "ReplenishmentPolicy": "SELECT sku_id || '.' || warehouse_id FROM replenishment_policies p "
+    "JOIN warehouses w ON w.id = warehouse_id WHERE w.code = 'ZANZIBAR'",
+    "WarehouseAlert": "SELECT a.id FROM warehouse_alerts a JOIN warehouses w ON w.id = warehouse_id "
+    "WHERE w.code = 'ZANZIBAR'",
     "Token": "SELECT id FROM tokens WHERE name = 'zanzibar-token'",
     **floor_world.IDS,
 }
@@ -158,25 +165,39 @@ def leaks(answer: Any) -> list[str]:
     return [marker for marker in MARKERS if re.search(rf"(?<![0-9a-z]){marker}", text)]
 
 
-@asynccontextmanager
-async def open_world(settings: Settings) -> AsyncIterator[World]:
-    sealed = settings.model_copy(
-        update={
-            "secret_key": Fernet.generate_key().decode(),
-            "query_cost_max": 10**7,
-            "query_depth_max": 20,
-            "query_aliases_max": 10**4,
-        }
-    )
-    async with running_app(sealed) as (app, http):
+@dataclass(frozen=True)
+class Furnished:
+    """A database that has everything, to be copied. `secrets`: of admin, partner and every."""
+
+    secret_key: str
+    secrets: tuple[str, str, str]
+
+
+async def furnish_world(settings: Settings) -> Furnished:
+    """Leaves nobody connected to the database."""
+    key = Fernet.generate_key().decode()
+    async with running_app(_unbound(settings, key)) as (app, http):
         state: State = app._rest.state.onhand
         admin = Client(http, await make_secret(state))
         await _furnish(admin, state)
-        houses = await state.lookup.warehouses()
-        mine = [houses["MINE"].id]
-        partner = Client(http, await make_secret(state, Role.PARTNER, warehouse_ids=mine))
-        every = Client(http, await make_secret(state, *Role, warehouse_ids=mine))
+        mine = [(await state.lookup.warehouses())["MINE"].id]
+        partner = await make_secret(state, Role.PARTNER, warehouse_ids=mine)
+        every = await make_secret(state, *Role, warehouse_ids=mine)
+        return Furnished(key, (admin.secret, partner, every))
+
+
+@asynccontextmanager
+async def open_world(settings: Settings, furnished: Furnished) -> AsyncIterator[World]:
+    """On a copy of what `furnish_world` made."""
+    async with running_app(_unbound(settings, furnished.secret_key)) as (app, http):
+        state: State = app._rest.state.onhand
+        admin, partner, every = (Client(http, secret) for secret in furnished.secrets)
         yield World(app, state, admin, partner, every, *(await _read_ids(state)))
+
+
+def _unbound(settings: Settings, secret_key: str) -> Settings:
+    more = {"secret_key": secret_key, "query_cost_max": 10**7, "query_depth_max": 20, "query_aliases_max": 10**4}
+    return settings.model_copy(update=more)
 
 
 async def _furnish(admin: Client, state: State) -> None:
@@ -206,6 +227,7 @@ async def _furnish(admin: Client, state: State) -> None:
     await _count(admin, state)
     await _handle(admin)
     await _buy(admin)
+    await _plan(admin, state)
 
 
 async def _happen(state: State) -> None:
@@ -268,6 +290,17 @@ async def _buy(admin: Client) -> None:
         await _do(admin, "purchaseOrderCreate", warehouse=code, supplier="SUPPLIER", note=f"of {code}", lines=[wanted])
 
 
+async def _plan(admin: Client, state: State) -> None:
+    """A kit of what is in one place only, and policies that want more than there is, which alerts tell of."""
+    await _do(admin, "skuUpsert", lines=[{"code": THINGS["kit"], "title": "A set", "barcode": "400009"}])
+    parts = [{"sku": "SKU-2", "quantity": 1}]
+    await _do(admin, "kitSet", sku=THINGS["kit"], components=parts)
+    for code in ("MINE", "ZANZIBAR"):
+        levels = {"minimum": 3 * UNITS, "maximum": 4 * UNITS}
+        await _do(admin, "replenishmentPolicySet", sku="SKU-0", warehouse=code, kind="MIN_MAX", **levels)
+    await sweep_policies(state)
+
+
 async def _handle(admin: Client) -> None:
     """What people on the floor do: transfers, returns, damage, and what waits for a second person."""
     await _do(admin, "warehouseCreate", code="ZANZIBAR-2", name="Zanzibar annex")
@@ -284,12 +317,17 @@ async def _handle(admin: Client) -> None:
 
 
 async def _count(admin: Client, state: State) -> None:
-    """A bin, and a count in each warehouse that found what there should be."""
+    """A bin, and in each warehouse a count that found what there should be and one that did not, which was posted."""
+    boss = Client(admin.http, await make_secret(state))
     await state.database.hot.execute(_BINS, THINGS["bin"])
     for code, units in (("MINE", 10), ("ZANZIBAR", UNITS - 1)):
         made = await admin.mutate("countCreate", "count { id }", warehouse=code, skus=["SKU-1"], note=f"of {code}")
         key = made["count"]["id"]
         await _do(admin, "countSubmit", id=key, lines=[{"sku": "SKU-1", "quantity": units}])
+        made = await admin.mutate("countCreate", "count { id }", warehouse=code, skus=["SKU-2"], note=f"of {code}")
+        for _ in range(2):  # A difference is believed when it is found again.
+            await _do(admin, "countSubmit", id=made["count"]["id"], lines=[{"sku": "SKU-2", "quantity": 9}])
+        await _do(boss, "countReview", id=made["count"]["id"])
 
 
 def _order(channel: str) -> ChannelOrder:
@@ -312,7 +350,8 @@ async def _read_ids(state: State) -> tuple[dict[str, str], dict[str, str]]:
         assert key is not None, kind
         ids[kind] = encode_id(kind, str(key))
         none[kind] = encode_id(kind, re.sub("[0-9a-f](?=[0-9a-f]*$)", "9", str(key)) if "-" in str(key) else "987654")
-    none["StockLevel"] = encode_id("StockLevel", "987654.987654")
+    for kind in ("StockLevel", "ReplenishmentPolicy"):
+        none[kind] = encode_id(kind, "987654.987654")
     return ids, none
 
 

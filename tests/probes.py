@@ -22,6 +22,7 @@ from graphql import (
     is_list_type,
 )
 
+from api.node import KINDS
 from api.schema import core
 from tests.documents import example, field_of, is_required
 
@@ -83,6 +84,10 @@ CODES = {
     "supplierSet": "supplier",
 }
 """What `code` names, by root field."""
+CODED = frozenset({"Sku", "Warehouse", "Channel", "Supplier", "Partner", "AlertRule", "Bin"})
+"""Types that inputs name by code: their name in an input's says nothing of ids."""
+SETS = frozenset({"kit"})
+"""Root fields whose `sku` is a kit."""
 
 
 class Unsorted(Exception):
@@ -106,17 +111,18 @@ def aim(root: str, name: str, things: Mapping[str, str], ids: Mapping[str, str])
         root: Query, Mutation or Subscription.
         name: Of the root field.
         things: By the words of `AIMED`: a name of theirs.
-        ids: By type: a global id of theirs. A field that takes an id is asked with each of them.
+        ids: By type: a global id of theirs. A field that takes an id is asked with each of them; with more than it
+            requires, where names say which type an id is of, with that one.
     """
     field = field_of(root, name)
     for kind, key in ids.items() if _takes_id(field.args) else (("", ""),):
-        fill = _Fill(name, things, key)
+        fill = _Fill(name, things, kind, key)
         required = {arg: fill.value(arg, given.type) for arg, given in field.args.items() if is_required(given)}
         yield probe_of(root, name, required)
         for arg, given in field.args.items():
             known = required.get(arg)
-            yield from (probe_of(root, name, {**required, arg: more}) for more in fill.variants(arg, given.type, known))
-        del kind
+            found = fill.variants(arg, given.type, known, f"{name} {arg}")
+            yield from (probe_of(root, name, {**required, arg: more}) for more in found)
 
 
 def _takes_id(inputs: Mapping[str, Any]) -> bool:
@@ -131,6 +137,7 @@ def _takes_id(inputs: Mapping[str, Any]) -> bool:
 class _Fill:
     field: str
     things: Mapping[str, str]
+    kind: str
     id: str
 
     def value(self, name: str, kind: Any) -> Any:
@@ -150,25 +157,33 @@ class _Fill:
             return self._text(name)
         return example(kind)
 
-    def variants(self, name: str, kind: Any, known: Any) -> Iterator[Any]:
+    def variants(self, name: str, kind: Any, known: Any, path: str) -> Iterator[Any]:
         """The same input with one more thing in it that is not required. `known`: what it has already."""
         kind = get_nullable_type(kind)
         if is_list_type(kind) and is_input_object_type(get_nullable_type(kind.of_type)):
-            yield from ([one] for one in self.variants(name, kind.of_type, None if known is None else known[0]))
+            inside = self.variants(name, kind.of_type, None if known is None else known[0], path)
+            yield from ([one] for one in inside)
             return
         if not is_input_object_type(kind):
-            if known is None:
+            if known is None and self._is_meant(path):
                 yield self.value(name, kind)
             return
         base = self.value(name, kind) if known is None else known
-        if known is None:
+        if known is None and self._is_meant(path):
             yield base
         for inner, field in kind.fields.items():
-            for more in self.variants(inner, field.type, base.get(inner)):
+            for more in self.variants(inner, field.type, base.get(inner), f"{path} {inner}"):
                 yield {**base, inner: more}
+
+    def _is_meant(self, path: str) -> bool:
+        """Whether an id below this may be of the type: any, when the names on the way name none."""
+        said = path.lower()
+        return self.kind.lower() in said or not any(kind.lower() in said for kind in KINDS.keys() - CODED)
 
     def _text(self, name: str) -> str:
         thing = CODES.get(self.field) if name == "code" else AIMED.get(name)
+        if thing == "sku" and self.field in SETS:
+            thing = "kit"
         if thing is not None:
             return self.things[thing]
         if name in FREE:
