@@ -224,6 +224,8 @@ class ReturnNotice:
 
     `lines`: (the channel's line id, units), empty when the channel does not say what. `restocked`: the channel
     has put the units back into its own count. `refund`: amount and currency, `refunded` whether that was paid.
+    `items`: (the channel's SKU, units), from a channel that does not name lines. `announces` False: it is about money
+    alone, and makes no return. `cancelled`: it does not come after all.
     """
 
     external_id: str
@@ -233,6 +235,9 @@ class ReturnNotice:
     refund: tuple[Decimal, str] | None = None
     refunded: bool = False
     reason: str | None = None
+    items: tuple[tuple[str, int], ...] = ()
+    announces: bool = True
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from app.floor.perform import FloorCall, perform, tell
 from app.returns.count_sold import count_sold, find_order
 from app.returns.make_return import ReturnHead, make_return
 from app.returns.read_returns import answer_return
+from app.returns.split_kits import split_kits
 from app.run_once import Answer
 from app.state import State
 from domain.errors import Refusal, RefusalCode
@@ -62,7 +63,7 @@ class _Prepared:
     warehouse_id: int
     order_id: UUID | None
     exchange_order_id: UUID | None
-    lines: list[tuple[int, ReturnWantedLine]]
+    lines: list[tuple[int, ReturnWantedLine, int]]
 
 
 async def authorize_return(state: State, act: FloorCall, wanted: ReturnWanted) -> Answer:
@@ -87,7 +88,7 @@ async def authorize_return(state: State, act: FloorCall, wanted: ReturnWanted) -
             exchange_reference=wanted.exchange_reference,
             refund=wanted.refund,
         )
-        lines = [ReturnLine(index, sku_id, line.quantity) for index, (sku_id, line) in enumerate(given.lines)]
+        lines = [ReturnLine(index, sku_id, line.quantity) for index, (sku_id, line, _) in enumerate(given.lines)]
         return_id = await make_return(connection, head, lines, at)
         await tell(connection, "return", return_id, [given.warehouse_id])
         return {"return": await answer_return(connection, return_id)}
@@ -110,12 +111,13 @@ async def _prepare(state: State, act: FloorCall, wanted: ReturnWanted) -> _Prepa
         check_quantity(line.quantity, ("lines", str(index), "quantity"))
     if wanted.refund is not None:
         check_cost(wanted.refund[0], wanted.refund[1], ("refund",))
-    return _Prepared(house.id, order_id, exchange_id, lines)
+    split = await split_kits(state.database.hot, lines)
+    return _Prepared(house.id, order_id, exchange_id, split)
 
 
-async def _check_sold(connection: Any, order_id: UUID, lines: Sequence[tuple[int, ReturnWantedLine]]) -> None:
+async def _check_sold(connection: Any, order_id: UUID, lines: Sequence[tuple[int, ReturnWantedLine, int]]) -> None:
     found = await count_sold(connection, order_id)
-    for index, (sku_id, line) in enumerate(lines):
+    for sku_id, line, index in lines:
         sold = found.sold.get(sku_id)
         taken = found.taken.get(sku_id, 0)
         check_authorized(line.quantity, sold, taken, line.sku, ("lines", str(index)))

@@ -13,8 +13,9 @@ from domain.identity import Principal
 
 _HOLD = "SELECT id FROM orders WHERE id = $1 FOR NO KEY UPDATE"
 _SOLD = """
-SELECT l.sku_id, sum(l.shipped)::int AS sold FROM order_lines l
-WHERE l.order_id = $1 AND l.sku_id IS NOT NULL GROUP BY l.sku_id
+SELECT coalesce(k.component_id, l.sku_id), sum(l.shipped * coalesce(k.quantity, 1))::int AS sold
+FROM order_lines l LEFT JOIN kit_components k ON k.kit_id = l.sku_id
+WHERE l.order_id = $1 AND l.sku_id IS NOT NULL GROUP BY 1
 """
 _TAKEN = """
 SELECT l.sku_id, sum(CASE WHEN r.state = 'OPEN' THEN greatest(l.authorized, l.received) ELSE l.received END

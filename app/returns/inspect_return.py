@@ -14,6 +14,7 @@ from app.floor.find_document import DocumentRef, find_document
 from app.floor.find_lines import find_lines
 from app.floor.perform import FloorCall, Leg, perform, post_legs, refuse_end
 from app.returns.hold_return import HeldReturn, keep_lines, keep_return, lock_return
+from app.returns.split_kits import split_kits
 from app.run_once import Answer
 from app.state import State
 from domain.errors import Refusal, RefusalCode
@@ -46,13 +47,13 @@ class InspectedLine:
 
 
 async def inspect_return(state: State, act: FloorCall, ref: DocumentRef, lines: Sequence[InspectedLine]) -> Answer:
-    """A SKU may come in several lines. Restocked units are for sale with this transaction.
+    """A SKU may come in several lines, and a kit is its components. Restocked units are for sale at once.
 
     Raises `Refusal` RETURN_NOT_FOUND, WRONG_STATE, INVALID_INPUT (a SKU that did not come, texts, a bin for what is
     not restocked), SKU_NOT_FOUND, INVALID_QUANTITY (more than is received and not inspected), BIN_NOT_FOUND, BIN_FULL.
     """
 
-    async def prepare() -> tuple[UUID, list[tuple[int, InspectedLine]]]:
+    async def prepare() -> tuple[UUID, list[tuple[int, InspectedLine, int]]]:
         found = await find_lines(state.lookup, lines, repeats=True)
         for index, line in enumerate(lines):
             path = ("lines", str(index))
@@ -63,7 +64,8 @@ async def inspect_return(state: State, act: FloorCall, ref: DocumentRef, lines: 
             if line.bin is not None and line.disposition is not Disposition.RESTOCK:
                 message = "Only what is restocked goes into a bin."
                 raise Refusal(RefusalCode.INVALID_INPUT, message, (*path, "bin"))
-        return await find_document(state.database.hot, act.principal, "return", ref), found
+        split = await split_kits(state.database.hot, found, merge=False)
+        return await find_document(state.database.hot, act.principal, "return", ref), split
 
     async def decide(connection: Any, given: tuple[UUID, list[Any]], now: datetime.datetime) -> Answer:
         return_id, found = given
@@ -80,10 +82,10 @@ async def inspect_return(state: State, act: FloorCall, ref: DocumentRef, lines: 
     return await perform(state, act, prepare, decide)
 
 
-def _count(held: HeldReturn, found: Sequence[tuple[int, InspectedLine]]) -> list[ReturnLine]:
+def _count(held: HeldReturn, found: Sequence[tuple[int, InspectedLine, int]]) -> list[ReturnLine]:
     """All lines of the return, with what was inspected."""
     kept = {line.sku_id: line for line in held.lines if line.sku_id is not None}
-    for index, (sku_id, wanted) in enumerate(found):
+    for sku_id, wanted, index in found:
         line = kept.get(sku_id)
         path = ("lines", str(index))
         if line is None:
@@ -96,9 +98,9 @@ def _count(held: HeldReturn, found: Sequence[tuple[int, InspectedLine]]) -> list
     return [line if line.sku_id is None else kept[line.sku_id] for line in held.lines]
 
 
-def _legs(held: HeldReturn, found: Sequence[tuple[int, InspectedLine]]) -> list[Leg]:
+def _legs(held: HeldReturn, found: Sequence[tuple[int, InspectedLine, int]]) -> list[Leg]:
     legs = []
-    for index, (sku_id, wanted) in enumerate(found):
+    for sku_id, wanted, index in found:
         target = TARGETS[wanted.disposition]
         if target is not None:
             path = ("lines", str(index), "quantity")
@@ -110,16 +112,16 @@ async def _keep(
     connection: Any,
     act: FloorCall,
     held: HeldReturn,
-    found: Sequence[tuple[int, InspectedLine]],
+    found: Sequence[tuple[int, InspectedLine, int]],
     now: datetime.datetime,
 ) -> None:
     """The inspection itself; what is broken is a damage like any other, to be disposed of."""
     numbers = {line.sku_id: line.line for line in held.lines}
-    lines = [line for _, line in found]
+    lines = [line for _, line, _ in found]
     await connection.execute(
         _KEEP,
         held.id,
-        [numbers[sku_id] for sku_id, _ in found],
+        [numbers[sku_id] for sku_id, _, _ in found],
         [line.quantity for line in lines],
         [line.disposition.value for line in lines],
         [line.grade for line in lines],
@@ -130,7 +132,7 @@ async def _keep(
     )
     broken = [
         DamageFound(sku_id, line.quantity, line.grade or "RETURNED", line.evidence)
-        for sku_id, line in found
+        for sku_id, line, _ in found
         if line.disposition is Disposition.DAMAGED
     ]
     await keep_damages(connection, act, held.warehouse_id, "RETURN", broken, now, document=held.document)

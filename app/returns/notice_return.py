@@ -20,6 +20,7 @@ from app.floor.perform import tell
 from app.returns.count_sold import count_sold
 from app.returns.hold_return import HeldReturn, keep_lines, keep_return, lock_return
 from app.returns.make_return import ReturnHead, make_return
+from app.returns.split_kits import find_sold_units
 from app.state import State
 from app.transact import rerun
 from domain.identity import Principal
@@ -32,7 +33,6 @@ _BY_ORDER = """
 SELECT id FROM returns WHERE order_id = $1 AND external_id IS NULL AND state <> 'CANCELLED'
 ORDER BY (state = 'OPEN') DESC, id LIMIT 1
 """
-_LINES = "SELECT external_id, sku_id FROM order_lines WHERE order_id = $1 AND sku_id IS NOT NULL"
 _HOUSE = """
 SELECT coalesce(
   (SELECT warehouse_id FROM fulfillments WHERE order_id = $1 ORDER BY shipped_at DESC, id LIMIT 1),
@@ -66,7 +66,7 @@ async def _note(state: State, connection: Any, channel_id: int, notice: ReturnNo
         log.warning("a return of an unknown order", channel_id=channel_id, order=notice.order_external_id)
         return None
     now = datetime.datetime.now(datetime.UTC)
-    wanted = await _wanted(connection, order["id"], notice)
+    wanted = await find_sold_units(connection, order["id"], notice.lines, notice.items)
     if notice.restocked:
         listings = await connection.fetch(_LISTINGS, channel_id, list(wanted))
         await resync_listings(connection, [row[0] for row in listings])
@@ -76,22 +76,11 @@ async def _note(state: State, connection: Any, channel_id: int, notice: ReturnNo
     if return_id is None:
         lines = {sku_id: min(units, sold.left(sku_id)) for sku_id, units in wanted.items()}
         lines = {sku_id: units for sku_id, units in lines.items() if units > 0}
-        if notice.lines and not lines:
+        if not notice.announces or ((notice.lines or notice.items) and not lines):
             return None
         return_id = await _make(state, connection, channel_id, order, notice, lines, now)
     await _adopt(connection, channel_id, return_id, order["id"], notice, wanted, now)
     return return_id  # type: ignore[no-any-return]
-
-
-async def _wanted(connection: Any, order_id: UUID, notice: ReturnNotice) -> dict[int, int]:
-    """Units by SKU id of what the channel names: by the line of the order, which knows its SKU."""
-    by_line = {row[0]: row[1] for row in await connection.fetch(_LINES, order_id)}
-    found: dict[int, int] = {}
-    for line_id, units in notice.lines:
-        sku_id = by_line.get(line_id)
-        if sku_id is not None and units > 0:
-            found[sku_id] = found.get(sku_id, 0) + units
-    return found
 
 
 async def _make(

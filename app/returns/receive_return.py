@@ -21,6 +21,7 @@ from app.returns.authorize_return import NO_ORDER, OrderName
 from app.returns.count_sold import OrderSold, count_sold, find_order
 from app.returns.hold_return import keep_lines, keep_return, lock_return, note_mismatch
 from app.returns.make_return import ReturnHead, make_return
+from app.returns.split_kits import split_kits
 from app.run_once import Answer
 from app.state import State
 from app.stock.reserve_stock import check_line_count
@@ -56,7 +57,7 @@ class _Prepared:
     return_id: UUID | None
     warehouse_id: int | None
     order_id: UUID | None
-    lines: list[tuple[int | None, ReceivedLine]]
+    lines: list[tuple[int | None, ReceivedLine, int]]
 
 
 async def receive_return(state: State, act: FloorCall, parcel: Parcel) -> Answer:
@@ -80,7 +81,7 @@ async def receive_return(state: State, act: FloorCall, parcel: Parcel) -> Answer
         received, odd, descriptions = _count(held.lines, given.lines, sold, announced)
         legs = [
             Leg(held.key(sku_id), "customer", ARRIVES_IN, line.quantity, ("lines", str(index), "quantity"))
-            for index, (sku_id, line) in enumerate(given.lines)
+            for sku_id, line, index in given.lines
             if sku_id is not None
         ]
         await post_legs(connection, act, held.document, legs, now)
@@ -105,7 +106,7 @@ async def _prepare(state: State, act: FloorCall, parcel: Parcel) -> _Prepared:
     return _Prepared(return_id, warehouse_id, order_id, await _find_skus(state, parcel.lines))
 
 
-async def _find_skus(state: State, lines: Sequence[ReceivedLine]) -> list[tuple[int | None, ReceivedLine]]:
+async def _find_skus(state: State, lines: Sequence[ReceivedLine]) -> list[tuple[int | None, ReceivedLine, int]]:
     check_line_count(len(lines))
     skus = await state.lookup.find_skus(line.sku for line in lines if line.sku is not None)
     found: list[tuple[int | None, ReceivedLine]] = []
@@ -120,7 +121,7 @@ async def _find_skus(state: State, lines: Sequence[ReceivedLine]) -> list[tuple[
             raise sku_not_found(line.sku, (*path, "sku"))
         found.append((None if line.sku is None else skus[line.sku], line))
     check_unique(sku_id if sku_id is not None else -index - 1 for index, (sku_id, _) in enumerate(found))
-    return found
+    return await split_kits(state.database.hot, found)
 
 
 async def _take_in(connection: Any, act: FloorCall, given: _Prepared, parcel: Parcel, at: datetime.datetime) -> UUID:
@@ -137,7 +138,7 @@ async def _take_in(connection: Any, act: FloorCall, given: _Prepared, parcel: Pa
 
 def _count(
     lines: Iterable[ReturnLine],
-    parcel: Sequence[tuple[int | None, ReceivedLine]],
+    parcel: Sequence[tuple[int | None, ReceivedLine, int]],
     sold: OrderSold | None,
     announced: bool,
 ) -> tuple[list[ReturnLine], list[str], dict[int, str]]:
@@ -146,7 +147,7 @@ def _count(
     by_sku = {line.sku_id: line for line in kept.values() if line.sku_id is not None}
     odd: list[str] = []
     descriptions: dict[int, str] = {}
-    for sku_id, found in parcel:
+    for sku_id, found, _ in parcel:
         line = by_sku.get(sku_id) if sku_id is not None else None
         if line is None:
             finding = _judge(sku_id, sold, announced)
