@@ -77,6 +77,8 @@ class World:
     houses: list[str] = field(default_factory=list)
     tablets: list[Tablet] = field(default_factory=list)
     aisles: dict[str, Aisle] = field(default_factory=dict)
+    bins: dict[str, list[str]] = field(default_factory=dict)
+    """Codes of the bins of each warehouse that has some."""
     orders: dict[str, Order] = field(default_factory=dict)
     channels: dict[str, int] = field(default_factory=dict)
     resting: asyncio.Event = field(default_factory=asyncio.Event)

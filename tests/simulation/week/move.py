@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.simulation.week.bins import some_bin
 from tests.simulation.week.company import World, lines_of
 from tests.simulation.week.tablet import Act, Tablet, ask
 from tests.simulation.week.truth import LOST, Effect, Move, Picked, Place, broken, ghost, shelf, truck
@@ -187,7 +188,8 @@ async def _arrive(world: World, tablet: Tablet, one: Any, house: str) -> None:
         hurt = int(some > 0 and chance.random() < 0.08)
         gone = max(0, due - some) if last else 0
         if some + gone > 0:
-            lines.append({"sku": sku, "received": some - hurt, "damaged": hurt, "missing": gone})
+            put = some_bin(world, house, tablet.chance)
+            lines.append({"sku": sku, "received": some - hurt, "damaged": hurt, "missing": gone, **put})
         for units, place, book in ((some - hurt, shelf(house), "sound"), (hurt, broken(house), "damaged")):
             if units:
                 moves.append(Move(sku, truck(name), place, units))

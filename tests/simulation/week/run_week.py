@@ -18,6 +18,7 @@ import psutil
 
 from tests.simulation.chaos import UNSETTLED
 from tests.simulation.week.audit import audit, report, tell_story
+from tests.simulation.week.bins import BINNED, LATER, furnish, shelve
 from tests.simulation.week.company import DIRECT, NEW_HOUSE, SHOP, World, open_company
 from tests.simulation.week.count import count, review
 from tests.simulation.week.move import settle_transfers, work_transfers
@@ -99,6 +100,7 @@ class Week:
             (0.8, lambda: buy_in(world, tablet)),
             (1.5, lambda: count(world, tablet)),
             (0.8, lambda: lose(world, tablet)),
+            (2, lambda: shelve(world, tablet)),
         ]
         weights = [weight for weight, _ in acts]
         while not self.resting:
@@ -145,6 +147,7 @@ class Week:
         """One more warehouse, as data, in the middle of it."""
         await asyncio.sleep(self.day_seconds / 3)
         world = self.world
+        await furnish(world, LATER)
         await world.open_house(NEW_HOUSE)
         sources = [{"warehouse": house} for house in world.houses]
         for channel in (SHOP, DIRECT):
@@ -200,6 +203,8 @@ async def run_week(
     """What happened. Raises AssertionError with the seed and what is wrong."""
     async with open_company(folder, seed, skus=skus, market=market) as world:
         week = Week(world, day_seconds, quiet_seconds, needed or {})
+        for house in BINNED:
+            await furnish(world, house)
         await week.live(days)
         made = await report(world)
         return {**made, "processes killed": dict(week.kills), "quiet hours": week.checkpoints}

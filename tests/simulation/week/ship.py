@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.simulation.week.bins import some_bin
 from tests.simulation.week.company import World
 from tests.simulation.week.tablet import Act, Tablet, ask
 from tests.simulation.week.truth import Effect, Picked, shelf
@@ -154,7 +155,8 @@ async def _pick_inside(world: World, tablet: Tablet, work: Any) -> Any | None:
         short = some - len(taken)
         truth.pick(work["id"], house, taken)
         picked += taken
-        lines.append({"sku": line["sku"], "quantity": len(taken), "short": short})
+        place = some_bin(world, house, tablet.chance)
+        lines.append({"sku": line["sku"], "quantity": len(taken), "short": short, **place})
         if short:
             effects.append(Effect(house, "sound", line["sku"], -short))
     if not lines:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from tests.simulation.week.bins import some_bin
 from tests.simulation.week.company import ALONE_MAX, World, lines_of
 from tests.simulation.week.tablet import Act, Tablet, ask
 from tests.simulation.week.truth import (
@@ -42,7 +43,8 @@ DISPOSITIONS: dict[str, tuple[str, Place | None]] = {
 async def receive(world: World, tablet: Tablet) -> None:
     """Goods that nobody ordered here."""
     sku, units = tablet.chance.choice(world.skus), tablet.chance.randint(1, 6)
-    fields = {"warehouse": tablet.house, "reason": "RECEIPT", "lines": lines_of({sku: units})}
+    fields: dict[str, Any] = {"warehouse": tablet.house, "reason": "RECEIPT", "lines": lines_of({sku: units})}
+    fields["lines"][0] |= some_bin(world, tablet.house, tablet.chance)
     effect = Effect(tablet.house, "sound", sku, units)
     move = Move(sku, SUPPLIER, shelf(tablet.house), units)
     await tablet.do(Act("stockReceive", fields, [move], [effect]))
@@ -54,7 +56,13 @@ async def report_damage(world: World, tablet: Tablet) -> None:
         return
     sku, house = tablet.chance.choice(there), tablet.house
     units = min(tablet.chance.choice((1, 1, 1, 2, 5)), world.truth.at(shelf(house), sku))
-    fields = {"warehouse": house, "origin": "STOCK", "cause": "DROPPED", "lines": lines_of({sku: units})}
+    fields: dict[str, Any] = {
+        "warehouse": house,
+        "origin": "STOCK",
+        "cause": "DROPPED",
+        "lines": lines_of({sku: units}),
+    }
+    fields["lines"][0] |= some_bin(world, house, tablet.chance)
     effects = [Effect(house, "sound", sku, -units), Effect(house, "damaged", sku, units)]
     await tablet.do(Act("damageReport", fields, [Move(sku, shelf(house), broken(house), units)], effects))
 
@@ -107,7 +115,8 @@ async def correct(world: World, tablet: Tablet) -> None:
     sku, more = chance.choice(there), chance.random() < 0.4
     source, target = (LOST, shelf(house)) if more else (shelf(house), SCRAP)
     delta = units if more else -units
-    fields = {"warehouse": house, "reason": "FOUND" if more else "THROWN_AWAY", "lines": [{"sku": sku, "delta": delta}]}
+    line = {"sku": sku, "delta": delta, **some_bin(world, house, chance)}
+    fields = {"warehouse": house, "reason": "FOUND" if more else "THROWN_AWAY", "lines": [line]}
     act = Act("stockAdjust", fields, [Move(sku, source, target, units)], [Effect(house, "sound", sku, delta)])
     await do_for_second(world, tablet, act)
 
@@ -218,6 +227,8 @@ async def _dispose_returned(world: World, tablet: Tablet, name: str, sku: str, u
         effects.append(Effect(house, book, sku, units))
     moves = [] if how == "QUALITY_CONTROL" else [Move(sku, dock(house), target, units)]
     lines = [{"sku": sku, "quantity": units, "disposition": how}]
+    if how == "RESTOCK":
+        lines[0] |= some_bin(world, house, tablet.chance)
     await tablet.do(Act("returnInspect", {"id": name, "lines": lines}, moves, effects), "return { id }")
 
 
@@ -252,7 +263,8 @@ async def _receive_purchase(world: World, tablet: Tablet, one: Any) -> None:
         units = units + 1 if chance.random() < 0.1 else chance.randint(0, units)
         hurt = int(units > 1 and chance.random() < 0.1)
         if units:
-            lines.append({"sku": line["sku"], "quantity": units, "damaged": hurt})
+            put = some_bin(world, house, chance)
+            lines.append({"sku": line["sku"], "quantity": units, "damaged": hurt, **put})
             moves += [
                 Move(line["sku"], SUPPLIER, place, n)
                 for place, n in ((shelf(house), units - hurt), (broken(house), hurt))
