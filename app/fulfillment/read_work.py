@@ -52,6 +52,9 @@ _COUNT = """
 SELECT count(*) FROM fulfillment_orders f JOIN orders o ON o.id = f.order_id JOIN warehouses w ON w.id = f.warehouse_id
 """
 
+OF_ORDER_MAX = 100
+"""Fulfilment orders shown with one order."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkFilter:
@@ -108,6 +111,23 @@ async def read_work(database: Database, principal: Principal, work_id: UUID) -> 
     found.add("f.id = {}::uuid", work_id)
     row = await database.hot.fetchrow(f"{WORK} {found.where}", *found.values)
     return None if row is None else plain_work(row)
+
+
+async def read_works_of_orders(
+    database: Database, principal: Principal, order_ids: Sequence[UUID]
+) -> dict[UUID, list[dict[str, Any]]]:
+    """By order, oldest first; of each at most `OF_ORDER_MAX`, and only what the principal may see."""
+    found = _choose(principal, WorkFilter())
+    found.add("f.order_id = wanted.id")
+    wanted = found.place(list(order_ids))
+    query = f"""
+        SELECT work.* FROM unnest({wanted}::uuid[]) AS wanted (id)
+        CROSS JOIN LATERAL ({WORK} {found.where} ORDER BY f.id LIMIT {OF_ORDER_MAX}) work
+    """  # noqa: S608
+    works: dict[UUID, list[dict[str, Any]]] = {order_id: [] for order_id in order_ids}
+    for row in await database.hot.fetch(query, *found.values):
+        works[row["order_id"]].append(plain_work(row))
+    return works
 
 
 async def read_works_by_ids(connection: Any, ids: Sequence[UUID]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from strawberry.dataloader import DataLoader
 from app.channels.measure_lag import Lag, read_lags
 from app.channels.read_channels import count_listings_by_state, read_sources
 from app.exceptions.read_cases import read_timelines
+from app.fulfillment.read_work import read_works_of_orders
 from app.orders.read_orders import read_timelines as read_order_timelines
 from app.replenishment.read_purchases import read_expected
 from app.state import State
@@ -63,6 +64,15 @@ class Loaders:
 
     async def _timelines_of_orders(self, order_ids: list[UUID]) -> list[list[Any]]:
         found = await read_order_timelines(self._state.database.hot, order_ids)
+        return [found[order_id] for order_id in order_ids]
+
+    @cached_property
+    def works_of_order(self) -> DataLoader[UUID, list[Any]]:
+        """Rows of fulfilment orders by order."""
+        return DataLoader(load_fn=self._works_of_orders, max_batch_size=BATCH_MAX)
+
+    async def _works_of_orders(self, order_ids: list[UUID]) -> list[list[Any]]:
+        found = await read_works_of_orders(self._state.database, self._principal, order_ids)
         return [found[order_id] for order_id in order_ids]
 
     @cached_property

@@ -12,8 +12,9 @@ import strawberry
 from strawberry.scalars import JSON
 
 from api.context import Info
-from api.directives import Cost
+from api.directives import EVERYONE, Cost, Requires, check_requirement
 from api.fulfillment.states import FulfillmentStatus
+from api.fulfillment.types import FulfillmentOrder, work_from_row
 from api.ids import encode_id
 from api.scalars import Counted, Edge, Money, PageInfo, to_money
 from api.stock.types import Node
@@ -77,6 +78,9 @@ class OrderContact:
     phone: str | None
 
 
+_WORK = Requires(roles=EVERYONE, scope="fulfillment:read")
+
+
 @strawberry.type(
     description="A token that is limited to warehouses sees an order as if there were nothing but its own work of it."
 )
@@ -113,6 +117,15 @@ class Order(Node):
 
     async def _load_timeline(self, info: Info) -> list[OrderEvent]:
         return events_from_rows(await info.context.loaders.timeline_of_order.load(UUID(self.key)))
+
+    @strawberry.field(
+        directives=[Cost(weight=10)],
+        description="The work of it at its warehouses with its parcels, oldest first; at most 100. Needs the scope "
+        "fulfillment:read of a token that is limited to scopes.",
+    )
+    async def fulfillment_orders(self, info: Info) -> list[FulfillmentOrder]:
+        check_requirement(_WORK, info.context.principal, "Order.fulfillmentOrders")
+        return [work_from_row(row) for row in await info.context.loaders.works_of_order.load(UUID(self.key))]
 
 
 @strawberry.type

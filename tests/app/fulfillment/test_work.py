@@ -152,6 +152,12 @@ async def test_another_warehouse_does_not_see_it(floor: Floor) -> None:
     query = "query($id: ID!) { node(id: $id) { id } fulfillmentOrders { totalCount nodes { id } } }"
     assert await theirs.data(query, id=work) == {"node": None, "fulfillmentOrders": {"totalCount": 0, "nodes": []}}
     assert (await ours.data(query, id=work))["fulfillmentOrders"] == {"totalCount": 1, "nodes": [{"id": work}]}
+    of_orders = "{ orders { nodes { fulfillmentOrders { id warehouse lines { sku quantity } } } } }"
+    seen = (await ours.data(of_orders))["orders"]["nodes"]
+    assert [[w["id"] for w in order["fulfillmentOrders"]] for order in seen] == [[work]]
+    assert not any(order["fulfillmentOrders"] for order in (await theirs.data(of_orders))["orders"]["nodes"])
+    orders_only = await floor.company.client(Role.SUPPORT, scopes=["orders:read"])
+    assert (await orders_only.send(of_orders))["errors"][0]["extensions"]["code"] == "FORBIDDEN"
     assert (await floor.do("Accept", work, client=ours))["status"] == "ACCEPTED"
     answer = await ours.send(
         "mutation($i: FulfillmentOrderMoveInput!) { fulfillmentOrderMove(input: $i) { userErrors { code } } }",
