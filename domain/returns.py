@@ -50,6 +50,15 @@ class MoneyTrack(StrEnum):
     CONFIRMED = "CONFIRMED"
 
 
+class RefundState(StrEnum):
+    """Of what is due, between us and the channel. `PENDING`: to be told. `SENT`: told. `REFUSED`: it will not pay."""
+
+    NONE = "NONE"
+    PENDING = "PENDING"
+    SENT = "SENT"
+    REFUSED = "REFUSED"
+
+
 class Disposition(StrEnum):
     """What becomes of an inspected unit. `MISSING`: it was not in the parcel."""
 

@@ -225,7 +225,7 @@ class ReturnNotice:
     `lines`: (the channel's line id, units), empty when the channel does not say what. `restocked`: the channel
     has put the units back into its own count. `refund`: amount and currency, `refunded` whether that was paid.
     `items`: (the channel's SKU, units), from a channel that does not name lines. `announces` False: it is about money
-    alone, and makes no return. `cancelled`: it does not come after all.
+    alone, and makes no return. `cancelled`: it does not come after all. `refund_id`: the channel's id of the refund.
     """
 
     external_id: str
@@ -238,6 +238,7 @@ class ReturnNotice:
     items: tuple[tuple[str, int], ...] = ()
     announces: bool = True
     cancelled: bool = False
+    refund_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from adapters.channels.base import (
     WriteOutcome,
     WriteResult,
 )
+from adapters.channels.returns import Refund
 from domain.errors import CauseClass, Fault
 
 Hook = Callable[[Sequence[QuantityWrite]], Awaitable[None]]
@@ -50,6 +51,8 @@ class MemoryChannel:
     """Every parcel it was told of, each time."""
     parcel_answers: list[WriteResult | Fault] = field(default_factory=list)
     """What it says to the next ones; OK when there is nothing left to say."""
+    refunds: list[Refund] = field(default_factory=list)
+    refund_answers: list[WriteResult | Fault] = field(default_factory=list)
 
     def batch_size(self, pending: int, *, urgent: bool) -> int:
         return min(pending, self.size)
@@ -105,6 +108,13 @@ class MemoryChannel:
     async def confirm_shipment(self, shipment: Shipment) -> WriteResult:
         self.parcels.append(shipment)
         said = self.parcel_answers.pop(0) if self.parcel_answers else WriteResult(WriteOutcome.OK)
+        if isinstance(said, Fault):
+            raise said
+        return said
+
+    async def issue_refund(self, refund: Refund) -> WriteResult:
+        self.refunds.append(refund)
+        said = self.refund_answers.pop(0) if self.refund_answers else WriteResult(WriteOutcome.OK)
         if isinstance(said, Fault):
             raise said
         return said

@@ -27,7 +27,7 @@ SETTLED_BY_PEOPLE = frozenset(
         CaseKind.OVERSELL,
         CaseKind.ORDER_PROBLEM,
         CaseKind.COUNT_SHORTAGE,
-        CaseKind.RETURN_MISMATCH,
+        *(CaseKind.RETURN_MISMATCH, CaseKind.REFUND_WAITING, CaseKind.REFUND_REFUSED, CaseKind.EXCHANGE_UNSETTLED),
         CaseKind.CHANGE_REFUSED,
         *(CaseKind.ALLOCATION_IMPOSSIBLE, CaseKind.REJECTION, CaseKind.SHORT_PICK, CaseKind.CONFIRMATION_REFUSED),
         CaseKind.PARTNER_CONTRADICTION,

@@ -14,6 +14,7 @@ from app.fulfillment.change_parcel import confirm_again
 from app.fulfillment.change_work import BELL
 from app.fulfillment.reroute_units import ask_for_reroute
 from app.partners.note_contact import try_partner
+from app.returns.queue_refund import ask_again
 from app.run_once import Answer, run_once
 from app.state import State
 from domain.errors import Refusal, RefusalCode
@@ -38,6 +39,7 @@ BELLS = {
     CaseKind.REJECTION: BELL,
     CaseKind.SHORT_PICK: BELL,
     CaseKind.CONFIRMATION_REFUSED: BELL,
+    CaseKind.REFUND_REFUSED: BELL,
     CaseKind.PARTNER_SILENT: "partners",
 }
 REROUTED = frozenset({CaseKind.ALLOCATION_IMPOSSIBLE, CaseKind.REJECTION, CaseKind.SHORT_PICK})
@@ -46,7 +48,7 @@ REROUTED = frozenset({CaseKind.ALLOCATION_IMPOSSIBLE, CaseKind.REJECTION, CaseKi
 async def retry_case(
     state: State, principal: Principal, case_id: UUID, provenance: Provenance, call: IdempotentCall | None
 ) -> Answer:
-    """Tell a listing or a parcel again, process an event again, try a channel again, or route an order again.
+    """Tell a listing, a parcel or a refund again, process an event again, try a channel again, or route an order again.
 
     `exception` of the answer is the case.
 
@@ -73,6 +75,9 @@ async def _recover(connection: Any, kind: CaseKind, subject: str) -> None:
     name = subject.partition(":")[2]
     if kind in REROUTED:
         await ask_for_reroute(connection, _key(name))
+        return
+    if kind is CaseKind.REFUND_REFUSED:
+        await ask_again(connection, _key(name))
         return
     if kind is CaseKind.CONFIRMATION_REFUSED:
         await confirm_again(connection, _key(name))

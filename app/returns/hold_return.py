@@ -12,6 +12,7 @@ from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
 from app.floor.find_document import not_found, write_label
 from app.floor.perform import tell
+from app.returns.queue_refund import queue_refund
 from app.returns.read_returns import answer_return, sees_return
 from app.run_once import Answer
 from domain.errors import CauseClass
@@ -104,11 +105,14 @@ async def keep_return(
     lines: Sequence[ReturnLine],
     stamps: Mapping[str, datetime.datetime],
     now: datetime.datetime,
+    *,
+    asked: bool = False,
     **columns: Any,
 ) -> Answer:
     """Judge both tracks of the goods anew, write what changed, settle its cases, tell, and answer.
 
-    `stamps`: times by column, kept if there is none yet. `columns`: whatever else changes.
+    `stamps`: times by column, kept if there is none yet. `asked`: somebody says that the refund is to be paid now.
+    `columns`: whatever else changes.
     """
     custody, condition = judge_custody(lines, held.expected_by, now), judge_condition(lines)
     sets: list[str] = ["custody = $2", "condition = $3"]
@@ -124,6 +128,7 @@ async def keep_return(
     ended = columns.get("state", held.state) != ReturnState.OPEN
     await settle_cases(connection, held, custody, condition, ended, now)
     channel_id = columns.get("channel_id", held.channel_id)
+    await queue_refund(connection, held, asked=asked)
     await tell(connection, "return", held.id, [held.warehouse_id], channel_id)
     return {"return": await answer_return(connection, held.id)}
 

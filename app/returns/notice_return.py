@@ -29,6 +29,14 @@ from domain.returns import MONEY_STEPS, Finding, MoneyTrack, ReturnLine, ReturnO
 SYSTEM = Principal("channel", "channel", frozenset())
 _ORDER = "SELECT id, name FROM orders WHERE channel_id = $1 AND external_id = $2"
 _BY_NOTICE = "SELECT id FROM returns WHERE channel_id = $1 AND external_id = $2"
+_BY_REFUND = "SELECT id FROM returns WHERE order_id = $1 AND refund_external_id = $2"
+_BY_MONEY = """
+SELECT id FROM returns WHERE order_id = $1 AND money IN ('DUE', 'TOLD') AND refund_external_id IS NULL
+  AND state <> 'CANCELLED' AND (refund_amount IS NULL OR refund_amount <= $2)
+ORDER BY money = 'TOLD' DESC, id LIMIT 1
+"""
+"""Less than what is due is no answer to it."""
+_AMOUNT = "SELECT refund_amount FROM returns WHERE id = $1"
 _BY_ORDER = """
 SELECT id FROM returns WHERE order_id = $1 AND external_id IS NULL AND state <> 'CANCELLED'
 ORDER BY (state = 'OPEN') DESC, id LIMIT 1
@@ -71,16 +79,57 @@ async def _note(state: State, connection: Any, channel_id: int, notice: ReturnNo
         listings = await connection.fetch(_LISTINGS, channel_id, list(wanted))
         await resync_listings(connection, [row[0] for row in listings])
     sold = await count_sold(connection, order["id"])
+    return_id = await _find_paid(connection, order["id"], notice)
+    if return_id is not None or not notice.announces:
+        if return_id is not None:
+            await _note_money(connection, return_id, notice, now)
+        return return_id
     return_id = await connection.fetchval(_BY_NOTICE, channel_id, notice.external_id)
+    if notice.cancelled:
+        if return_id is not None:
+            await _call_off(connection, return_id, now)
+        return return_id  # type: ignore[no-any-return]
     return_id = return_id or await connection.fetchval(_BY_ORDER, order["id"])
     if return_id is None:
         lines = {sku_id: min(units, sold.left(sku_id)) for sku_id, units in wanted.items()}
         lines = {sku_id: units for sku_id, units in lines.items() if units > 0}
-        if not notice.announces or ((notice.lines or notice.items) and not lines):
+        if (notice.lines or notice.items) and not lines:
             return None
         return_id = await _make(state, connection, channel_id, order, notice, lines, now)
     await _adopt(connection, channel_id, return_id, order["id"], notice, wanted, now)
-    return return_id  # type: ignore[no-any-return]
+    return return_id
+
+
+async def _find_paid(connection: Any, order_id: UUID, notice: ReturnNotice) -> UUID | None:
+    """The return that this refund was told for; of news about money alone, the one that waits for it."""
+    found = None
+    if notice.refund_id is not None:
+        found = await connection.fetchval(_BY_REFUND, order_id, notice.refund_id)
+    if found is None and not notice.announces and notice.refund is not None:
+        found = await connection.fetchval(_BY_MONEY, order_id, notice.refund[0])
+    return found
+
+
+async def _note_money(connection: Any, return_id: UUID, notice: ReturnNotice, now: datetime.datetime) -> None:
+    """The goods are told by others. What was said to be paid stays as it was said."""
+    held = await lock_return(connection, SYSTEM, return_id)
+    columns: dict[str, Any] = {}
+    if notice.restocked:
+        columns["channel_restocked"] = True
+    stamps = _pay(held, notice, columns, now)
+    if columns:
+        if await connection.fetchval(_AMOUNT, held.id) is not None:
+            columns = {name: value for name, value in columns.items() if not name.startswith("refund_")}
+        columns["refund_external_id"] = notice.refund_id
+        await keep_return(connection, held, held.lines, stamps, now, **columns)
+
+
+async def _call_off(connection: Any, return_id: UUID, now: datetime.datetime) -> None:
+    """Whatever has come of it is inspected and closed by people."""
+    held = await lock_return(connection, SYSTEM, return_id)
+    if held.state == ReturnState.OPEN and not any(line.received for line in held.lines):
+        state = ReturnState.CANCELLED.value
+        await keep_return(connection, held, held.lines, {"ended_at": now}, now, state=state)
 
 
 async def _make(

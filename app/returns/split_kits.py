@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
@@ -13,13 +13,14 @@ SELECT k.kit_id, k.component_id, c.code, k.quantity FROM kit_components k JOIN s
 WHERE k.kit_id = ANY($1::int[]) ORDER BY k.kit_id, c.code
 """
 _LINES = """
-SELECT l.external_id, l.sku_code AS code, coalesce(k.component_id, l.sku_id) AS sku_id, coalesce(k.quantity, 1) AS units
+SELECT l.external_id, l.sku_code AS code, coalesce(k.component_id, l.sku_id) AS sku_id,
+  coalesce(k.quantity, 1) AS units, l.shipped * coalesce(k.quantity, 1) AS shipped, l.line
 FROM order_lines l LEFT JOIN kit_components k ON k.kit_id = l.sku_id WHERE l.order_id = $1 AND l.sku_id IS NOT NULL
 UNION ALL
-SELECT split_part(l.external_id, '#', 1), s.code, l.sku_id, k.quantity
+SELECT split_part(l.external_id, '#', 1), s.code, l.sku_id, k.quantity, l.shipped, l.line
 FROM order_lines l JOIN skus c ON c.id = l.sku_id JOIN kit_components k ON k.component_id = l.sku_id
 JOIN skus s ON s.id = k.kit_id AND l.external_id = split_part(l.external_id, '#', 1) || '#' || s.code || '#' || c.code
-WHERE l.order_id = $1
+WHERE l.order_id = $1 ORDER BY line
 """
 
 
@@ -81,3 +82,18 @@ async def find_sold_units(
             for sku_id, per_unit in by_name.get(name, {}).items():
                 found[sku_id] = found.get(sku_id, 0) + max(0, units) * per_unit
     return {sku_id: units for sku_id, units in found.items() if units > 0}
+
+
+async def name_sold_lines(connection: Any, order_id: Any, units: Mapping[int, int]) -> tuple[tuple[str, int], ...]:
+    """(the channel's id of a line, units) for units by SKU id; of a kit only what is whole."""
+    lines: dict[str, list[Any]] = {}
+    for row in await connection.fetch(_LINES, order_id):
+        lines.setdefault(row["external_id"], []).append(row)
+    left, named = dict(units), []
+    for external_id, parts in lines.items():
+        whole = min(min(left.get(part["sku_id"], 0), part["shipped"]) // part["units"] for part in parts)
+        if whole > 0:
+            named.append((external_id, whole))
+            for part in parts:
+                left[part["sku_id"]] -= whole * part["units"]
+    return tuple(named)

@@ -27,6 +27,7 @@ async def step_refund(
 ) -> Answer:
     """Goods and money do not wait for each other: this is allowed whatever came, and after the return has ended.
 
+    DUE with an amount has the channel of the order told to pay at once, and again when it had refused.
     Raises `Refusal` RETURN_NOT_FOUND, WRONG_STATE for a step back, INVALID_INPUT.
     """
 
@@ -41,6 +42,8 @@ async def step_refund(
         columns: dict[str, Any] = {"money": step.value}
         if refund is not None:
             columns |= {"refund_amount": refund[0], "refund_currency": refund[1]}
-        return await keep_return(connection, held, held.lines, {STAMPS[step]: act.at(now)}, now, **columns)
+        asked = step is MoneyTrack.DUE
+        stamps = {STAMPS[step]: act.at(now)}
+        return await keep_return(connection, held, held.lines, stamps, now, asked=asked, **columns)
 
     return await perform(state, act, prepare, decide)

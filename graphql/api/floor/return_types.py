@@ -18,6 +18,7 @@ from domain.returns import (
     Disposition,
     Finding,
     MoneyTrack,
+    RefundState,
     ReturnOrigin,
     ReturnState,
 )
@@ -32,6 +33,10 @@ strawberry.enum(
     description="DUE: we owe it. TOLD: the channel was told to pay. CONFIRMED: it says that it did.",
 )
 strawberry.enum(
+    RefundState,
+    description="Whether the channel is told to pay. REFUSED: it will not, or has no call for it: somebody pays there.",
+)
+strawberry.enum(
     Disposition,
     name="ReturnDisposition",
     description="What becomes of a unit. QUALITY_CONTROL: it stays aside. MISSING: it was not in the parcel.",
@@ -40,7 +45,17 @@ strawberry.enum(Finding, name="ReturnFinding", description="How a line came to b
 _PLAIN = (
     *("state", "origin", "custody", "condition", "money", "external_id", "order_reference", "exchange_reference"),
     *("reason", "note", "channel_restocked", "actor", "expected_by", "received_at", "inspected_at", "refund_due_at"),
-    *("refund_told_at", "refund_confirmed_at", "ended_at", "created_at", "channel", "order_name"),
+    *(
+        "refund_state",
+        "refund_error",
+        "refund_external_id",
+        "refund_told_at",
+        "refund_confirmed_at",
+        "ended_at",
+        "created_at",
+        "channel",
+        "order_name",
+    ),
 )
 
 
@@ -95,6 +110,9 @@ class Return(Node):
     expected_by: datetime.datetime
     received_at: datetime.datetime | None
     inspected_at: datetime.datetime | None
+    refund_state: RefundState
+    refund_error: str | None = strawberry.field(description="What the channel said to the last try.")
+    refund_external_id: str | None = strawberry.field(description="The channel's own id of the refund.")
     refund_due_at: datetime.datetime | None
     refund_told_at: datetime.datetime | None
     refund_confirmed_at: datetime.datetime | None

@@ -1,0 +1,70 @@
+"""What some channels can be asked about returns: to pay a refund, and which returns there are."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol, runtime_checkable
+
+from adapters.channels.base import WriteResult
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money to be paid back for an order, in its currency (ISO 4217).
+
+    `lines`: (the channel's line id, units) that came back; empty when it is about none. `return_external_id`: the
+    channel's own return, if it has one. `key`: the same on every retry. `since`: when it was first tried; whatever the
+    channel shows of the same amount from then on is this one, if its reply was lost.
+    """
+
+    order_external_id: str
+    return_external_id: str | None
+    lines: tuple[tuple[str, int], ...]
+    amount: Decimal
+    currency: str
+    key: str
+    since: datetime.datetime
+    label: str
+
+
+@runtime_checkable
+class RefundingChannel(Protocol):
+    """A channel that pays refunds when it is told to. None of its calls changes its stock."""
+
+    async def issue_refund(self, refund: Refund) -> WriteResult:
+        """Safe to call again at any time. Raises `Fault`.
+
+        `OK`: paid. `ACCEPTED`: being paid, its news will say when. `receipt`: the channel's id of the refund.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PulledEvent:
+    """A return as the vendor shows it, to be stored like an event that was sent. `event_id`: changes when it does."""
+
+    event_id: str
+    topic: str
+    body: bytes
+    occurred_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnPage:
+    """`cursor`: gives the next page; None at the end."""
+
+    events: tuple[PulledEvent, ...]
+    cursor: str | None
+
+
+@runtime_checkable
+class ReturningChannel(Protocol):
+    """A channel that must be asked for its returns: it sends no event that says all of them."""
+
+    async def pull_returns(
+        self, since: datetime.datetime, until: datetime.datetime, cursor: str | None = None
+    ) -> ReturnPage:
+        """Returns and refunds that changed in the window, a page of them. `read_event` reads each. Raises `Fault`."""
+        ...

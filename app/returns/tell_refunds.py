@@ -1,0 +1,150 @@
+"""Have the channels pay what is due for returns. The rows of `returns` are the queue, and a claim is a time.
+
+As with parcels, no transaction is open while a channel is spoken to, and a worker that dies has its refunds told again
+after the lease: every adapter looks first whether the refund is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import random
+import time
+from typing import Any
+
+import structlog
+
+from adapters.channels.base import Throttled, WriteOutcome, WriteResult
+from adapters.channels.returns import Refund, RefundingChannel
+from app.channels.note_attempt import Attempt, note_attempt
+from app.channels.open_channel import COLUMNS, OpenChannel
+from app.exceptions.open_cases import open_cases
+from app.floor.find_document import write_label
+from app.returns.hold_return import keep_return, lock_return
+from app.returns.split_kits import name_sold_lines
+from app.state import State
+from domain.errors import CauseClass, Fault
+from domain.exceptions import CaseKind, Severity
+from domain.identity import Principal
+from domain.returns import MoneyTrack
+
+REFUNDS_MAX = 16
+BACKOFF_SECONDS_MAX = 300.0
+LANE = "REFUND"
+SYSTEM = Principal("refunds", "refunds", frozenset())
+BY_HAND = "This channel has no call for refunds: pay it there, then say so with returnRefund(step: CONFIRMED)."
+_CLAIM = """
+WITH due AS (
+  SELECT r.id FROM returns r JOIN orders o ON o.id = r.order_id JOIN channels c ON c.id = o.channel_id
+  WHERE r.refund_state = 'PENDING' AND r.refund_next_at <= now() AND r.money = 'DUE' AND c.status = 'LIVE'
+  ORDER BY r.refund_next_at LIMIT $1 FOR UPDATE OF r SKIP LOCKED
+)
+UPDATE returns r SET refund_next_at = clock_timestamp() + make_interval(secs => $2),
+  refund_attempts = r.refund_attempts + 1, refund_first_at = coalesce(r.refund_first_at, clock_timestamp())
+FROM due, orders o WHERE r.id = due.id AND o.id = r.order_id
+RETURNING r.id, r.number, r.order_id, r.external_id, r.refund_amount, r.refund_currency, r.refund_first_at,
+  r.refund_attempts, o.channel_id, o.external_id AS order_external_id, coalesce(o.name, o.external_id) AS order_name,
+  o.currency
+"""
+_UNITS = """
+SELECT l.sku_id, CASE WHEN l.received > 0 THEN coalesce(sum(i.quantity) FILTER (WHERE i.disposition <> 'MISSING'), 0)
+  ELSE l.authorized END::int
+FROM return_lines l LEFT JOIN return_inspections i ON i.return_id = l.return_id AND i.line = l.line
+WHERE l.return_id = $1 AND l.sku_id IS NOT NULL GROUP BY l.line, l.sku_id, l.received, l.authorized
+"""
+_CHANNELS = f"SELECT {COLUMNS} FROM channels WHERE id = ANY($1::int[])"  # noqa: S608
+_MINE = "SELECT FROM returns WHERE id = $1 AND refund_attempts = $2 AND refund_state = 'PENDING'"
+"""Whoever comes after its lease finds another attempt there, and nothing to write."""
+log = structlog.get_logger()
+
+
+async def tell_refunds(state: State) -> int:
+    """Tell one bounded batch; returns how many refunds were tried."""
+    due = await state.database.hot.fetch(_CLAIM, REFUNDS_MAX, state.settings.push_lease_seconds)
+    if not due:
+        return 0
+    records = await state.database.hot.fetch(_CHANNELS, sorted({row["channel_id"] for row in due}))
+    channels = {record["id"]: record for record in records}
+    await asyncio.gather(*(_tell(state, channels[row["channel_id"]], row) for row in due))
+    return len(due)
+
+
+async def _tell(state: State, record: Any, row: Any) -> None:
+    started, at = time.monotonic(), datetime.datetime.now(datetime.UTC)
+    channel: OpenChannel | None = None
+    fault: Fault | None = None
+    try:
+        channel = state.channels.open(record)
+        adapter: object = channel.adapter
+        if not isinstance(adapter, RefundingChannel):
+            await _settle(state, row, WriteResult(WriteOutcome.REFUSED, BY_HAND, CauseClass.POLICY))
+            return
+        result = await adapter.issue_refund(await _write_refund(state, row))
+    except Fault as raised:
+        fault, result = raised, _read_fault(raised)
+    except Exception as error:
+        log.exception("a refund cannot be told", channel=record["code"], refund=str(row["id"]))
+        result = WriteResult(WriteOutcome.TRANSIENT, repr(error), CauseClass.UNKNOWN)
+    if channel is not None and not isinstance(fault, Throttled):
+        done = int(result.outcome in (WriteOutcome.OK, WriteOutcome.ACCEPTED))
+        await note_attempt(state, Attempt(channel, LANE, at, time.monotonic() - started, 1, done, 1 - done), fault)
+    await _settle(state, row, result)
+
+
+async def _write_refund(state: State, row: Any) -> Refund:
+    async with state.database.hot.acquire() as connection:
+        units = {sku_id: count for sku_id, count in await connection.fetch(_UNITS, row["id"]) if count}
+        lines = await name_sold_lines(connection, row["order_id"], units)
+    return Refund(
+        *(row["order_external_id"], row["external_id"], lines, row["refund_amount"]),
+        row["refund_currency"] or row["currency"] or "",
+        str(row["id"]),
+        row["refund_first_at"],
+        write_label("return", row["number"]),
+    )
+
+
+def _read_fault(fault: Fault) -> WriteResult:
+    """What a person can put right at the connection is tried again; it is the channel's case, not the refund's."""
+    again = fault.transient or fault.cause is CauseClass.AUTH
+    wait = fault.wait_seconds if isinstance(fault, Throttled) else None
+    outcome = WriteOutcome.TRANSIENT if again else WriteOutcome.REFUSED
+    return WriteResult(outcome, str(fault), fault.cause, wait_seconds=wait)
+
+
+async def _settle(state: State, row: Any, result: WriteResult) -> None:
+    """Keep what came of it, with its case, in one transaction."""
+    async with state.database.hot.acquire() as connection, connection.transaction():
+        held = await lock_return(connection, SYSTEM, row["id"])
+        if await connection.fetchrow(_MINE, held.id, row["refund_attempts"]) is None:
+            return
+        now = datetime.datetime.now(datetime.UTC)
+        columns, stamps = _judge(row, result, now)
+        await keep_return(connection, held, held.lines, stamps, now, **columns)
+        if columns["refund_state"] == "REFUSED":
+            title = f"is not paid back by the channel (order {row['order_name']})"
+            problem = held.problem(CaseKind.REFUND_REFUSED, Severity.HIGH, title, result.message)
+            await open_cases(connection, [problem])
+    state.doorbell.ring("feed")
+
+
+def _judge(
+    row: Any, result: WriteResult, now: datetime.datetime
+) -> tuple[dict[str, Any], dict[str, datetime.datetime]]:
+    """What is written of the refund, and its times."""
+    error = (result.message or result.outcome.value)[:500]
+    if result.outcome is WriteOutcome.REFUSED:
+        return {"refund_state": "REFUSED", "refund_next_at": None, "refund_error": error}, {}
+    if result.outcome not in (WriteOutcome.OK, WriteOutcome.ACCEPTED):
+        wait = _backoff(row["refund_attempts"]) if result.wait_seconds is None else result.wait_seconds
+        again = now + datetime.timedelta(seconds=wait)
+        return {"refund_state": "PENDING", "refund_next_at": again, "refund_error": error}, {}
+    sent = {"refund_state": "SENT", "refund_next_at": None, "refund_error": None, "refund_external_id": result.receipt}
+    if result.outcome is WriteOutcome.ACCEPTED:
+        return {**sent, "money": MoneyTrack.TOLD.value}, {"refund_told_at": now}
+    return {**sent, "money": MoneyTrack.CONFIRMED.value}, {"refund_told_at": now, "refund_confirmed_at": now}
+
+
+def _backoff(attempts: int) -> float:
+    ceiling: float = min(BACKOFF_SECONDS_MAX, 2.0 ** min(attempts, 16))
+    return random.random() * ceiling  # noqa: S311

@@ -1,0 +1,175 @@
+"""Money: due, told to the channel once, confirmed by it; what a machine cannot decide or pay is a case."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any, cast
+
+import pytest
+
+from adapters.channels.base import ReturnNotice, WriteOutcome, WriteResult
+from adapters.channels.memory import MemoryChannel
+from adapters.channels.returns import Refund
+from api.ids import encode_id
+from app.returns.notice_return import notice_return
+from app.returns.tell_refunds import BY_HAND, tell_refunds
+from app.settings import Settings
+from domain.errors import CauseClass, Fault
+from tests.floor import Floor, open_floor
+
+RETURN = "return { id money refundState refundError state custody condition }"
+MONEY = {"amount": "10", "currency": "EUR"}
+OUTAGE = Fault("no answer", transient=True, cause=CauseClass.OUTAGE)
+
+
+@pytest.fixture
+async def floor(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Floor]:
+    async with open_floor(settings, monkeypatch) as opened:
+        yield opened
+
+
+def shop(floor: Floor) -> MemoryChannel:
+    return floor.company.shops["shop"]
+
+
+async def do(floor: Floor, name: str, **fields: Any) -> Any:
+    made = await floor.admin.mutate(name, RETURN, **fields)
+    assert made["userErrors"] == [], made
+    return made["return"]
+
+
+async def sold(floor: Floor, name: str = "1") -> str:
+    """Two of SKU-0, shipped; the order's global id."""
+    order_id = await floor.order({"SKU-0": 2}, name=name)
+    work = await floor.release_of(order_id)
+    await floor.do("Accept", work)
+    await floor.ship(work, f"T-{name}")
+    return encode_id("Order", str(order_id))
+
+
+async def authorized(floor: Floor, order: str, units: int = 2, **fields: Any) -> Any:
+    lines = [{"sku": "SKU-0", "quantity": units}]
+    return await do(floor, "returnAuthorize", warehouse="BER", order={"id": order}, lines=lines, **fields)
+
+
+async def inspected(floor: Floor, made: Any, units: int = 2, disposition: str = "RESTOCK") -> Any:
+    line = {"sku": "SKU-0", "quantity": units}
+    await do(floor, "returnReceive", id=made["id"], lines=[line])
+    return await do(floor, "returnInspect", id=made["id"], lines=[{**line, "disposition": disposition}])
+
+
+async def shown(floor: Floor, made: Any) -> tuple[str, str]:
+    query = "query($id: ID!) { node(id: $id) { ... on Return { money refundState } } }"
+    found = (await floor.admin.data(query, id=made["id"]))["node"]
+    return found["money"], found["refundState"]
+
+
+async def cases(floor: Floor) -> list[str]:
+    query = "{ exceptionCases(filter: { states: [OPEN] }) { nodes { kind } } }"
+    found = (await floor.admin.data(query))["exceptionCases"]["nodes"]
+    return [case["kind"] for case in found if case["kind"].startswith("REFUND")]
+
+
+async def tell(floor: Floor) -> int:
+    await floor.company.execute("UPDATE returns SET refund_next_at = now() WHERE refund_state = 'PENDING'")
+    return await tell_refunds(floor.state)
+
+
+async def test_what_came_as_announced_is_paid_by_itself_and_once(floor: Floor) -> None:
+    made = await authorized(floor, await sold(floor), refund=MONEY)
+    assert (made["money"], made["refundState"]) == ("DUE", "NONE")
+    assert await tell(floor) == 0
+    made = await inspected(floor, made)
+    assert (made["money"], made["refundState"]) == ("DUE", "PENDING")
+    shop(floor).refund_answers = [OUTAGE, WriteResult(WriteOutcome.ACCEPTED, receipt="refund-7")]
+    assert (await tell(floor), await shown(floor, made)) == (1, ("DUE", "PENDING"))
+    assert (await tell(floor), await shown(floor, made)) == (1, ("TOLD", "SENT"))
+    assert await tell(floor) == 0
+    first, again = shop(floor).refunds
+    assert first == again
+    assert isinstance(first, Refund)
+    assert (first.order_external_id, first.lines, first.currency) == ("1", (("1-0", 2),), "EUR")
+    assert first.amount == 10
+    channel = await floor.company.channel("shop")
+    paid = ReturnNotice("refund-7", "1", (("1-0", 2),), True, (Decimal(10), "EUR"), True, refund_id="refund-7")
+    for _ in range(2):  # its own news of it, which puts the units back into its count
+        await notice_return(floor.state, channel.id, paid)
+    assert await shown(floor, made) == ("CONFIRMED", "SENT")
+    assert await floor.company.value("SELECT count(*) FROM returns") == 1
+    levels = "SELECT sum(available) FROM stock_levels l JOIN skus s ON s.id = l.sku_id WHERE s.code = 'SKU-0'"
+    assert await floor.company.value(levels) == 20
+    lanes = await floor.state.database.hot.fetch(
+        "SELECT lane, done FROM sync_attempts WHERE lane = 'REFUND' ORDER BY id"
+    )
+    assert [tuple(row) for row in lanes] == [("REFUND", 0), ("REFUND", 1)]
+
+
+@pytest.mark.parametrize(("units", "disposition"), [(1, "RESTOCK"), (2, "MISSING")])
+async def test_what_did_not_come_as_announced_is_for_a_person_to_decide(
+    floor: Floor, units: int, disposition: str
+) -> None:
+    made = await inspected(floor, await authorized(floor, await sold(floor), refund=MONEY), units, disposition)
+    closed = await do(floor, "returnClose", id=made["id"])
+    assert (closed["money"], closed["refundState"], await cases(floor)) == ("DUE", "NONE", ["REFUND_WAITING"])
+    asked = await do(floor, "returnRefund", id=made["id"], step="DUE", refund={"amount": "5", "currency": "EUR"})
+    assert (asked["refundState"], await cases(floor)) == ("PENDING", [])
+    assert await tell(floor) == 1
+    assert shop(floor).refunds[0].amount == 5
+    assert await shown(floor, made) == ("CONFIRMED", "SENT")
+
+
+async def test_what_the_channel_refuses_is_a_case_that_can_be_tried_again(floor: Floor) -> None:
+    made = await inspected(floor, await authorized(floor, await sold(floor), refund=MONEY))
+    shop(floor).refund_answers = [WriteResult(WriteOutcome.REFUSED, "more than was paid", CauseClass.VALIDATION)]
+    await tell(floor)
+    assert (await shown(floor, made), await cases(floor)) == (("DUE", "REFUSED"), ["REFUND_REFUSED"])
+    found = await floor.admin.data("{ exceptionCases(filter: { kinds: [REFUND_REFUSED] }) { nodes { id detail } } }")
+    (case,) = found["exceptionCases"]["nodes"]
+    assert case["detail"] == "more than was paid"
+    retried = await floor.admin.mutate("exceptionRetry", "exception { id }", id=case["id"])
+    assert retried["userErrors"] == []
+    await tell(floor)
+    assert (await shown(floor, made), await cases(floor)) == (("CONFIRMED", "SENT"), [])
+
+
+class Mute:
+    """A channel that has no call for refunds."""
+
+    def __init__(self, real: MemoryChannel) -> None:
+        self.real = real
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "issue_refund":
+            raise AttributeError(name)
+        return getattr(self.real, name)
+
+
+async def test_a_channel_without_a_call_for_refunds_is_paid_by_hand(floor: Floor) -> None:
+    cast("dict[str, Any]", floor.company.shops)["shop"] = Mute(shop(floor))
+    made = await inspected(floor, await authorized(floor, await sold(floor), refund=MONEY))
+    await tell(floor)
+    assert await cases(floor) == ["REFUND_REFUSED"]
+    assert await floor.company.value("SELECT refund_error FROM returns") == BY_HAND
+    paid = await do(floor, "returnRefund", id=made["id"], step="CONFIRMED")
+    assert (paid["money"], paid["refundState"], await cases(floor)) == ("CONFIRMED", "REFUSED", [])
+
+
+async def test_what_the_channel_paid_by_itself_is_not_told(floor: Floor) -> None:
+    made = await inspected(floor, await authorized(floor, await sold(floor), refund=MONEY))
+    channel = await floor.company.channel("shop")
+    less = ReturnNotice("r-1", "1", (), refund=(Decimal(2), "EUR"), refunded=True, announces=False, refund_id="r-1")
+    await notice_return(floor.state, channel.id, less)
+    assert await shown(floor, made) == ("DUE", "PENDING")
+    whole = ReturnNotice("r-2", "1", (), refund=(Decimal(10), "EUR"), refunded=True, announces=False, refund_id="r-2")
+    await notice_return(floor.state, channel.id, whole)
+    assert (await shown(floor, made), await tell(floor)) == (("CONFIRMED", "NONE"), 0)
+
+
+async def test_a_return_that_the_channel_calls_off_ends_while_nothing_came(floor: Floor) -> None:
+    await sold(floor)
+    channel = await floor.company.channel("shop")
+    for cancelled in (False, True, True):
+        notice = ReturnNotice("ret-1", "1", items=(("SKU-0", 1),), cancelled=cancelled)
+        await notice_return(floor.state, channel.id, notice)
+    assert await floor.company.value("SELECT string_agg(state, ' ') FROM returns") == "CANCELLED"
