@@ -1,4 +1,4 @@
-"""What some channels can be asked about returns: to pay a refund, and which returns there are."""
+"""What some channels can be asked about returns: to pay a refund."""
 
 from __future__ import annotations
 
@@ -38,33 +38,4 @@ class RefundingChannel(Protocol):
 
         `OK`: paid. `ACCEPTED`: being paid, its news will say when. `receipt`: the channel's id of the refund.
         """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class PulledEvent:
-    """A return as the vendor shows it, to be stored like an event that was sent. `event_id`: changes when it does."""
-
-    event_id: str
-    topic: str
-    body: bytes
-    occurred_at: datetime.datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReturnPage:
-    """`cursor`: gives the next page; None at the end."""
-
-    events: tuple[PulledEvent, ...]
-    cursor: str | None
-
-
-@runtime_checkable
-class ReturningChannel(Protocol):
-    """A channel that must be asked for its returns: it sends no event that says all of them."""
-
-    async def pull_returns(
-        self, since: datetime.datetime, until: datetime.datetime, cursor: str | None = None
-    ) -> ReturnPage:
-        """Returns and refunds that changed in the window, a page of them. `read_event` reads each. Raises `Fault`."""
         ...

@@ -87,8 +87,6 @@ channel_health = Table(
     Column("orders_until", DateTime(timezone=True)),
     Column("orders_polled_at", DateTime(timezone=True)),
     Column("orders_window", JSONB),
-    Column("returns_polled_at", DateTime(timezone=True)),
-    Column("returns_until", DateTime(timezone=True)),
     Column("subscribed_to", Text),
     Column("subscriptions_due_at", DateTime(timezone=True)),
     CheckConstraint("failures >= 0", name="failures"),
@@ -190,9 +188,7 @@ sync_attempts = Table(
     Column("failed", Integer, nullable=False),
     Column("cause", Text),
     Column("error", Text),
-    CheckConstraint(
-        "lane IN ('ZERO', 'BULK', 'SETTLE', 'OBSERVE', 'ORDERS', 'CONFIRM', 'REFUND', 'RETURNS')", name="lane"
-    ),
+    CheckConstraint("lane IN ('ZERO', 'BULK', 'SETTLE', 'OBSERVE', 'ORDERS', 'CONFIRM', 'REFUND')", name="lane"),
     Index("ix_sync_attempts_channel_id_id", "channel_id", "id"),
     Index("ix_sync_attempts_started_at", "started_at"),
 )

@@ -67,7 +67,6 @@ orders = Table(
     Index("ix_orders_placed_at", "placed_at"),
     Index("ix_orders_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
     Index("ix_orders_ship_by", "ship_by", postgresql_where=text("status NOT IN ('SHIPPED', 'CANCELLED')")),
-    Index("ix_orders_exchange_of", "exchange_of", postgresql_where=text("exchange_of IS NOT NULL")),
     Index("ix_orders_reroute_at", "reroute_at", postgresql_where=text("reroute_at IS NOT NULL")),
 )
 

@@ -22,7 +22,7 @@ RETURNS = f"""
 SELECT r.id, r.number, r.state, r.origin, r.custody, r.condition, r.money, r.warehouse_id, r.channel_id, r.external_id,
   r.order_id, r.order_reference, r.exchange_order_id, r.exchange_reference, r.reason, r.note,
   r.refund_amount::text AS refund_amount, r.refund_currency, r.refund_state, r.refund_error, r.refund_external_id,
-  r.exchange_lines::text AS exchange_lines, r.channel_restocked, r.actor, r.expected_by, r.received_at,
+  r.channel_restocked, r.actor, r.expected_by, r.received_at,
   r.inspected_at, r.refund_due_at, r.refund_told_at, r.refund_confirmed_at, r.ended_at, r.created_at,
   c.code AS channel, o.name AS order_name, {warehouse_json("w")}::text AS warehouse,
   (SELECT coalesce(json_agg(json_build_object(
@@ -55,7 +55,7 @@ class ReturnFilter:
 
 
 def load_return(record: Any) -> dict[str, Any]:
-    return load_row(record, "warehouse", "lines", "inspections", "exchange_lines")
+    return load_row(record, "warehouse", "lines", "inspections")
 
 
 async def answer_return(connection: Any, return_id: UUID) -> dict[str, Any]:

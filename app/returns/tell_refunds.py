@@ -32,7 +32,9 @@ REFUNDS_MAX = 16
 BACKOFF_SECONDS_MAX = 300.0
 LANE = "REFUND"
 SYSTEM = Principal("refunds", "refunds", frozenset())
-BY_HAND = "This channel has no call for refunds: pay it there, then say so with returnRefund(step: CONFIRMED)."
+BY_HAND = (
+    "Onhand has no call for refunds of this channel: pay it there, then say so with returnRefund(step: CONFIRMED)."
+)
 _CLAIM = """
 WITH due AS (
   SELECT r.id FROM returns r JOIN orders o ON o.id = r.order_id JOIN channels c ON c.id = o.channel_id
