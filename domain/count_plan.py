@@ -3,6 +3,9 @@
 A line is a SKU in a warehouse. ABC classes follow value x velocity: A makes up the first 80 % of what moves, B the
 next 15 %, C the rest. The chance that a line is wrong comes from what was noticed about it (each kind of evidence with
 its own weight) and from how much it was handled since it was last counted, since every pick may be a mis-pick.
+
+Where more lines are likely wrong than a day has counts, those come first that a count puts right for longest: what
+sells so fast that it will be wrong again tomorrow can wait, and is seen by whoever picks it next.
 """
 
 from __future__ import annotations
@@ -31,6 +34,10 @@ HANDLING_PRIOR = 2_000
 """Handlings that the rate above is worth against measured ones."""
 HANDLING_MIN = 0.02
 """Below this chance handling alone is no reason to count a line."""
+RELAPSE_RATE, RELAPSE_PRIOR = 0.005, 200
+"""Of how many units sold one leaves a line wrong, until counts have said so, and the units that this is worth."""
+LASTING_DAYS = 20
+"""Longer than this no count is thought to keep a line right."""
 LIKELY = 0.5
 """From this chance on a line is counted before any whose turn it is."""
 CYCLE_SHARE = 0.2
@@ -40,7 +47,8 @@ CYCLE_SHARE = 0.2
 class Candidate(NamedTuple):
     """A line. `handlings`: since it was last counted; `days`: since then, or since it came to be.
 
-    `signals`: how often each kind of evidence came up since it was last counted.
+    `signals`: how often each kind of evidence came up since it was last counted. `daily`: units it sells on a day of
+    work, on average.
     """
 
     sku_id: int
@@ -48,6 +56,7 @@ class Candidate(NamedTuple):
     days: float
     handlings: int
     signals: Mapping[CountCause, int]
+    daily: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,20 @@ def measure_rate(wrong: int, handlings: int) -> float:
     return (wrong + HANDLING_RATE * HANDLING_PRIOR) / (handlings + HANDLING_PRIOR)
 
 
+def measure_relapse(wrong: int, sold: int) -> float:
+    """How often a unit sold leaves a line wrong: of all lines that counts found wrong and all units sold meanwhile."""
+    return (wrong + RELAPSE_RATE * RELAPSE_PRIOR) / (sold + RELAPSE_PRIOR)
+
+
+def weigh_count(chance: float, daily: float, relapse: float) -> float:
+    """Days for which a count is expected to make the line right: `chance` that it is wrong, times how long it lasts.
+
+    `daily`: units sold a day, each of which leaves the line wrong again with the probability `relapse`.
+    """
+    again = 1 - math.exp(-relapse * daily)
+    return chance / (1 / LASTING_DAYS + again)
+
+
 def suspect(candidate: Candidate, rate: float) -> tuple[float, CountCause]:
     """The chance that a line is wrong, and what speaks most for it."""
     right_by_handling = math.exp(-rate * candidate.handlings)
@@ -90,13 +113,18 @@ def suspect(candidate: Candidate, rate: float) -> tuple[float, CountCause]:
     return 1 - right, cause
 
 
-def choose_lines(candidates: Sequence[Candidate], limit: int, rate: float) -> list[PlannedLine]:
+def choose_lines(
+    candidates: Sequence[Candidate], limit: int, rate: float, relapse: float = RELAPSE_RATE
+) -> list[PlannedLine]:
     """At most `limit` lines: those more likely wrong than right, then `CYCLE_SHARE` by turn, then by suspicion again.
 
-    Of equally suspicious lines those of class A come first, then the longest uncounted.
+    Suspicious lines come by what counting them is worth (`weigh_count`); of equals those of class A first, then the
+    longest uncounted. `rate`: see `measure_rate`, `relapse`: see `measure_relapse`.
     """
     judged = [(one, *suspect(one, rate)) for one in candidates]
-    by_suspicion = sorted(judged, key=lambda j: (-j[1], j[0].abc, -j[0].days, j[0].sku_id))
+    by_suspicion = sorted(
+        judged, key=lambda j: (-weigh_count(j[1], j[0].daily, relapse), j[0].abc, -j[0].days, j[0].sku_id)
+    )
     due = [j for j in judged if j[0].days >= INTERVAL_DAYS[j[0].abc]]
     by_turn = sorted(due, key=lambda j: (-j[0].days / INTERVAL_DAYS[j[0].abc], -j[1], j[0].sku_id))
     likely = [

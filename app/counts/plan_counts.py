@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 from app.counts.create_count import LINES_MAX, CountCreate, NewLine, insert_count, lock_warehouse
 from app.state import State
 from app.transact import rerun
-from domain.count_plan import Candidate, PlannedLine, choose_lines, classify_abc, lines_limit, measure_rate
+from domain.count_plan import Candidate, PlannedLine, choose_lines, classify_abc, lines_limit, measure_rate, measure_relapse
 from domain.counts import CountCause
 
 VELOCITY_DAYS = 90
@@ -74,6 +74,13 @@ FROM (SELECT c.counted, c.expected, c.handlings - lag(c.handlings, 1, 0::bigint)
 WHERE c.cause IN ('CYCLE', 'HANDLING', 'MANUAL')
 """
 """Lines counted because something spoke against them say nothing of how often handling goes wrong."""
+_PACE = """
+SELECT count(DISTINCT d.day)::int AS days, coalesce(sum(d.sold), 0)::int AS sold,
+  (SELECT count(*)::int FROM count_lines c WHERE c.warehouse_id = $1 AND c.bucket = 'available' AND c.bin_id IS NULL
+     AND c.status IN ('POSTED', 'REJECTED') AND c.counted <> c.expected AND c.scanned_at > $2) AS wrong
+FROM demand_days d WHERE d.warehouse_id = $1 AND d.day > $2
+"""
+"""Of the whole warehouse: days with sales, units sold, lines found wrong. Whatever was found had come from somewhere."""
 _CARRIED = """
 SELECT count(*)::int FROM count_lines l JOIN counts c ON c.id = l.count_id
 WHERE c.warehouse_id = $1 AND c.planned_for IS NOT NULL AND l.status IN ('OPEN', 'RECOUNT')
@@ -119,7 +126,8 @@ async def plan_warehouse(
 async def _choose(
     connection: Any, warehouse_id: int, day: datetime.date, share_percent: float, suspicious: bool
 ) -> list[PlannedLine]:
-    rows = await connection.fetch(_LINES, warehouse_id, day - datetime.timedelta(days=VELOCITY_DAYS))
+    since = day - datetime.timedelta(days=VELOCITY_DAYS)
+    rows = await connection.fetch(_LINES, warehouse_id, since)
     carried = await connection.fetchval(_CARRIED, warehouse_id)
     limit = min(LINES_MAX, lines_limit(len(rows), share_percent)) - carried
     if limit <= 0:
@@ -127,6 +135,7 @@ async def _choose(
     classes = classify_abc({row["sku_id"]: row["cost"] * row["sold"] for row in rows})
     signals = await _read_signals(connection, warehouse_id) if suspicious else {}
     learned = await connection.fetchrow(_LEARNED, warehouse_id)
+    pace = await connection.fetchrow(_PACE, warehouse_id, since)
     candidates = [
         Candidate(
             row["sku_id"],
@@ -134,11 +143,13 @@ async def _choose(
             row["days"],
             max(0, row["handlings"]) if suspicious else 0,
             signals.get(row["sku_id"], {}),
+            row["sold"] / max(1, pace["days"]),
         )
         for row in rows
         if not row["taken"]
     ]
-    return choose_lines(candidates, limit, measure_rate(learned["wrong"], learned["handlings"]))
+    rate = measure_rate(learned["wrong"], learned["handlings"])
+    return choose_lines(candidates, limit, rate, measure_relapse(pace["wrong"], pace["sold"]))
 
 
 async def _read_signals(connection: Any, warehouse_id: int) -> Mapping[int, Mapping[CountCause, int]]:
