@@ -26,8 +26,8 @@ INTERMITTENT_DAYS = 1.32
 CHANCE_WEIGHT, SIZE_WEIGHT = 0.1, 0.1
 PRIOR_DAYS = 10
 """Days of history that the warehouse's own variance is worth against a SKU's."""
-PRIOR_SHARE = 0.5
-"""Of the warehouse's variance, which single large days are part of."""
+PRIOR_SHARE = 4.0
+"""Times the warehouse's variance at a level that the largest days were cut off from, and that knows few of them yet."""
 SHAPE_PRIOR_DAYS = 1
 WEEKDAY_MIN = 0.05
 """A weekday that sells less than this share of an average one is closed: it says nothing of the level."""
@@ -137,6 +137,14 @@ def forecast_demand(history: Sequence[float], first: datetime.date, pool: Pool, 
     variance = (heard * own + PRIOR_DAYS * prior) / (heard + PRIOR_DAYS)
     method = ForecastMethod.TSB if interval >= INTERMITTENT_DAYS else ForecastMethod.SMOOTHED
     return Forecast(level, variance, len(flat), method, interval)
+
+
+def count_effective_days(days: int) -> float:
+    """Days of equal weight that a mean of so many days, newer ones weighing more, is worth (L. Kish, "Survey Sampling",
+    Wiley 1965, section 11.7): the square of the weights' sum by the sum of their squares.
+    """
+    keep = 1 - WEIGHT
+    return (1 - keep ** max(1, days)) * (1 + keep) / ((1 + keep ** max(1, days)) * (1 - keep))
 
 
 def _mean(weights: Sequence[float], values: Sequence[float]) -> float:

@@ -1,15 +1,17 @@
 """When to order again and how much: three kinds of policy, one answer with the formula and what went into it.
 
     position      = available + in transit + expected + proposed
-    reorder point = the quantile of what lead time and review may sell, at the service level
-    safety stock  = reorder point - units forecast for lead time and review
     order up to   = reorder point + units forecast for the days that one order should last
+    reorder point = the least from which the service level is served, over the lot between the two
+    safety stock  = reorder point - units forecast for the lead time
 
 An order is proposed when the position is at or below the reorder point. The service level is the share of order lines
-that are to be filled at once and completely. What is sold in some days is taken to be gamma distributed, since it is
-never negative and has a long tail; its quantile is that of
+that are to be filled at once and completely: `domain/service_level.py` says what a reorder point serves.
 
-    E. B. Wilson, M. M. Hilferty, "The distribution of chi-square", PNAS 17 (1931) 684-688.
+What is sold until an order is there varies with the days, and the forecast itself is off (Silver, Pyke, Thomas, cited
+there, chapter 4): the level comes from so few days that its own variance counts too.
+
+    variance of the sales = variance of a day x (lead days + lead days^2 / days that the level rests on)
 
 The lower the promise, the more of the largest days may be left out of it (`bulk_limit`).
 """
@@ -20,23 +22,23 @@ import datetime
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import NormalDist
 from typing import Any
 
 from domain.errors import Refusal, RefusalCode
-from domain.forecast import Forecast, Pool
+from domain.forecast import Forecast, Pool, count_effective_days
+from domain.service_level import Sales, find_reorder_point
 from domain.stock import QUANTITY_MAX
 
-REVIEW_DAYS = 1
-"""What is sold after the last look and before the next one."""
 LEAD_DAYS_MAX, COVER_DAYS_MAX = 365, 365
 SERVICE_MIN, SERVICE_MAX = 0.5, 0.9999
-BULK_SHARE = 0.1
-_NORMAL = NormalDist()
+BULK_SHARE = 0.03
 FORMULA = (
-    "unitsProtected = level x averageDaysProtected; k = unitsProtected^2 / (variance x (leadDays + reviewDays)); "
-    "reorder point = unitsProtected x (1 - 1/(9k) + z(serviceLevel)/(3 sqrt(k)))^3, rounded up; "
-    "safety stock = reorder point - unitsProtected; order up to = reorder point + level x averageDaysCovered"
+    "unitsProtected = level x averageDaysProtected; "
+    "unitsVariance = variance x (protectedDays + protectedDays^2 / effectiveDays); "
+    "lot = level x averageDaysCovered, rounded up; "
+    "shortage(x) = what gamma(unitsProtected, unitsVariance) exceeds x by, on average; "
+    "reorder point = the least r with 1 - (shortage(r) - shortage(r + lot)) / lot >= serviceLevel, rounded up; "
+    "safety stock = reorder point - unitsProtected; order up to = reorder point + lot"
 )
 
 
@@ -140,10 +142,12 @@ def plan_stock(policy: Policy, forecast: Forecast, pool: Pool, today: datetime.d
 
 def _compute(policy: Policy, forecast: Forecast, pool: Pool, today: datetime.date, lead_days: int) -> StockPlan:
     service, cover = policy.service_level or SERVICE_MIN, policy.cover_days or 1
-    days, tomorrow = lead_days + REVIEW_DAYS, today + datetime.timedelta(days=1)
+    days, tomorrow = max(1, lead_days), today + datetime.timedelta(days=1)
     protected = forecast.level * pool.shape(tomorrow, days)
-    point = math.ceil(gamma_quantile(service, protected, forecast.variance * days))
+    known = count_effective_days(forecast.days)
+    sales = Sales(protected, forecast.variance * (days + days * days / known))
     lot = max(1, math.ceil(forecast.level * pool.shape(tomorrow, cover))) if forecast.level else 0
+    point = math.ceil(find_reorder_point(service, lot, sales)) if lot else 0
     inputs = {
         "level": round(forecast.level, 4),
         "variance": round(forecast.variance, 4),
@@ -151,13 +155,16 @@ def _compute(policy: Policy, forecast: Forecast, pool: Pool, today: datetime.dat
         "historyDays": forecast.days,
         "salesIntervalDays": None if math.isinf(forecast.interval) else round(forecast.interval, 2),
         "leadDays": lead_days,
-        "reviewDays": REVIEW_DAYS,
+        "protectedDays": days,
+        "effectiveDays": round(known, 2),
         "coverDays": cover,
         "serviceLevel": service,
         "bulkLimit": round(bulk_limit(service), 2),
         "averageDaysProtected": round(pool.shape(tomorrow, days), 4),
         "averageDaysCovered": round(pool.shape(tomorrow, cover), 4),
         "unitsProtected": round(protected, 2),
+        "unitsVariance": round(sales.variance, 2),
+        "lot": lot,
         "weekdays": [round(share, 3) for share in pool.weekdays],
     }
     return StockPlan(point, point + lot, max(0, point - math.floor(protected)), FORMULA, inputs)
@@ -166,15 +173,6 @@ def _compute(policy: Policy, forecast: Forecast, pool: Pool, today: datetime.dat
 def bulk_limit(service_level: float) -> float:
     """Standard deviations above the level beyond which a day's sales are cut off for this promise."""
     return BULK_SHARE / (1 - service_level)
-
-
-def gamma_quantile(share: float, mean: float, variance: float) -> float:
-    """Below which a gamma distributed quantity stays with that probability; 0 when nothing is expected."""
-    if mean <= 0 or variance <= 0:
-        return max(0.0, mean)
-    shape = mean * mean / variance
-    root = 1 - 1 / (9 * shape) + _NORMAL.inv_cdf(share) / (3 * math.sqrt(shape))
-    return mean * float(max(0.0, root) ** 3)
 
 
 def order_quantity(plan: StockPlan, position: int, pack_size: int = 1, minimum: int = 1) -> int:
