@@ -15,7 +15,7 @@ replenishment_app = typer.Typer(help="Replenishment policies.", no_args_is_help=
 @replenishment_app.command("backtest")
 def backtest_command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV of order lines; .gz is read as is.")],
-    lead_days: Annotated[int, typer.Option(min=0, max=60, help="From ordering to having it.")] = 3,
+    lead_days: Annotated[int, typer.Option(min=1, max=60, help="From ordering to having it.")] = 3,
     cover_days: Annotated[int, typer.Option(min=1, max=60, help="How long one order should last.")] = 5,
     service: Annotated[
         list[float] | None, typer.Option(min=0.5, max=0.999, help="The share of order lines to be filled at once.")
@@ -36,7 +36,7 @@ def backtest_command(
             first, past = read_sales([path])
         except (OSError, SalesFileError) as error:
             raise typer.BadParameter(str(error)) from error
-        for promise in service or [0.90, 0.95, 0.98]:
+        for promise in service or [0.85, 0.90, 0.95, 0.98]:
             found = compare(past, first, lead_days=lead_days, service_level=promise, cover_days=cover_days)
             _add(table, path.name, "computed", f"{promise:.1%}", found.computed)
             if found.as_good is not None:

@@ -1,12 +1,14 @@
 """A replenishment policy played over a past: what it would have served, and with how much stock.
 
 Each day: what was ordered comes in, orders are filled as far as stock goes (what is missing is lost), and in the
-evening the policy decides. Both policies start with as much as theirs would order up to.
+evening the policy decides. It begins in the midst of things: each SKU has between its reorder point and what it is
+ordered up to, evenly spread over the SKUs. Full shelves would flatter every policy for as long as one order lasts.
 """
 
 from __future__ import annotations
 
 import datetime
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ Decide = Callable[[str, int], StockPlan]
 """The plan for a SKU on the evening of a day, by what was known then."""
 SALES_DAYS_MIN = 2
 """A SKU that sold on fewer days of the first part is not judged: nothing could be known of it."""
+GOLDEN = (math.sqrt(5) - 1) / 2
 MIN_LEAD_TIMES, LEAD_TIMES_MAX = 2, 12
 """Of plain min/max: the minimum in lead times, by rule of thumb, and the most that is tried."""
 
@@ -52,7 +55,7 @@ class Comparison:
 
 def play(past: Past, skus: Sequence[str], start: int, end: int, lead_days: int, decide: Decide) -> Outcome:
     """From day `start` to before `end`."""
-    on_hand = {sku: decide(sku, start - 1).order_up_to for sku in skus}
+    on_hand = {sku: _begin(decide(sku, start - 1), number) for number, sku in enumerate(skus, start=1)}
     due: dict[int, Counter[str]] = defaultdict(Counter)
     on_order: Counter[str] = Counter()
     asked = served = lines = full = stock = orders = 0
@@ -72,6 +75,12 @@ def play(past: Past, skus: Sequence[str], start: int, end: int, lead_days: int, 
                 on_order[sku] += wanted
                 orders += 1
     return Outcome(full / max(1, lines), served / max(1, asked), stock / max(1, end - start), lines, orders)
+
+
+def _begin(plan: StockPlan, number: int) -> int:
+    """Multiples of the golden ratio spread evenly, however many there are."""
+    lot = plan.order_up_to - plan.reorder_point
+    return plan.reorder_point + math.ceil(lot * (number * GOLDEN % 1))
 
 
 def learn_past(past: Mapping[str, Sequence[int]], first: datetime.date, days: int) -> Pool:

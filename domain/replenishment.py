@@ -31,7 +31,7 @@ from domain.stock import QUANTITY_MAX
 
 LEAD_DAYS_MAX, COVER_DAYS_MAX = 365, 365
 SERVICE_MIN, SERVICE_MAX = 0.5, 0.9999
-BULK_SHARE = 0.03
+BULK_SHARE = 0.06
 FORMULA = (
     "unitsProtected = level x averageDaysProtected; "
     "unitsVariance = variance x (protectedDays + protectedDays^2 / effectiveDays); "

@@ -17,7 +17,15 @@ from uuid_utils.compat import uuid7
 from app.counts.create_count import LINES_MAX, CountCreate, NewLine, insert_count, lock_warehouse
 from app.state import State
 from app.transact import rerun
-from domain.count_plan import Candidate, PlannedLine, choose_lines, classify_abc, lines_limit, measure_rate, measure_relapse
+from domain.count_plan import (
+    Candidate,
+    PlannedLine,
+    choose_lines,
+    classify_abc,
+    lines_limit,
+    measure_rate,
+    measure_relapse,
+)
 from domain.counts import CountCause
 
 VELOCITY_DAYS = 90
@@ -80,7 +88,7 @@ SELECT count(DISTINCT d.day)::int AS days, coalesce(sum(d.sold), 0)::int AS sold
      AND c.status IN ('POSTED', 'REJECTED') AND c.counted <> c.expected AND c.scanned_at > $2) AS wrong
 FROM demand_days d WHERE d.warehouse_id = $1 AND d.day > $2
 """
-"""Of the whole warehouse: days with sales, units sold, lines found wrong. Whatever was found had come from somewhere."""
+"""Of the whole warehouse: days with sales, units sold, lines found wrong. All of it came of something."""
 _CARRIED = """
 SELECT count(*)::int FROM count_lines l JOIN counts c ON c.id = l.count_id
 WHERE c.warehouse_id = $1 AND c.planned_for IS NOT NULL AND l.status IN ('OPEN', 'RECOUNT')

@@ -199,7 +199,8 @@ async def test_a_computed_plan_shows_its_formula_and_what_went_into_it(shop: Sho
     plan = made["policy"]["plan"]
     inputs = {one["name"]: one["value"] for one in plan["inputs"]}
     assert (inputs["leadDays"], inputs["historyDays"], inputs["method"]) == ("5", "48", "SMOOTHED")
-    assert "sqrt(k)" in plan["formula"]
+    assert "shortage(r)" in plan["formula"]
+    assert float(inputs["unitsVariance"]) > 0
     assert 40 < float(inputs["unitsProtected"]) < 65
     assert plan["reorderPoint"] > float(inputs["unitsProtected"])
     assert plan["safetyStock"] > 0
