@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from domain.errors import CauseClass, Fault
+from domain.kits import Part
 
 
 class Throttled(Fault):
@@ -119,13 +120,17 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class ChannelOrderLine:
-    """`quantity`: still wanted, cancelled units left out, shipped ones not. `unit_price`: in the order's currency."""
+    """`quantity`: still wanted, cancelled units left out, shipped ones not. `unit_price`: in the order's currency.
+
+    `part`: of a kit that the line was made of; no channel tells it.
+    """
 
     external_id: str
     sku: str | None
     title: str | None
     quantity: int
     unit_price: Decimal | None = None
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,19 @@ from uuid import UUID
 
 import orjson
 
+from adapters.postgres.kit_parts import PART_COLUMNS, PART_JOIN
+from domain.kits import Part
+
 _READ = """
 SELECT o.id, o.channel_id, o.external_id, o.name, o.status, o.placed_at, o.ship_by, o.deliver_by, o.total, o.currency,
   o.problem, o.version, o.destination::text AS destination
 FROM orders o WHERE o.id = ANY($1::uuid[]) ORDER BY o.id
 """
-_LINES = """
-SELECT order_id, line, external_id, sku_id, sku_code, title, quantity, allocated, shipped, cancelled
-FROM order_lines WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, line
-"""
+_LINES = f"""
+SELECT l.order_id, l.line, l.external_id, l.sku_id, l.sku_code, l.title, l.quantity, l.allocated, l.shipped,
+  l.cancelled, {PART_COLUMNS} FROM order_lines l {PART_JOIN}
+WHERE l.order_id = ANY($1::uuid[]) ORDER BY l.order_id, l.line
+"""  # noqa: S608
 _SCHEDULED = """
 SELECT order_id, warehouse_id, id, day, version FROM fulfillment_orders
 WHERE order_id = ANY($1::uuid[]) AND status = 'SCHEDULED' AND hold_reason IS NULL AND cancel_requested_at IS NULL
@@ -50,6 +54,7 @@ class LineRow(NamedTuple):
     allocated: int
     shipped: int
     cancelled: int
+    part: Part | None = None
 
     @property
     def backordered(self) -> int:
@@ -111,9 +116,11 @@ async def _read(connection: Any, order_ids: Collection[UUID], locking: str) -> d
         for row in await connection.fetch(_READ + locking, wanted)
     }
     for row in await connection.fetch(_LINES, wanted):
-        order_id, line, external_id, sku_id, code, title, *units = row
+        order_id, line, external_id, sku_id, code, title, quantity, allocated, shipped, cancelled, *kit = row
+        part = None if kit[0] is None else Part(*kit)
         if order_id in found:
-            found[order_id].lines.append(LineRow(line, code or title or external_id, sku_id, *units))
+            name = code or title or external_id
+            found[order_id].lines.append(LineRow(line, name, sku_id, quantity, allocated, shipped, cancelled, part))
     await _read_works(connection, found, locking)
     for order_id, warehouse_id, reason in await connection.fetch(_BARRED, wanted):
         if order_id in found:

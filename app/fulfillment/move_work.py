@@ -16,6 +16,7 @@ from app.fulfillment.free_day import free_day
 from app.fulfillment.lock_work import Work, note_event, set_lines, set_work
 from app.fulfillment.move_units import count_skus, footing_of
 from app.fulfillment.read_work import read_works_by_ids
+from app.kits.keep_whole import refuse_broken
 from app.run_once import Answer
 from app.state import State
 from app.stock.reserve_stock import check_line_count
@@ -71,7 +72,7 @@ async def split_work(
     """These units become a fulfilment order of their own in the same warehouse; `made` of the answer.
 
     Raises `Refusal` as every change does, then TOO_MANY_LINES, for each line SKU_NOT_FOUND, INVALID_QUANTITY,
-    SKU_NOT_IN_ORDER, OVER_SHIP; INVALID_INPUT when nothing would be left.
+    SKU_NOT_IN_ORDER, OVER_SHIP; INVALID_INPUT when nothing would be left, INVALID_QUANTITY for part of a kit.
     """
 
     skus = await state.lookup.find_skus(code for code, _ in lines)
@@ -85,6 +86,7 @@ async def split_work(
         units = plan_parcel(work.lines, [(skus[code], count) for code, count in lines])
         if sum(units.values()) == sum(line.bound for line in work.lines):
             raise Refusal(RefusalCode.INVALID_INPUT, "Leave something of it where it is.", ("lines",))
+        await refuse_broken(connection, work.order_id, work.lines, units)
         after = [line._replace(cancelled=line.cancelled + units.get(line.line, 0)) for line in work.lines]
         await set_lines(connection, work, after)
         await set_work(connection, work.id)

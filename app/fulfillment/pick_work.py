@@ -15,6 +15,7 @@ from app.fulfillment.change_work import Ask, change_work
 from app.fulfillment.close_lists import close_lists
 from app.fulfillment.give_up import give_up
 from app.fulfillment.lock_work import Work, note_event, set_lines, set_work
+from app.kits.keep_whole import find_leftovers
 from app.run_once import Answer
 from app.state import State
 from app.stock.reserve_stock import check_line_count
@@ -27,6 +28,7 @@ from domain.stock import StockKey
 from domain.work_lines import Pick, WorkLine, apply_picks
 
 SHORT_PICK = "SHORT_PICK"
+KIT_SHORT = "KIT_SHORT"
 _BIN = "SELECT id FROM bins WHERE warehouse_id = $1 AND code = $2"
 _HAS_BINS = "SELECT EXISTS (SELECT FROM bins WHERE warehouse_id = $1)"
 _HELD = "SELECT quantity FROM bin_contents WHERE bin_id = $1 AND sku_id = $2"
@@ -64,7 +66,7 @@ async def pick_work(state: State, principal: Principal, ask: Ask, lines: Sequenc
         await set_lines(connection, work, [x._replace(short=y.short) for x, y in zip(after, work.lines, strict=True)])
         short = {x.line: x.short - before.short for x, before in zip(after, work.lines, strict=True)}
         if any(short.values()):
-            await lose_units(connection, work, short, ask)
+            after = put_back(after, await lose_units(connection, work, short, ask))
         await _take_from_bins(connection, work.warehouse_id, bins, lines, picks)
         await _finish(connection, work, after)
         picked = sum(x.picked - before.picked for x, before in zip(after, work.lines, strict=True))
@@ -128,15 +130,30 @@ async def _finish(connection: Any, work: Work, after: Sequence[WorkLine]) -> Non
         await set_work(connection, work.id, status=FulfillmentStatus.PICKED)
 
 
-async def lose_units(connection: Any, work: Work, short: Mapping[int, int], ask: Ask) -> None:
+async def lose_units(connection: Any, work: Work, short: Mapping[int, int], ask: Ask) -> dict[int, int]:
     """Units by line that are not there: out of the ledger, so that nobody sells them again, and wanted from elsewhere.
 
-    What is left of them is a case, until they are promised again or cancelled.
+    What is left of them is a case, until they are promised again or cancelled. Answers the units by line that go back
+    to the shelf, since the kit that they are part of has to come from elsewhere too.
     """
+    mates = await find_leftovers(connection, work.order_id, work.lines, short)
     released = await give_up(connection, work, short, SHORT_PICK, ask, lost=True)
     missing = sum((released.units - released.cancelled).values())
+    if mates:
+        await give_up(connection, work, mates, KIT_SHORT, ask, lost=False)
     if missing:
         await open_cases(connection, [_problem(work, missing, ask.at())])
+    return mates
+
+
+def put_back(lines: Sequence[WorkLine], units: Mapping[int, int]) -> list[WorkLine]:
+    """The lines without these units, which are not to be picked any more, or picked for nothing."""
+    found = []
+    for line in lines:
+        cancelled = line.cancelled + units.get(line.line, 0)
+        left = line.quantity - cancelled - line.short
+        found.append(line._replace(cancelled=cancelled, picked=min(line.picked, left)))
+    return found
 
 
 def _problem(work: Work, units: int, at: datetime.datetime) -> Problem:

@@ -17,6 +17,7 @@ from app.fulfillment.change_work import Ask, change_work
 from app.fulfillment.close_lists import close_lists
 from app.fulfillment.lock_work import Work, count_shipped, note_event, set_lines, set_work
 from app.fulfillment.move_units import move_units
+from app.kits.keep_whole import refuse_broken
 from app.orders.change_order import too_late
 from app.run_once import Answer
 from app.state import State
@@ -53,12 +54,14 @@ async def ship_work(state: State, principal: Principal, ask: Ask, parcel: Parcel
     """`fulfillment` of the answer is the parcel's id.
 
     Raises `Refusal` as every change does, then INVALID_INPUT (carrier, tracking number), TOO_MANY_LINES, for each
-    line SKU_NOT_FOUND, INVALID_QUANTITY, SKU_NOT_IN_ORDER, OVER_SHIP.
+    line SKU_NOT_FOUND, INVALID_QUANTITY, SKU_NOT_IN_ORDER, OVER_SHIP; INVALID_QUANTITY for part of a kit.
     """
 
     async def decide(connection: Any, work: Work) -> dict[str, Any]:
         _check_parcel(parcel)
         units = plan_parcel(work.lines, await _find_lines(state.lookup, parcel))
+        if ask.occurred_at is None:  # What was told late has left, whatever it broke.
+            await refuse_broken(connection, work.order_id, work.lines, units)
         after = ship_units(work.lines, units)
         fulfillment_id = uuid7()
         note = f"{parcel.carrier} {parcel.tracking_number}"

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from adapters.channels.base import ChannelOrder, ChannelOrderLine
 from app.state import State
-from domain.kits import Component, name_line
+from domain.kits import Component, Part, name_kit, name_line
 
 _COMPONENTS = """
 SELECT k.code AS kit, k.barcode, c.code AS component, p.quantity FROM skus k
@@ -37,11 +37,14 @@ async def expand_kits(state: State, channel_id: int, order: ChannelOrder) -> Cha
     lines: list[ChannelOrderLine] = []
     for line in order.lines:
         parts = kits.get(line.sku or "")
-        lines += [line] if not parts or line.external_id in recorded else [_part(line, *part) for part in parts]
+        lines += (
+            [line] if not parts or line.external_id in recorded else [_part(line, *part, len(parts)) for part in parts]
+        )
     return replace(order, lines=tuple(lines))
 
 
-def _part(line: ChannelOrderLine, kit: str, part: Component) -> ChannelOrderLine:
+def _part(line: ChannelOrderLine, kit: str, part: Component, parts: int) -> ChannelOrderLine:
     """Its price is the kit's, which no component has."""
     name = name_line(line.external_id, kit, part.sku)
-    return ChannelOrderLine(name, part.sku, line.title, line.quantity * part.quantity)
+    whole = Part(name_kit(line.external_id, kit), part.quantity, parts)
+    return ChannelOrderLine(name, part.sku, line.title, line.quantity * part.quantity, part=whole)

@@ -82,7 +82,7 @@ class PlaceOrder:
     def _wanted(self) -> list[Wanted]:
         skus = self.prepared.skus
         return [
-            Wanted(number, line.sku_id, line.sold.quantity, skus[line.sku_id].weight_grams, skus[line.sku_id].tags)
+            skus[line.sku_id].want(number, line.sku_id, line.sold.quantity, line.sold.part)
             for number, line in enumerate(self.new.lines)
             if line.sku_id is not None and line.sku_id in skus
         ]

@@ -121,7 +121,7 @@ class FillOrder:
     def _wanted(self, lines: Iterable[LineRow]) -> list[Wanted]:
         skus = self.prepared.skus
         return [
-            Wanted(line.line, line.sku_id, line.backordered, skus[line.sku_id].weight_grams, skus[line.sku_id].tags)
+            skus[line.sku_id].want(line.line, line.sku_id, line.backordered, line.part)
             for line in lines
             if line.backordered > 0 and line.sku_id is not None and line.sku_id in skus
         ]
@@ -201,7 +201,7 @@ def change_lines(order: OrderRow, lines: Iterable[LineRow]) -> list[tuple[Any, .
 def describe_order(order: OrderRow, lines: Iterable[LineRow], allocations: list[tuple[int, int, int, int]]) -> Answer:
     """What an allocation answers: the order as it is then."""
     rows = list(lines)
-    status = order_status(LineCounts(*line[3:]) for line in rows) if rows else order.status
+    status = order_status(LineCounts(*line[3:7]) for line in rows) if rows else order.status
     return {
         "id": str(order.id),
         "status": str(status),

@@ -90,7 +90,10 @@ async def _pool_stock(state: State, orders: Sequence[OrderRow]) -> dict[StockKey
 
 
 def _ask(order: OrderRow, prepared: Prepared, stock: dict[StockKey, Balance], now: datetime.datetime) -> Piece | None:
-    """None for an order that the policy would not leave where it is: that is for `orderReroute` to mend."""
+    """None for an order that the policy would not leave where it is: that is for `orderReroute` to mend.
+
+    None too for one that has a kit: the solver looks at lines one by one, and would tear it apart.
+    """
     held = {(work.warehouse_id, line): units for work in order.scheduled for line, _, units in work.units}
     days = {work.warehouse_id: work.day for work in order.scheduled if work.day is not None}
     skus = {line: sku for work in order.scheduled for line, sku, _ in work.units}
@@ -98,9 +101,13 @@ def _ask(order: OrderRow, prepared: Prepared, stock: dict[StockKey, Balance], no
     for (_, line), units in held.items():
         wanted[line] += units
     facts = prepared.skus
-    if not wanted or any(sku not in facts for sku in skus.values()):
+    if (
+        not wanted
+        or any(line.part is not None for line in order.lines)
+        or any(sku not in facts for sku in skus.values())
+    ):
         return None
-    lines = [Wanted(n, skus[n], units, facts[skus[n]].weight_grams, facts[skus[n]].tags) for n, units in wanted.items()]
+    lines = [facts[skus[n]].want(n, skus[n], units) for n, units in wanted.items()]
     problem = prepared.problem(Want(order.id, lines, "REOPTIMIZED", order.barred), Book(stock), now, strict=False)
     rule = next((r for r in prepared.policy.rules if match_rule(prepared.policy, r, problem, lines) == lines), None)
     found = [] if rule is None else _offer(prepared, rule, problem, days)

@@ -15,7 +15,9 @@ import orjson
 
 from adapters.postgres.database import Database
 from adapters.postgres.days import read_days
+from domain.kits import Part
 from domain.routing.policy import DAYS_AHEAD_MAX, DEFAULT_POLICY, Policy
+from domain.routing.problem import Wanted
 from domain.routing.read_policy import read_policy
 from domain.stock import DayKey, DaySpace, StockKey
 
@@ -62,6 +64,10 @@ class House:
 class SkuFacts:
     weight_grams: int
     tags: frozenset[str]
+
+    def want(self, line: int, sku_id: int, units: int, part: Part | None = None) -> Wanted:
+        """Units of an order's line, as routing is asked for them."""
+        return Wanted(line, sku_id, units, self.weight_grams, self.tags, part)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
+from domain.kits import Part
 from domain.routing.problem import Day, Held, Problem, Site, Wanted
 
 _PLAIN = ("channel", "country_code", "region_code", "postal_code", "value_micros", "currency", "precision")
@@ -20,7 +21,8 @@ def keep_problem(problem: Problem) -> dict[str, Any]:
         moment = getattr(problem, name)
         kept[name] = None if moment is None else moment.isoformat()
     kept["lines"] = [
-        [line.line, line.sku_id, line.quantity, line.weight_grams, sorted(line.tags)] for line in problem.lines
+        [line.line, line.sku_id, line.quantity, line.weight_grams, sorted(line.tags), *(line.part or ())]
+        for line in problem.lines
     ]
     kept["scheduled"] = {str(site): day.isoformat() for site, day in problem.scheduled.items()}
     kept["sites"] = [_keep_site(site) for site in problem.sites]
@@ -51,7 +53,10 @@ def revive_problem(kept: Mapping[str, Any]) -> Problem:
     moments: dict[str, Any] = {
         name: None if kept[name] is None else datetime.datetime.fromisoformat(kept[name]) for name in _MOMENTS
     }
-    lines = tuple(Wanted(line, sku, units, grams, frozenset(tags)) for line, sku, units, grams, tags in kept["lines"])
+    lines = tuple(
+        Wanted(line, sku, units, grams, frozenset(tags), Part(*part) if part else None)
+        for line, sku, units, grams, tags, *part in kept["lines"]
+    )
     sites = tuple(_revive_site(site) for site in kept["sites"])
     scheduled = {int(site): datetime.date.fromisoformat(day) for site, day in kept["scheduled"].items()}
     plain = {name: kept[name] for name in _PLAIN}

@@ -9,16 +9,22 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from domain.kits import Part
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An open order line: `quantity` units still to be promised. `line`: its number in the order."""
+    """An open order line: `quantity` units still to be promised. `line`: its number in the order.
+
+    `part`: what it is of a kit, which is promised whole or not at all.
+    """
 
     line: int
     sku_id: int
     quantity: int
     weight_grams: int = 0
     tags: frozenset[str] = frozenset()
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)

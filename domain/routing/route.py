@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from domain.routing.bundle_kits import bundle_kits, unbundle_kits
 from domain.routing.filter_sites import Open, Removed, filter_site
 from domain.routing.match_rules import match_rule
 from domain.routing.plan import Candidate, Parcel, Plan, Step, Terms
@@ -54,7 +55,12 @@ def rank_sites(sites: Iterable[Site]) -> list[Site]:
 
 
 def route(policy: Policy, problem: Problem, cells_max: int = CELLS_MAX) -> Plan:
-    """The plan that `policy` makes for `problem`: always the same for the same two and `cells_max`."""
+    """The plan that `policy` makes for `problem`: always the same for the same two and `cells_max`. Kits are whole."""
+    bundled, bundles = bundle_kits(problem)
+    return unbundle_kits(_route(policy, bundled, cells_max), bundles)
+
+
+def _route(policy: Policy, problem: Problem, cells_max: int) -> Plan:
     sites, work = rank_sites(problem.sites), _Work({line.line: line.quantity for line in problem.lines})
     lines = sorted(problem.lines, key=lambda line: line.line)
     for rule in policy.rules:

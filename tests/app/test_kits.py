@@ -12,9 +12,12 @@ from adapters.channels.memory import MemoryChannel
 from app.fulfillment.confirm_shipments import confirm_shipments
 from app.kits.tell_kits import read_kit_lines
 from app.orders.take_order import take_order
+from app.routing.fill_backorders import fill_backorders
+from app.routing.read_decisions import read_decisions, replay
 from app.settings import Settings
 from domain.kits import Component, count_kits
 from tests.floor import Floor, open_floor
+from tests.seed import TESTER
 
 KIT = "kit { sku components { sku quantity } availability { warehouse available } }"
 PARTS = [{"sku": "SKU-0", "quantity": 2}, {"sku": "SKU-1"}]
@@ -89,7 +92,7 @@ async def test_a_parcel_tells_the_kit_that_was_sold(floor: Floor) -> None:
     order_id = await floor.company.value("SELECT id FROM orders")
     work = await floor.release_of(order_id)
     await floor.do("Accept", work)
-    await floor.ship(work, "T-1", lines=[{"sku": "SKU-0", "quantity": 4}, {"sku": "SKU-1", "quantity": 1}])
+    await floor.ship(work, "T-1", lines=[{"sku": "SKU-0", "quantity": 2}, {"sku": "SKU-1", "quantity": 1}])
     await floor.ship(work, "T-2")
     parcels = await floor.state.database.hot.fetch("SELECT id FROM fulfillments ORDER BY id")
     told = await read_kit_lines(floor.state.database.hot, [row[0] for row in parcels])
@@ -101,6 +104,55 @@ async def test_a_parcel_tells_the_kit_that_was_sold(floor: Floor) -> None:
     assert [row[0] for row in states] == ["CONFIRMED"]
     shop = floor.company.shops["shop"]
     assert isinstance(shop, MemoryChannel)
+
+
+async def test_what_lacks_a_component_is_promised_in_no_part(floor: Floor) -> None:
+    """Four of SKU-0 and one of SKU-1 are one set: of three ordered, one is promised and two wait, whole."""
+    for house in ("BER", "NYC"):
+        units = {"SKU-0": 4, "SKU-1": 1} if house == "BER" else {"SKU-0": 9, "SKU-1": 0}
+        lines = [{"sku": sku, "quantity": count} for sku, count in units.items()]
+        await floor.admin.mutate("stockSet", "", warehouse=house, lines=lines)
+    await order_sets(floor, 3)
+    assert await promised(floor) == [2, 1]
+    (decision,) = await read_decisions(
+        floor.state.database, TESTER, await floor.company.value("SELECT id FROM orders"), 9
+    )
+    assert decision["outcome"]["waiting"] == {"0": 4, "1": 2}
+    assert replay(decision) is True
+    await floor.admin.mutate("stockReceive", "", warehouse="BER", lines=[{"sku": "SKU-1", "quantity": 1}])
+    await fill_backorders(floor.state)
+    assert await promised(floor) == [4, 2]
+
+
+async def promised(floor: Floor) -> list[int]:
+    rows = await floor.state.database.hot.fetch("SELECT allocated FROM order_lines ORDER BY external_id")
+    return [row[0] for row in rows]
+
+
+async def test_no_part_of_a_kit_leaves_alone(floor: Floor) -> None:
+    await order_sets(floor, 2)
+    work = await floor.release_of(await floor.company.value("SELECT id FROM orders"))
+    await floor.do("Accept", work)
+    for part in ({"sku": "SKU-0", "quantity": 2}, {"sku": "SKU-1", "quantity": 1}):
+        for name, more in (("Ship", {"carrier": "DHL", "trackingNumber": "T"}), ("Split", {})):
+            made = await floor.admin.mutate(f"fulfillmentOrder{name}", "", id=work, lines=[part], **more)
+            assert [error["code"] for error in made["userErrors"]] == ["INVALID_QUANTITY"]
+
+
+async def test_a_short_pick_puts_the_rest_of_its_kit_back(floor: Floor) -> None:
+    await order_sets(floor, 2)
+    order_id = await floor.company.value("SELECT id FROM orders")
+    work = await floor.release_of(order_id)
+    await floor.do("Accept", work)
+    await floor.do("StartPicking", work)
+    await floor.do("Pick", work, lines=[{"sku": "SKU-0", "quantity": 4}])
+    await floor.do("Pick", work, lines=[{"sku": "SKU-1", "quantity": 1, "short": 1}])
+    rows = await floor.state.database.hot.fetch(
+        "SELECT quantity - cancelled - short, picked FROM fulfillment_order_lines ORDER BY line"
+    )
+    assert [tuple(row) for row in rows] == [(2, 2), (1, 1)]
+    assert await floor.company.value("SELECT status FROM fulfillment_orders") == "PICKED"
+    assert await promised(floor) == [2, 1]
 
 
 @pytest.mark.parametrize(
