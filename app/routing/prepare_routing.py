@@ -64,7 +64,7 @@ class Prepared:
         return [StockKey(sku, house.id) for sku in sku_ids for house, _ in self.houses]
 
     def problem(self, wanted: Want, book: Book, now: datetime.datetime, *, strict: bool) -> Problem:
-        """The problem on locked numbers. A day that is not locked is as it was seen, or full when `strict`."""
+        """The problem on locked numbers. A day that nobody locked is as it was seen, or full when `strict`."""
         skus, days = {line.sku_id for line in wanted.lines}, self._spaces(book, now, strict)
         sites = tuple(
             self._site(house, distance, book, skus, days.get(house.id, {}), wanted.barred.get(house.id))
@@ -92,14 +92,15 @@ class Prepared:
         )
 
     def _spaces(self, book: Book, now: datetime.datetime, strict: bool) -> dict[int, dict[datetime.date, Day]]:
-        """Days with a limit by warehouse, as far as the last locked one: no decision goes beyond it."""
-        spaces = {**self.days, **{key: book.days[key] for key in self.locks if key in book.days}}
+        """Days with a limit by warehouse, as far as the last one of ours, and those that others of the batch locked."""
+        spaces = {**self.days, **book.days}
         last: dict[int, datetime.date] = {}
         for key in self.locks:
             last[key.warehouse_id] = max(key.day, last.get(key.warehouse_id, key.day))
         found: dict[int, dict[datetime.date, Day]] = {house.id: {} for house, _ in self.houses}
         for key, space in spaces.items():
-            if space.capacity is not None and key.day <= last.get(key.warehouse_id, key.day):
+            near = key in book.days or key.day <= last.get(key.warehouse_id, key.day)
+            if near and space.capacity is not None and key.warehouse_id in found:
                 found[key.warehouse_id][key.day] = Day(space.capacity, space.taken, space.version)
         if strict:
             for house, _ in self.houses:

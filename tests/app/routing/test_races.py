@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import random
 from collections import Counter
 from uuid import UUID
 
+import pytest
+
+from adapters.places.place import Place, Precision
 from app.routing.allocate_order import allocate_order
+from app.routing.carry_out import CapacityMoved, carry_out
+from app.routing.prepare_routing import ONE_DAY, Promise, Want, prepare_routing
 from app.settings import Settings
 from app.state import State, open_state
 from app.transact import rerun
 from domain.provenance import Provenance
+from domain.routing.problem import Wanted
+from domain.stock import POSITION, Balance, Book, DayKey, DaySpace, StockKey
 from tests.app.routing.world import assert_sound, make_houses, place, scatter
 from tests.seed import add_stock
 
@@ -44,6 +52,26 @@ async def test_no_stock_and_no_day_is_promised_twice(state: State, settings: Set
     assert sum(asked.values()) > sum(bound for _, _, bound in rows), "stock was to be scarce"
     assert any(bound == min(asked[code], 84) for code, _, bound in rows)
     assert {answer["status"] for answer in answers} == {"ALLOCATED", "PARTLY_ALLOCATED", "BACKORDERED"}
+
+
+async def test_a_day_that_a_neighbour_locked_and_filled_is_not_taken(state: State) -> None:
+    """The order's own day is full by now, and so is the next one, which only another command of the batch locked."""
+    channel = await make_houses(state, scatter(1), 1, 5)
+    await state.database.hot.execute("UPDATE warehouses SET daily_order_capacity = 1")
+    state.routing.forget()
+    prepared = await prepare_routing(
+        state.routing, channel, {1}, Promise("direct"), Place(None, None, Precision.NONE), None
+    )
+    mine = max(prepared.locks)
+    house, now = mine.warehouse_id, datetime.datetime.now(datetime.UTC)
+    later = DayKey(house, mine.day + ONE_DAY)
+    balance = Balance([5 if name == "available" else 0 for name in POSITION], 1)
+    book = Book({StockKey(1, house): balance}, days={key: DaySpace(1, 1) for key in (*prepared.locks, later)})
+    want = Want(UUID(int=1), [Wanted(0, 1, 1)], "PLACED")
+    with pytest.raises(CapacityMoved):
+        carry_out(prepared, want, book, now, strict=False)
+    assert (book.entries, book.taken) == ([], [])
+    assert carry_out(prepared, want, book, now, strict=True).waiting == {0: 1}
 
 
 async def test_one_order_is_filled_once_however_many_try(state: State, settings: Settings) -> None:
