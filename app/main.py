@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import hmac
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -95,7 +96,12 @@ async def _readyz(request: Request) -> Response:
     return JSONResponse({"ready": not unready, "waits_for": unready}, status_code=503 if unready else 200)
 
 
-async def _metrics(_: Request) -> Response:
+async def _metrics(request: Request) -> Response:
+    token = request.app.state.onhand.settings.metrics_token
+    given = request.headers.get("authorization", "")
+    if token is not None and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        message = "Send ONHAND_METRICS_TOKEN as a bearer token."
+        return JSONResponse({"error": message}, status_code=401, headers={"www-authenticate": "Bearer"})
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

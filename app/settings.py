@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """OpenTelemetry collector (OTLP over HTTP); no spans are made when it is not set."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Where a process serves its own metrics on `host`, beside the API's `/metrics`; a worker has no other place."""
+    metrics_token: str | None = Field(default=None, min_length=16)
+    """When set, the API's `/metrics` answers only who sends it as a bearer token: the numbers tell what is sold."""
 
     graphiql: bool = True
     introspection: bool = True

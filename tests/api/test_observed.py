@@ -165,6 +165,15 @@ async def test_metrics_do_not_grow_with_what_clients_send(client: Client) -> Non
         assert f"# HELP {name.removesuffix('_total')}" in text
 
 
+async def test_metrics_are_shown_to_who_has_their_token(settings: Settings) -> None:
+    token = "prometheus-of-the-warehouse"
+    async with running_app(settings.model_copy(update={"metrics_token": token})) as (_, http):
+        for given in ({}, {"authorization": token}, {"authorization": f"Bearer {token}x"}):
+            refused = await http.get("/metrics", headers=given)
+            assert (refused.status_code, "onhand_" in refused.text) == (401, False)
+        assert "onhand_subscribers" in (await http.get("/metrics", headers={"authorization": f"Bearer {token}"})).text
+
+
 async def test_a_process_serves_its_own_metrics(settings: Settings) -> None:
     """A worker has no other door; API processes that share a port are told apart by it."""
     port = free_port()
