@@ -56,3 +56,23 @@ def name_kit(external_id: str, kit: str) -> str:
 
 def name_line(external_id: str, kit: str, component: str) -> str:
     return MARK.join((name_kit(external_id, kit), component))
+
+
+def choose_whole(
+    wanted: Mapping[int, tuple[int, int]], there: Mapping[int, int], parts: Mapping[int, Part]
+) -> dict[int, int]:
+    """Units by line that make whole kits of what is there. `wanted`: (SKU id, units) by line; `there` by SKU id.
+
+    The group that is named first has what it wants first.
+    """
+    groups: dict[str, list[int]] = defaultdict(list)
+    for line in sorted(wanted.keys() & parts.keys()):
+        groups[parts[line].group].append(line)
+    left, chosen = dict(there), dict[int, int]()
+    for _, lines in sorted(groups.items()):
+        kits = min(min(wanted[n][1], max(0, left.get(wanted[n][0], 0))) // parts[n].units for n in lines)
+        if kits and len(lines) == parts[lines[0]].parts:
+            for number in lines:
+                chosen[number] = kits * parts[number].units
+                left[wanted[number][0]] -= chosen[number]
+    return chosen

@@ -60,6 +60,8 @@ TABLE: dict[tuple[TransferState, TransferAction], TransferState] = {
 }
 """What is not here is refused. Receiving goes on to RECEIVED, or CANCELLED, when nothing is left (`settle_state`)."""
 OPEN = frozenset(_S) - {_S.CLOSED, _S.CANCELLED}
+COMING = frozenset({_S.AWAITING_APPROVAL, _S.APPROVED, _S.PICKING, _S.IN_TRANSIT})
+"""It may still bring what was asked for."""
 HELD = frozenset({_S.APPROVED, _S.PICKING})
 """The units are committed at the source, and expected at the destination."""
 AFLOAT = frozenset({_S.IN_TRANSIT, _S.RETURNING, _S.RECEIVED})

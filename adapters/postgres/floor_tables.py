@@ -71,6 +71,7 @@ transfers = Table(
     Column("requested_name", Text, nullable=False),
     Column("approved_by", Text),
     Column("approved_name", Text),
+    Column("order_id", Uuid, ForeignKey("orders.id")),
     _time("expected_at"),
     _time("approved_at"),
     _time("shipped_at"),
@@ -84,6 +85,7 @@ transfers = Table(
     CheckConstraint("source_id <> destination_id", name="moves"),
     CheckConstraint("(state IN ('CLOSED', 'CANCELLED')) = (ended_at IS NOT NULL)", name="ended"),
     Index("ix_transfers_open", "expected_at", postgresql_where=text("ended_at IS NULL")),
+    Index("ix_transfers_order_id", "order_id", postgresql_where=text("order_id IS NOT NULL")),
     Index("ix_transfers_source_id_id", "source_id", "id"),
     Index("ix_transfers_destination_id_id", "destination_id", "id"),
 )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from adapters.postgres.idempotency import IdempotentCall
-from adapters.postgres.ledger import lock_rows
 from app.calls import check_text
 from app.exceptions.act_on_case import CaseAction, answer_case, change_case, lock_case
 from app.orders.ask_cancellation import cancel_units
 from app.orders.change_order import by_name, remember_cancelled
 from app.orders.find_order import find_order
 from app.orders.lock_order import OrderNow
-from app.orders.promise_units import Promise, promise_units
+from app.orders.substitute_warehouse import Way, choose_way, substitute_warehouse
 from app.orders.write_state import OrderEvent, write_state
 from app.run_once import Answer, run_once
 from app.state import State
@@ -22,14 +22,14 @@ from domain.errors import Refusal, RefusalCode
 from domain.exceptions import CaseKind
 from domain.identity import Principal
 from domain.provenance import Provenance
-from domain.stock import StockKey
 
 _SUBJECT = "SELECT subject FROM exception_cases WHERE id = $1"
 RECOVERED = (CaseKind.OVERSELL.value, CaseKind.ORDER_PROBLEM.value)
 
 
 class Recovery(StrEnum):
-    """`BACKORDER`: it waits for stock. `SUBSTITUTE`: from a warehouse its channel does not sell from.
+    """`BACKORDER`: it waits for stock. `SUBSTITUTE`: from a warehouse its channel does not sell from, at once where the
+    policy lets that ship it, else by a transfer that the order waits for.
 
     `CANCEL`: what is missing is cancelled, and whoever watches the order is told to notify the buyer.
     """
@@ -45,15 +45,19 @@ async def recover_order(
     case_id: UUID,
     choice: Recovery,
     warehouse: str | None,
+    ship_from: str | None,
     note: str | None,
     provenance: Provenance,
     call: IdempotentCall | None,
 ) -> Answer:
     """Do it, and end the case with it; `exception` of the answer is the case.
 
-    Raises `Refusal` EXCEPTION_NOT_FOUND, ORDER_NOT_FOUND, NOT_ALLOWED (another kind of case), WRONG_STATE (ended, or
-    nothing is missing any more), INVALID_INPUT, WAREHOUSE_NOT_FOUND or WAREHOUSE_CLOSED, INSUFFICIENT_STOCK.
+    While the order waits for a transfer its case is ACKNOWLEDGED: it ends when all is promised, and is OPEN again when
+    the transfer ends without that. Raises `Refusal` EXCEPTION_NOT_FOUND, ORDER_NOT_FOUND, NOT_ALLOWED (another kind of
+    case), WRONG_STATE (ended, or nothing is missing any more, or it waits for a transfer), INVALID_INPUT,
+    WAREHOUSE_NOT_FOUND or WAREHOUSE_CLOSED, INSUFFICIENT_STOCK.
     """
+    way = await _look_ahead(state, principal, case_id, warehouse, ship_from) if choice is Recovery.SUBSTITUTE else None
 
     async def decide(connection: Any) -> Answer:
         check_text(note, "note")
@@ -64,17 +68,15 @@ async def recover_order(
         missing = order.backordered
         if not missing:
             raise Refusal(RefusalCode.WRONG_STATE, "Nothing of the order is missing any more.", ("id",))
-        units = by_name(order, missing)
-        if choice is Recovery.SUBSTITUTE:
-            await _substitute(state, connection, principal, order, warehouse, provenance)
+        done: dict[str, Any] = {"units": by_name(order, missing), "warehouse": warehouse, "notifyBuyer": True}
+        if way is not None:
+            done |= await _substitute(connection, principal, order, way, provenance)
         elif choice is Recovery.CANCEL:
             await cancel_units(connection, order, missing)
             await remember_cancelled(connection, order, missing)
-        event = OrderEvent(_EVENTS[choice], note, {"units": units, "warehouse": warehouse, "notifyBuyer": True})
-        await write_state(connection, order, {}, [event], provenance.actor)
-        said = note or f"{choice.value}: {', '.join(f'{name} x {count}' for name, count in units.items())}"
-        action = CaseAction("RESOLVED", "RESOLVED", note=said)
-        await change_case(connection, case_id, action, provenance, {"recovery": choice.value, "units": units})
+        name = "TRANSFER_AWAITED" if "transfer" in done else _EVENTS[choice]
+        await write_state(connection, order, {}, [OrderEvent(name, note, done)], provenance.actor)
+        await change_case(connection, case_id, _act(choice, note, done), provenance, {"recovery": choice.value, **done})
         return await answer_case(connection, case_id)
 
     answer = await run_once(state.database, call, decide)
@@ -95,25 +97,28 @@ async def _find(connection: Any, principal: Principal, case_id: UUID) -> OrderNo
     return await find_order(connection, principal, UUID(key)) if kind == "order" else None
 
 
+async def _look_ahead(
+    state: State, principal: Principal, case_id: UUID, warehouse: str | None, ship_from: str | None
+) -> Way | Refusal:
+    kind, _, key = (await state.database.hot.fetchval(_SUBJECT, case_id) or "").partition(":")
+    if kind != "order":
+        return Refusal(RefusalCode.EXCEPTION_NOT_FOUND, "There is no such case.", ("id",))
+    return await choose_way(state, principal, UUID(key), warehouse, ship_from)
+
+
 async def _substitute(
-    state: State,
-    connection: Any,
-    principal: Principal,
-    order: OrderNow,
-    warehouse: str | None,
-    provenance: Provenance,
-) -> None:
-    """All that is missing from one warehouse, or nothing."""
-    if warehouse is None:
-        raise Refusal(RefusalCode.INVALID_INPUT, "Say from which warehouse.", ("warehouse",))
-    house = await state.lookup.find_warehouse(warehouse, principal, ("warehouse",))
-    promises, keys = [], []
-    for number, units in order.backordered.items():
-        sku_id = order.lines[number].sku_id
-        if sku_id is None:
-            message = f"Nobody knows what {order.lines[number].external_id} is: map its SKU first."
-            raise Refusal(RefusalCode.SKU_NOT_FOUND, message, ("id",))
-        promises.append(Promise(number, house.id, units))
-        keys.append(StockKey(sku_id, house.id))
-    book = await lock_rows(connection, keys)
-    await promise_units(connection, order, book, promises, "ORDER", provenance)
+    connection: Any, principal: Principal, order: OrderNow, way: Way | Refusal, provenance: Provenance
+) -> dict[str, Any]:
+    """What is told of it. Raises the refusal that was found ahead, now that the caller may know."""
+    if isinstance(way, Refusal):
+        raise way
+    label = await substitute_warehouse(connection, principal, order, way, provenance)
+    return {} if label is None else {"transfer": label, "shipFrom": way.destination}
+
+
+def _act(choice: Recovery, note: str | None, done: Mapping[str, Any]) -> CaseAction:
+    units = ", ".join(f"{name} x {count}" for name, count in done["units"].items())
+    if "transfer" in done:
+        waits = f"waits for {done['transfer']} from {done['warehouse']} to {done['shipFrom']}: {units}"
+        return CaseAction("TRANSFER_AWAITED", "ACKNOWLEDGED", note=note or waits)
+    return CaseAction("RESOLVED", "RESOLVED", note=note or f"{choice.value}: {units}")

@@ -159,7 +159,7 @@ async def prepare_routing(
         version,
         policy,
         replace(promise, postal_code=shorten_postal_code(policy, postal_code)),
-        tuple((house, _distance(house, place)) for house in houses),
+        tuple(place_house(house, place) for house in houses),
         days,
         locks,
         await facts.skus(sku_ids),
@@ -194,6 +194,11 @@ def _days_to_lock(house: House, policy: Policy, days: Mapping[DayKey, DaySpace],
                     break
         found.update(free)
     return found
+
+
+def place_house(house: House, place: Place) -> tuple[House, float | None]:
+    """A warehouse with its distance from `place`, km, as far as both are known."""
+    return house, _distance(house, place)
 
 
 def _distance(house: House, place: Place) -> float | None:

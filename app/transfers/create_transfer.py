@@ -22,8 +22,8 @@ from domain.transfers import TransferState
 
 _TRANSFER = """
 INSERT INTO transfers (id, state, source_id, destination_id, reference, note, expected_at, requested_by,
-                       requested_name, approved_at, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                       requested_name, approved_at, created_at, order_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """
 _LINES = """
 INSERT INTO transfer_lines (transfer_id, line, sku_id, requested)
@@ -50,11 +50,15 @@ class TransferWanted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
+class NewTransfer:
+    """What is to be moved: (SKU id, units). `guard`: what it is held against. `order_id`: of the order that waits."""
+
     source_id: int
     destination_id: int
     lines: list[tuple[int, int]]
     guard: Guard | None
+    expected_at: datetime.datetime | None = None
+    order_id: UUID | None = None
 
 
 async def create_transfer(state: State, act: FloorCall, wanted: TransferWanted) -> Answer:
@@ -64,22 +68,29 @@ async def create_transfer(state: State, act: FloorCall, wanted: TransferWanted) 
     SKU_NOT_FOUND, DUPLICATE_LINE, INVALID_QUANTITY, and INSUFFICIENT_STOCK when it is approved.
     """
 
-    async def decide(connection: Any, given: _Prepared, now: datetime.datetime) -> Answer:
-        transfer_id, at = uuid7(), act.at(now)
-        waits = given.guard is not None and given.guard.exceeded(given.lines)
-        status = TransferState.AWAITING_APPROVAL if waits else TransferState.APPROVED
-        head = (transfer_id, status.value, given.source_id, given.destination_id)
-        said = (act.remarks.reference, act.remarks.note, wanted.expected_at)
-        who = (act.principal.id, act.provenance.actor)
-        await connection.execute(_TRANSFER, *head, *said, *who, None if waits else at, at)
-        skus, units = [line[0] for line in given.lines], [line[1] for line in given.lines]
-        await connection.execute(_LINES, transfer_id, list(range(len(skus))), skus, units)
-        if not waits:
-            await hold_units(connection, act, transfer_id, (given.source_id, given.destination_id), given.lines, now)
-        await tell(connection, "transfer", transfer_id, (given.source_id, given.destination_id))
+    async def decide(connection: Any, given: NewTransfer, now: datetime.datetime) -> Answer:
+        transfer_id = await write_transfer(connection, act, given, now)
         return {"transfer": await answer_transfer(connection, transfer_id)}
 
     return await perform(state, act, lambda: _prepare(state, act, wanted), decide)
+
+
+async def write_transfer(connection: Any, act: FloorCall, given: NewTransfer, now: datetime.datetime) -> UUID:
+    """Its id, on the caller's transaction. Raises `Refusal` INSUFFICIENT_STOCK when nobody has to approve it first."""
+    transfer_id, at = uuid7(), act.at(now)
+    waits = given.guard is not None and given.guard.exceeded(given.lines)
+    status = TransferState.AWAITING_APPROVAL if waits else TransferState.APPROVED
+    head = (transfer_id, status.value, given.source_id, given.destination_id)
+    said = (act.remarks.reference, act.remarks.note, given.expected_at)
+    who = (act.principal.id, act.provenance.actor)
+    await connection.execute(_TRANSFER, *head, *said, *who, None if waits else at, at, given.order_id)
+    skus, units = [line[0] for line in given.lines], [line[1] for line in given.lines]
+    await connection.execute(_LINES, transfer_id, list(range(len(skus))), skus, units)
+    ends = (given.source_id, given.destination_id)
+    if not waits:
+        await hold_units(connection, act, transfer_id, ends, given.lines, now)
+    await tell(connection, "transfer", transfer_id, ends)
+    return transfer_id
 
 
 async def hold_units(
@@ -100,7 +111,7 @@ async def hold_units(
     await post_legs(connection, act, f"transfer:{transfer_id}", legs, now, hopes)
 
 
-async def _prepare(state: State, act: FloorCall, wanted: TransferWanted) -> _Prepared:
+async def _prepare(state: State, act: FloorCall, wanted: TransferWanted) -> NewTransfer:
     source = await state.lookup.find_warehouse(wanted.source, act.principal, ("source",))
     destination = await state.lookup.find_warehouse(wanted.destination, act.principal, ("destination",))
     if source.id == destination.id:
@@ -110,4 +121,5 @@ async def _prepare(state: State, act: FloorCall, wanted: TransferWanted) -> _Pre
     for index, (_, line) in enumerate(lines):
         check_quantity(line.quantity, ("lines", str(index), "quantity"))
     guard = await state.policies.guard(ApprovalKind.TRANSFER, act.principal, (sku_id for sku_id, _ in lines))
-    return _Prepared(source.id, destination.id, [(sku_id, line.quantity) for sku_id, line in lines], guard)
+    units = [(sku_id, line.quantity) for sku_id, line in lines]
+    return NewTransfer(source.id, destination.id, units, guard, wanted.expected_at)

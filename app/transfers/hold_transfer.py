@@ -12,6 +12,8 @@ from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
 from app.floor.find_document import not_found, write_label
 from app.floor.perform import tell
+from app.orders.await_transfer import reopen_case
+from app.orders.lock_order import OrderNow, lock_order
 from app.replenishment.follow_document import end_request
 from app.run_once import Answer
 from app.transfers.read_transfers import answer_transfer, sees_transfer
@@ -19,7 +21,7 @@ from domain.errors import CauseClass, Refusal, RefusalCode
 from domain.exceptions import CaseKind, Problem, Severity
 from domain.identity import Principal
 from domain.stock import StockKey
-from domain.transfers import TransferLine, TransferState, describe_discrepancies
+from domain.transfers import COMING, TransferLine, TransferState, describe_discrepancies
 
 COUNTS = (
     "picked",
@@ -33,7 +35,8 @@ COUNTS = (
     "written_off",
 )
 _LOCK = """
-SELECT id, number, state, source_id, destination_id, requested_by, approved_by FROM transfers WHERE id = $1 FOR UPDATE
+SELECT id, number, state, source_id, destination_id, requested_by, approved_by, order_id
+FROM transfers WHERE id = $1 FOR UPDATE
 """
 _LINES = f"SELECT line, sku_id, requested, {', '.join(COUNTS)} FROM transfer_lines WHERE transfer_id = $1 ORDER BY line"  # noqa: S608
 _KEEP_LINES = f"""
@@ -51,7 +54,7 @@ CASES = (CaseKind.TRANSFER_DISCREPANCY.value, *OVERDUE)
 
 @dataclass(frozen=True, slots=True)
 class HeldTransfer:
-    """A locked transfer."""
+    """A locked transfer. `order`: the one that waits for it, locked too, since orders go before stock."""
 
     id: UUID
     number: int
@@ -60,6 +63,7 @@ class HeldTransfer:
     destination_id: int
     requested_by: str
     lines: tuple[TransferLine, ...]
+    order: OrderNow | None = None
 
     @property
     def document(self) -> str:
@@ -90,7 +94,8 @@ async def lock_transfer(connection: Any, principal: Principal, transfer_id: UUID
         raise not_found("transfer")
     lines = tuple(TransferLine(*record) for record in await connection.fetch(_LINES, transfer_id))
     ends = (row["source_id"], row["destination_id"])
-    return HeldTransfer(row["id"], row["number"], TransferState(row["state"]), *ends, row["requested_by"], lines)
+    order = None if row["order_id"] is None else await lock_order(connection, row["order_id"])
+    return HeldTransfer(row["id"], row["number"], TransferState(row["state"]), *ends, row["requested_by"], lines, order)
 
 
 def replace_lines(held: HeldTransfer, changed: Iterable[TransferLine]) -> tuple[TransferLine, ...]:
@@ -125,6 +130,8 @@ async def keep_transfer(
     await connection.execute(_KEEP_LINES, held.id, [line.line for line in lines], *counts)
     if state in ENDED:
         await end_request(connection, held.document, came=any(line.received + line.damaged for line in lines))
+    if held.order is not None and held.state in COMING and state not in COMING:
+        await reopen_case(connection, held.order, write_label("transfer", held.number), state)
     await tell(connection, "transfer", held.id, (held.source_id, held.destination_id))
     return {"transfer": await answer_transfer(connection, held.id)}
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from adapters.postgres.ledger import lock_rows
 from app.damage.keep_damage import DamageFound, keep_damages
-from app.floor.find_document import DocumentRef, find_document
+from app.floor.find_document import DocumentRef, find_document, write_label
 from app.floor.find_lines import find_lines
 from app.floor.perform import FloorCall, Leg, perform, post_legs, refuse_end
+from app.orders.await_transfer import promise_arrived
 from app.run_once import Answer
 from app.state import State
 from app.transfers.hold_transfer import (
@@ -83,7 +85,14 @@ async def receive_held(
             ("damaged", wanted.damaged, None),
         )
     ]
+    awaited = () if back or held.order is None else [held.at_destination(line.sku_id) for line in held.lines]
+    if awaited:
+        await lock_rows(connection, awaited)
     await post_legs(connection, act, held.document, legs, now)
+    if awaited and held.order is not None:
+        units = {sku_id: wanted.received for sku_id, wanted in found}
+        label = write_label("transfer", held.number)
+        await promise_arrived(connection, held.order, awaited, units, label, act.provenance)
     broken = [
         DamageFound(sku_id, wanted.damaged, wanted.cause or "TRANSPORT", wanted.evidence)
         for sku_id, wanted in found

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from domain.routing.match_rules import reaches
+from domain.routing.match_rules import match_rule, reaches
 from domain.routing.policy import Band, Policy, Rule, SiteFilter
 from domain.routing.problem import Day, Problem, Site
 
@@ -68,6 +68,20 @@ def filter_site(
     if not offered:
         return Removed(site, "STOCK", "holds none of what is wanted above what stays there")
     return Open(site, band, *found, offered)
+
+
+def may_fill(policy: Policy, problem: Problem, site: Site) -> bool:
+    """Whether the policy lets `site` fill every line of the order, were the units there, and a place on a day."""
+    left = {line.line: line for line in problem.lines}
+    for rule in policy.rules:
+        matched = match_rule(policy, rule, problem, list(left.values()))
+        reason = _refuse_kind(rule.sites, site) or _refuse_distance(rule.sites, site)
+        if reason is None and find_band(policy, problem, site) is not None:
+            for line in matched:
+                del left[line.line]
+        elif rule.last and matched:
+            return False
+    return not left
 
 
 def _refuse_kind(wanted: SiteFilter, site: Site) -> tuple[str, str] | None:

@@ -54,7 +54,8 @@ strawberry.enum(
     Recovery,
     name="ExceptionRecovery",
     description="BACKORDER: what is missing waits for stock. SUBSTITUTE: it ships from a warehouse that its channel "
-    "does not sell from. CANCEL: it is cancelled, and the order's timeline says that the buyer is to be notified.",
+    "does not sell from, or by way of a transfer from there. "
+    "CANCEL: it is cancelled, and the order's timeline says that the buyer is to be notified.",
 )
 
 
@@ -63,6 +64,11 @@ class ExceptionRecoverInput:
     id: strawberry.ID
     recovery: Recovery
     warehouse: str | None = strawberry.field(default=None, description="Of SUBSTITUTE: the code.")
+    ship_from: str | None = strawberry.field(
+        default=None,
+        description="Of SUBSTITUTE: the warehouse to which the units are transferred first. Left out, `warehouse` "
+        "ships them itself if the routing policy lets it, else they go to the nearest of the order's channel that may.",
+    )
     note: str | None = None
     idempotency_key: str | None = None
 
@@ -138,7 +144,7 @@ async def _resolve(context: Context, command: ExceptionResolveInput) -> dict[str
 
 async def _recover(context: Context, command: ExceptionRecoverInput) -> dict[str, Any]:
     case_id, key = decode_uuid(command.id, "ExceptionCase"), command.idempotency_key
-    given = (command.recovery, command.warehouse, command.note)
+    given = (command.recovery, command.warehouse, command.ship_from, command.note)
     call = make_call(context.principal, "exception:recover", key, [case_id, *given])
     provenance = context.provenance(key)
     return _show(await recover_order(context.state, context.principal, case_id, *given, provenance, call))
