@@ -23,9 +23,11 @@ from adapters.channels.base import (
     Shipment,
     WriteResult,
 )
+from adapters.channels.returns import Refund
 from adapters.channels.shopify.access_token import AccessToken
 from adapters.channels.shopify.client import BUCKET, ShopifyClient
 from adapters.channels.shopify.confirm_shipment import confirm_shipment
+from adapters.channels.shopify.issue_refund import issue_refund
 from adapters.channels.shopify.list_items import list_items
 from adapters.channels.shopify.observe import observe
 from adapters.channels.shopify.pull_orders import pull_order, pull_orders
@@ -78,6 +80,9 @@ class ShopifyChannel:
 
     async def confirm_shipment(self, shipment: Shipment) -> WriteResult:
         return await confirm_shipment(self.client, shipment, notify=self.notify_buyer)
+
+    async def issue_refund(self, refund: Refund) -> WriteResult:
+        return await issue_refund(self.client, refund, notify=self.notify_buyer)
 
     async def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
         signature = headers.get("x-shopify-hmac-sha256")

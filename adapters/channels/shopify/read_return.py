@@ -14,6 +14,7 @@ from typing import Any
 from adapters.channels.base import ReturnNotice
 
 RESTOCKED = frozenset({"return", "legacy_restock"})
+FAILED = frozenset({"failure", "error"})
 
 
 def read_approved_return(raw: dict[str, Any]) -> ReturnNotice:
@@ -27,20 +28,43 @@ def read_approved_return(raw: dict[str, Any]) -> ReturnNotice:
 
 
 def read_refunded_return(raw: dict[str, Any]) -> ReturnNotice | None:
-    """None when nothing of the refund is a return. Raises KeyError, TypeError, ValueError, ArithmeticError."""
+    """None when nothing of the refund is a return, and it pays none. Raises KeyError, TypeError, ValueError,
+    ArithmeticError.
+    """
     named = raw.get("return") or {}
+    refund_id, order_id = raw["admin_graphql_api_id"], f"gid://shopify/Order/{int(raw['order_id'])}"
     refunded = [line for line in raw["refund_line_items"] if _is_return(line, bool(named))]
+    moved = _read_payments(raw)
     if not refunded:
-        return None
+        cancelled = any(line["restock_type"] == "cancel" for line in raw["refund_line_items"])
+        return None if cancelled or moved is None else _read_money(raw, refund_id, order_id, moved)
     return ReturnNotice(
-        named.get("admin_graphql_api_id") or raw["admin_graphql_api_id"],
-        f"gid://shopify/Order/{int(raw['order_id'])}",
+        named.get("admin_graphql_api_id") or refund_id,
+        order_id,
         tuple((_line_gid(line), int(line["quantity"])) for line in refunded),
         restocked=any(line["restock_type"] in RESTOCKED for line in refunded),
         refund=_add_up(refunded),
         refunded=any(_paid(raw)),
         reason=raw.get("note") or None,
+        refund_id=refund_id,
     )
+
+
+def _read_money(raw: dict[str, Any], refund_id: str, order_id: str, moved: tuple[Decimal, str]) -> ReturnNotice:
+    """Money alone: ours, which restocks nothing, or one that the merchant made for a return that waits for it."""
+    return ReturnNotice(
+        refund_id, order_id, refund=moved, refunded=any(_paid(raw)), announces=False, refund_id=refund_id
+    )
+
+
+def _read_payments(raw: dict[str, Any]) -> tuple[Decimal, str] | None:
+    """What its payments give back, those that failed left out; None when that is nothing, or in no currency."""
+    back = [
+        one
+        for one in raw.get("transactions") or ()
+        if one.get("kind") == "refund" and one.get("status") not in FAILED and one.get("currency")
+    ]
+    return (sum((Decimal(one["amount"]) for one in back), Decimal(0)), back[0]["currency"]) if back else None
 
 
 def _is_return(line: dict[str, Any], named: bool) -> bool:

@@ -20,7 +20,10 @@ TOPICS = (
     "ORDERS_EDITED",
     "ORDERS_UPDATED",
     "REFUNDS_CREATE",
+    "RETURNS_APPROVE",
 )
+OPTIONAL = frozenset({"RETURNS_APPROVE"})
+"""Of apps that may read returns: refused to others, which is no fault."""
 PAGE = 100
 PAGES_MAX = 10
 TAKEN = "already been taken"
@@ -52,11 +55,11 @@ async def renew_subscriptions(client: ShopifyClient, address: str) -> tuple[str,
     known = await _list_topics(client, address)
     missing = [topic for topic in TOPICS if topic not in known]
     refusals = {topic: await _subscribe(client, topic, address) for topic in missing}
-    refused = [f"{topic}: {message}" for topic, message in refusals.items() if message]
+    refused = [f"{topic}: {message}" for topic, message in refusals.items() if message and topic not in OPTIONAL]
     if refused:
         message = f"Shopify refused {len(refused)} webhook subscriptions. {'; '.join(refused)[:400]}"
         raise Fault(message, transient=False, cause=CauseClass.AUTH)
-    return tuple(missing)
+    return tuple(topic for topic in missing if not refusals[topic])
 
 
 async def _list_topics(client: ShopifyClient, address: str) -> set[str]:
@@ -75,6 +78,11 @@ async def _list_topics(client: ShopifyClient, address: str) -> set[str]:
 async def _subscribe(client: ShopifyClient, topic: str, address: str) -> str | None:
     """Why not, or None."""
     given: dict[str, Any] = {"topic": topic, "subscription": {"uri": address, "format": "JSON"}}
-    answer = (await client.call(_CREATE, given, cost=CREATE_COST))["webhookSubscriptionCreate"]
+    try:
+        answer = (await client.call(_CREATE, given, cost=CREATE_COST))["webhookSubscriptionCreate"]
+    except Fault as fault:
+        if topic in OPTIONAL and fault.cause is CauseClass.AUTH:
+            return str(fault)
+        raise
     messages: Sequence[str] = [error["message"] for error in answer["userErrors"]]
     return next((message for message in messages if TAKEN not in message), None)

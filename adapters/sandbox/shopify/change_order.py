@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from adapters.sandbox.shopify.change_stock import change_level
 from adapters.sandbox.shopify.place_order import OrderError
-from adapters.sandbox.shopify.render_event import render_cancellation_request, render_edit, render_refund
+from adapters.sandbox.shopify.record_refund import REFUNDS_MAX, add_up, put_back, record_refund
+from adapters.sandbox.shopify.refunds import RefundLine
+from adapters.sandbox.shopify.render_event import render_cancellation_request, render_edit
 from adapters.sandbox.shopify.render_order import render_order
 from adapters.sandbox.shopify.state import (
     CANCELLATION_REQUESTED,
@@ -14,7 +15,6 @@ from adapters.sandbox.shopify.state import (
     ORDERS_EDITED,
     ORDERS_PAID,
     ORDERS_UPDATED,
-    REFUNDS_CREATE,
     Line,
     Order,
     State,
@@ -48,15 +48,17 @@ def cancel_order(state: State, order: Order, reason: str = "CUSTOMER") -> None:
     if order.parcels:
         raise OrderError(409, "SHIPPED", f"{order.name} is on its way")
     refunded = [(line, line.current) for line in order.lines if line.current]
+    lines = [RefundLine(line.index, units, "cancel") for line, units in refunded]
     for line, units in refunded:
         remove_units(state, order, line, units, restock=True)
     for part in order.parts:
         part.status = "CANCELLED"
     order.cancelled_at, order.cancel_reason = now(), reason
     paid = order.financial_status == "PAID"
-    order.financial_status = "REFUNDED" if paid else "VOIDED"
     if paid:
-        state.emit(REFUNDS_CREATE, lambda: render_refund(state, order, refunded, restock=True))
+        record_refund(state, order, lines, add_up(order, lines))
+    else:
+        order.financial_status = "VOIDED"
     announce(state, order, ORDERS_CANCELLED)
 
 
@@ -81,12 +83,20 @@ def refund_order(state: State, order: Order, quantities: dict[str, int], *, rest
     for line, units in refunded:
         if not 0 < units <= line.current:
             raise OrderError(409, "BAD_QUANTITY", f"{line.sku}: at most {line.current} can be refunded")
+    if len(order.refunds) >= REFUNDS_MAX:
+        raise OrderError(409, "TOO_MANY", f"the sandbox store keeps {REFUNDS_MAX} refunds of an order")
+    lines = [part for line, units in refunded for part in _split(line, units, restock=restock)]
     for line, units in refunded:
         remove_units(state, order, line, units, restock=restock)
-    whole = not any(line.current for line in order.lines)
-    order.financial_status = "REFUNDED" if whole else "PARTIALLY_REFUNDED"
-    state.emit(REFUNDS_CREATE, lambda: render_refund(state, order, refunded, restock=restock))
+    record_refund(state, order, lines, add_up(order, lines))
     announce(state, order)
+
+
+def _split(line: Line, units: int, *, restock: bool) -> list[RefundLine]:
+    """Units that were never shipped are cancelled, shipped ones returned; what is not restocked is either."""
+    cancelled = min(units, line.unshipped)
+    kinds = [("cancel", cancelled), ("return", units - cancelled)] if restock else [("no_restock", units)]
+    return [RefundLine(line.index, count, kind) for kind, count in kinds if count]
 
 
 def hold_order(state: State, order: Order, *, held: bool) -> None:
@@ -121,18 +131,12 @@ def remove_units(state: State, order: Order, line: Line, units: int, *, restock:
                 share.remaining -= taken
                 share.total -= taken
                 units -= taken
-                _give_back(state, part.location, line, taken, committed=taken, restock=restock)
+                put_back(state, part.location, line, taken, committed=taken, restock=restock)
         if part.status in (*OPEN, "ON_HOLD") and not any(share.remaining for share in part.shares):
             part.status = "CLOSED"
+    line.returned += min(units, line.shipped - line.returned)
     if units and restock:
-        _give_back(state, next(iter(state.locations)), line, units, committed=0, restock=True)
-
-
-def _give_back(state: State, location: int, line: Line, units: int, *, committed: int, restock: bool) -> None:
-    level = state.levels.get((location, line.item))
-    if level is not None and state.products[line.item].tracked:
-        available = level.available + (units if restock else 0)
-        change_level(state, level, available=available, committed=level.committed - committed, cause="restock")
+        put_back(state, next(iter(state.locations)), line, units, committed=0, restock=True)
 
 
 def _require_open(order: Order) -> None:

@@ -18,6 +18,9 @@ class FaultKind(StrEnum):
     LOST_TOKEN = "lost_token"  # noqa: S105 - the same, of a token's renewal
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the access token ends before this call
     ERROR_AFTER_WRITE = "error_after_write"  # everything is written, and a user error is answered all the same
+    REFUND_PENDING = "refund_pending"  # a refund's payment is not through: POST /orders/settle-refunds
+    REFUND_FAILED = "refund_failed"  # a refund is recorded and its payment fails
+    RESTOCK_ANYWAY = "restock_anyway"  # refunded units are on sale again whatever was asked
     CANCEL_RACE = "cancel_race"  # the buyer cancels just before a parcel is told
     SLOW_WRITE = "slow_write"  # a write takes `seconds` before it commits, so that others can overlap it
     OUTSIDE_CHANGE = "outside_change"  # somebody takes one unit of a level just before it is written

@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from adapters.sandbox.shopify.deliver_webhooks import Postman
+from adapters.sandbox.shopify.refunds import Refund, RefundLine, Return, ReturnedLine
 from adapters.sandbox.shopify.route_order import route_whole
 from adapters.sandbox.shopify.state import (
     Level,
@@ -108,6 +109,20 @@ def _read_order(raw: dict[str, Any]) -> Order:
         "parcels": [
             Parcel(**{**parcel, "lines": [ParcelLine(**line) for line in parcel["lines"]]})
             for parcel in raw.get("parcels", [])
+        ],
+        "refunds": [
+            Refund(**{**refund, "lines": [RefundLine(**line) for line in refund["lines"]]})
+            for refund in raw.get("refunds", [])
+        ],
+        "returns": [
+            Return(
+                **{
+                    **known,
+                    "lines": [ReturnedLine(**line) for line in known["lines"]],
+                    "exchanges": [(sku, units) for sku, units in known["exchanges"]],
+                }
+            )
+            for known in raw.get("returns", [])
         ],
     }
     return Order(**{**raw, **inner})

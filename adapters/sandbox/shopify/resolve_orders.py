@@ -7,6 +7,7 @@ from typing import Any
 
 from adapters.sandbox.shopify.context import Info, resolve_by_id, state_of
 from adapters.sandbox.shopify.ids import number_of, read_gid, write_gid
+from adapters.sandbox.shopify.list_payments import list_payments
 from adapters.sandbox.shopify.paginate import build_connection
 from adapters.sandbox.shopify.resolve_stock import Variant
 from adapters.sandbox.shopify.route_order import list_parts
@@ -56,11 +57,16 @@ def find_order(state: State, gid: str) -> Order | None:
     return state.orders.get(read_gid("Order", gid) or 0)
 
 
+def find_line(state: State, gid: str) -> Line | None:
+    index = read_gid("LineItem", gid)
+    return next((line for order in state.orders.values() for line in order.lines if line.index == index), None)
+
+
 def _list_lines(order: Order, info: Info, **args: Any) -> dict[str, Any]:
     return build_connection(order.lines, lambda line: [line.index], args)
 
 
-def _money(amount: str, info: Info) -> dict[str, Any]:
+def show_money(amount: str, info: Info) -> dict[str, Any]:
     money = {"amount": amount, "currencyCode": state_of(info).config.currency}
     return {"shopMoney": money, "presentmentMoney": money}
 
@@ -111,12 +117,15 @@ ORDER_RESOLVERS: dict[str, Any] = {
     "lineItems": _list_lines,
     "note": lambda order, info: None,
     "phone": lambda order, info: None,
+    "presentmentCurrencyCode": lambda order, info: state_of(info).config.currency,
+    "refunds": lambda order, info, first=None: order.refunds[:first],
     "shippingAddress": lambda order, info: Address(order, order.address) if order.address else None,
     "sourceName": lambda order, info: "web",
     "subtotalLineItemsQuantity": lambda order, info: _quantity_of(order),
     "tags": lambda order, info: [],
     "test": lambda order, info: True,
-    "totalPriceSet": lambda order, info: _money(order.total, info),
+    "totalPriceSet": lambda order, info: show_money(order.total, info),
+    "transactions": lambda order, info, first=None, **args: list_payments(order)[:first],
     "createdAt": lambda order, info: write_time(order.created_at),
     "processedAt": lambda order, info: write_time(order.created_at),
     "updatedAt": lambda order, info: write_time(order.updated_at),
@@ -129,7 +138,8 @@ LINE_RESOLVERS: dict[str, Any] = {
     "unfulfilledQuantity": lambda line, info: line.unshipped,
     "isGiftCard": lambda line, info: False,
     "name": lambda line, info: line.title,
-    "originalUnitPriceSet": lambda line, info: _money(line.price, info),
+    "originalUnitPriceSet": lambda line, info: show_money(line.price, info),
+    "refundableQuantity": lambda line, info: line.current,
     "requiresShipping": lambda line, info: True,
     "variant": _variant_of,
     "variantTitle": lambda line, info: None,

@@ -9,9 +9,11 @@ from adapters.sandbox.shopify.config import API_VERSION
 from adapters.sandbox.shopify.context import Info, resolve_by_id, state_of
 from adapters.sandbox.shopify.create_fulfillment import find_parcel
 from adapters.sandbox.shopify.ids import kind_of, number_of, read_gid, write_gid
+from adapters.sandbox.shopify.issue_refunds import find_refund, find_return
 from adapters.sandbox.shopify.paginate import build_connection
+from adapters.sandbox.shopify.refunds import Refund, Return
 from adapters.sandbox.shopify.resolve_fulfillment import find_shown_part
-from adapters.sandbox.shopify.resolve_orders import find_order
+from adapters.sandbox.shopify.resolve_orders import find_line, find_order
 from adapters.sandbox.shopify.resolve_stock import (
     Item,
     Variant,
@@ -24,6 +26,7 @@ from adapters.sandbox.shopify.resolve_stock import (
 from adapters.sandbox.shopify.state import (
     TOPICS,
     Level,
+    Line,
     Location,
     Order,
     Parcel,
@@ -70,21 +73,27 @@ FINDERS: dict[str, Any] = {
     "FulfillmentOrder": find_shown_part,
     "InventoryItem": find_item,
     "InventoryLevel": find_level,
+    "LineItem": find_line,
     "Location": find_location,
     "Order": find_order,
     "Product": find_product,
     "ProductVariant": find_variant,
+    "Refund": find_refund,
+    "Return": find_return,
     "WebhookSubscription": find_subscription,
 }
 
 NODE_TYPES: dict[type, str] = {
     Item: "InventoryItem",
     Level: "InventoryLevel",
+    Line: "LineItem",
     Location: "Location",
     Order: "Order",
     Parcel: "Fulfillment",
     Part: "FulfillmentOrder",
     Product: "Product",
+    Refund: "Refund",
+    Return: "Return",
     Subscription: "WebhookSubscription",
     Variant: "ProductVariant",
 }

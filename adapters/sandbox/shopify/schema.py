@@ -15,7 +15,13 @@ from graphql import (
     build_schema,
 )
 
-from adapters.sandbox.shopify import resolve_fulfillment, resolve_orders, resolve_stock, resolve_store
+from adapters.sandbox.shopify import (
+    resolve_fulfillment,
+    resolve_orders,
+    resolve_returns,
+    resolve_stock,
+    resolve_store,
+)
 from adapters.sandbox.shopify.context import Info
 
 CONTRACT = Path(__file__).with_name("contract")
@@ -32,6 +38,9 @@ SCOPES = {
     "locations": "read_locations",
     "order": "read_orders",
     "orders": "read_orders",
+    "refundCreate": "write_orders",
+    "return": "read_returns",
+    "returnProcess": "write_returns",
     "productVariant": "read_products",
     "productVariants": "read_products",
     "inventoryActivate": "write_inventory",
@@ -49,11 +58,13 @@ def read_sdl() -> str:
 def build_store_schema() -> GraphQLSchema:
     """The same for every store of the process: a store's state comes with the request."""
     schema = build_schema(read_sdl())
-    for module in (resolve_stock, resolve_orders, resolve_fulfillment, resolve_store):
+    for module in (resolve_stock, resolve_orders, resolve_fulfillment, resolve_returns, resolve_store):
         for type_name, resolvers in module.RESOLVERS.items():
             _hang_resolvers(schema.type_map[type_name], resolvers)
-    node = schema.type_map["Node"]
+    node, returned = schema.type_map["Node"], schema.type_map["ReturnLineItemType"]
     assert isinstance(node, GraphQLInterfaceType)
+    assert isinstance(returned, GraphQLInterfaceType)
+    returned.resolve_type = lambda value, info, of: "ReturnLineItem"
     node.resolve_type = lambda value, info, of: resolve_store.NODE_TYPES[type(value)]
     return schema
 

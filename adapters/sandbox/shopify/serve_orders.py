@@ -24,6 +24,7 @@ from adapters.sandbox.shopify.change_order import (
 from adapters.sandbox.shopify.grant_tokens import GrantError, grant_tokens, read_grant
 from adapters.sandbox.shopify.ids import read_gid
 from adapters.sandbox.shopify.inject_faults import FaultKind, Faults
+from adapters.sandbox.shopify.issue_refunds import open_return, settle_refunds
 from adapters.sandbox.shopify.place_order import OrderError, read_cart
 from adapters.sandbox.shopify.render_event import render_uninstall
 from adapters.sandbox.shopify.serve_store import go_back, refuse, render_receipt
@@ -41,6 +42,11 @@ def _cancel(state: State, order: Order, raw: dict[str, Any]) -> None:
 
 def _refund(state: State, order: Order, raw: dict[str, Any]) -> None:
     refund_order(state, order, read_cart(raw).lines, restock=raw.get("restock") is True)
+
+
+def _return(state: State, order: Order, raw: dict[str, Any]) -> None:
+    exchanges = read_cart({"lines": raw["exchanges"]}).lines if raw.get("exchanges") else {}
+    open_return(state, order, read_cart(raw).lines, exchanges)
 
 
 def _edit(state: State, order: Order, raw: dict[str, Any]) -> None:
@@ -61,6 +67,8 @@ VERBS: dict[str, Callable[[State, Order, dict[str, Any]], None]] = {
     "pay": lambda state, order, raw: pay_order(state, order),
     "refund": _refund,
     "release": lambda state, order, raw: hold_order(state, order, held=False),
+    "return": _return,
+    "settle-refunds": lambda state, order, raw: settle_refunds(state, order),
     "request-cancellation": lambda state, order, raw: request_cancellation(state, order),
 }
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters.sandbox.shopify.config import LocationConfig, ProductConfig, StoreConfig
+from adapters.sandbox.shopify.refunds import Refund, Return
 
 ORDERS_MAX = 5_000
 HISTORY_MAX = 20_000
@@ -28,6 +29,7 @@ ORDERS_CANCELLED = "orders/cancelled"
 ORDERS_FULFILLED = "orders/fulfilled"
 ORDERS_PARTIALLY_FULFILLED = "orders/partially_fulfilled"
 REFUNDS_CREATE = "refunds/create"
+RETURNS_APPROVE = "returns/approve"
 FULFILLMENTS_CREATE = "fulfillments/create"
 CANCELLATION_REQUESTED = "fulfillment_orders/cancellation_request_submitted"
 INVENTORY_LEVELS_UPDATE = "inventory_levels/update"
@@ -43,6 +45,7 @@ TOPICS = (
     ORDERS_FULFILLED,
     ORDERS_PARTIALLY_FULFILLED,
     REFUNDS_CREATE,
+    RETURNS_APPROVE,
     FULFILLMENTS_CREATE,
     CANCELLATION_REQUESTED,
     INVENTORY_LEVELS_UPDATE,
@@ -103,7 +106,10 @@ class Level:
 
 @dataclass(slots=True)
 class Line:
-    """`removed`: units edited out, cancelled or refunded; `shipped`: units told in fulfilments."""
+    """`removed`: units edited out, cancelled or refunded; `returned`: those of them that had been shipped.
+
+    `shipped`: units told in fulfilments.
+    """
 
     index: int
     item: int
@@ -113,6 +119,7 @@ class Line:
     quantity: int
     removed: int = 0
     shipped: int = 0
+    returned: int = 0
 
     @property
     def current(self) -> int:
@@ -120,7 +127,7 @@ class Line:
 
     @property
     def unshipped(self) -> int:
-        return max(0, self.current - self.shipped)
+        return max(0, self.current - self.shipped + self.returned)
 
 
 @dataclass(slots=True)
@@ -184,6 +191,8 @@ class Order:
     financial_status: str = "PAID"
     parts: list[Part] = field(default_factory=list)
     parcels: list[Parcel] = field(default_factory=list)
+    refunds: list[Refund] = field(default_factory=list)
+    returns: list[Return] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.updated_at = self.updated_at or self.created_at
@@ -270,6 +279,8 @@ class State:
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     adjustments: OrderedDict[int, Adjustment] = field(default_factory=OrderedDict)
     attempts: OrderedDict[str, Attempt] = field(default_factory=OrderedDict)
+    # What became of a refund's idempotency key: its fingerprint, and its refund unless it was refused.
+    refund_keys: OrderedDict[str, tuple[str, Refund | None]] = field(default_factory=OrderedDict)
     history: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=HISTORY_MAX))
     counters: dict[str, int] = field(default_factory=dict)
     oversell: bool = False

@@ -51,6 +51,7 @@ async def make_everything(store: Store) -> None:
     shipped = await place(store, 2, shipping_address=ADDRESS)
     [part] = await parts(store, shipped)
     assert (await ship(store, (part["id"], None)))["userErrors"] == []
+    assert await tell(store, "return", shipped, lines=[{"sku": "TEA-1", "quantity": 1}]) == 200
     assert await tell(store, "refund", shipped, lines=[{"sku": "TEA-1", "quantity": 1}], restock=True) == 200
 
 
@@ -59,6 +60,7 @@ TOPICS = (
     "orders/paid",
     "orders/cancelled",
     "refunds/create",
+    "returns/approve",
     "fulfillments/create",
     "fulfillment_orders/cancellation_request_submitted",
     "inventory_levels/update",

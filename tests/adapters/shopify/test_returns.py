@@ -48,6 +48,7 @@ def test_a_restocked_return_is_a_return_and_its_flag() -> None:
         refund=(Decimal("12.50"), "EUR"),
         refunded=False,
         reason="too small",
+        refund_id="gid://shopify/Refund/9",
     )
     assert read_event("refunds/create", body) == [OrderToPull(ORDER), ReturnSeen(expected)]
 
@@ -60,6 +61,23 @@ def test_money_is_told_by_its_transactions(kind: str, status: str, paid: bool) -
     _, seen = read_event("refunds/create", body)
     assert isinstance(seen, ReturnSeen)
     assert seen.notice.refunded is paid
+
+
+def test_a_refund_that_puts_nothing_back_is_money_alone() -> None:
+    paid = {"kind": "refund", "status": "success", "amount": "5.00", "currency": "EUR"}
+    failed = {**paid, "status": "failure"}
+    body = refund((1, "no_restock"), transactions=[paid, failed])
+    money = ReturnNotice(
+        *("gid://shopify/Refund/9", ORDER),
+        refund=(Decimal("5.00"), "EUR"),
+        refunded=True,
+        announces=False,
+        refund_id="gid://shopify/Refund/9",
+    )
+    assert read_event("refunds/create", body) == [OrderToPull(ORDER), ReturnSeen(money)]
+    for transactions in ([failed], [{**paid, "currency": None}]):
+        assert read_event("refunds/create", refund(transactions=transactions)) == [OrderToPull(ORDER)]
+    assert read_event("refunds/create", refund((1, "cancel"), transactions=[paid])) == [OrderToPull(ORDER)]
 
 
 def test_a_refund_that_names_its_return_is_known_by_it() -> None:
