@@ -19,6 +19,7 @@ from app.fulfillment.ship_work import Parcel, ship_work
 from app.orders import change_order
 from app.orders.take_order import take_order
 from app.routing.allocate_order import allocate_order
+from app.stock import run_commands
 from domain.errors import Refusal
 from domain.identity import Principal, Role
 from domain.provenance import Provenance
@@ -111,26 +112,34 @@ async def test_cancel_and_ship(
     assert len(await cases(company)) == (0 if refused else 1), "the same word again is no news"
 
 
+@pytest.mark.parametrize("units", [5, 28, 0])
 @pytest.mark.parametrize("winner", ["edit", "allocation"])
-async def test_edit_and_allocation(company: ChannelCompany, monkeypatch: pytest.MonkeyPatch, winner: str) -> None:
+async def test_edit_and_allocation(
+    company: ChannelCompany, monkeypatch: pytest.MonkeyPatch, winner: str, units: int
+) -> None:
+    """Each comes while the other one holds its locks: the order's row, and of an allocation the stock rows too."""
     await take(company, say({"SKU-0": 30}, version=1))
     assert await lines_of(company) == {"SKU-0": (30, 20, 0, 0)}
     order_id = (await order_row(company))["id"]
     await company.admin.mutate("stockReceive", "", warehouse="BER", lines=[{"sku": "SKU-0", "quantity": 10}])
 
     def edit() -> Coroutine[Any, Any, None]:
-        return take(company, say({"SKU-0": 5}, version=2))
+        return take(company, say({"SKU-0": units or 30}, version=2, cancelled=not units))
 
     def allocate() -> Coroutine[Any, Any, Any]:
         return allocate_order(company.state, order_id)
 
     if winner == "edit":
-        await interleave(company, Pause(monkeypatch, change_order, "lock_order"), edit, allocate)
+        _, told = await interleave(company, Pause(monkeypatch, change_order, "lock_order"), edit, allocate)
+        assert told["waiting"] == 0, "it saw what the edit left"
     else:
-        await asyncio.gather(allocate(), edit())
-    assert await lines_of(company) == {"SKU-0": (30, 5, 0, 25)}
-    assert await available(company) == 25
-    assert (await order_row(company))["status"] == "ALLOCATED"
+        told, _ = await interleave(company, Pause(monkeypatch, run_commands, "lock_rows"), allocate, edit)
+        assert sum(one[-1] for one in told["allocations"]) == 10, "it did not know of the edit"
+    assert await lines_of(company) == {"SKU-0": (30, units, 0, 30 - units)}
+    assert await available(company) == 30 - units
+    assert (await order_row(company))["status"] == ("ALLOCATED" if units else "CANCELLED")
+    bound = Counter(work["status"] for work in await works_of(company))
+    assert (bound["SCHEDULED"] > 0) == (units > 0)
 
 
 @pytest.mark.parametrize("seed", range(6))
