@@ -44,6 +44,7 @@ fulfillment_orders = Table(
     Column("ship_by", DateTime(timezone=True)),
     Column("hold_reason", Text),
     Column("reject_reason", Text),
+    Column("asked_again_at", DateTime(timezone=True)),
     Column("cancel_requested_at", DateTime(timezone=True)),
     Column("assignee", Text),
     Column("version", BigInteger, nullable=False, server_default="1"),

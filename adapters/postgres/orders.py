@@ -36,11 +36,11 @@ WHERE f.id = ANY($1::uuid[]) AND l.quantity > l.shipped + l.cancelled + l.short 
 """
 _BARRED = """
 SELECT DISTINCT order_id, warehouse_id, 'rejected it: ' || coalesce(reject_reason, 'no reason given')
-FROM fulfillment_orders WHERE order_id = ANY($1::uuid[]) AND status = 'REJECTED'
+FROM fulfillment_orders WHERE order_id = ANY($1::uuid[]) AND status = 'REJECTED' AND asked_again_at IS NULL
 UNION ALL
 SELECT DISTINCT f.order_id, f.warehouse_id, 'picked it short'
 FROM fulfillment_orders f JOIN fulfillment_order_lines l ON l.fulfillment_order_id = f.id
-WHERE f.order_id = ANY($1::uuid[]) AND f.status <> 'REJECTED' AND l.short > 0
+WHERE f.order_id = ANY($1::uuid[]) AND f.status <> 'REJECTED' AND l.short > 0 AND f.asked_again_at IS NULL
 """
 
 
@@ -74,7 +74,8 @@ class ScheduledWork:
 
 @dataclass(slots=True)
 class OrderRow:
-    """`barred`: warehouses that rejected work of this order or picked it short, with the reason.
+    """`barred`: warehouses that rejected work of this order or picked it short, with the reason,
+    and that nobody said to ask again.
 
     `scheduled`: work of it that is not released yet, nor held, nor asked to be cancelled.
     """

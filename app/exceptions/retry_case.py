@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +13,11 @@ from app.exceptions.act_on_case import CaseAction, answer_case, change_case, loc
 from app.exceptions.resolve_cases import resolve_cases
 from app.fulfillment.change_parcel import confirm_again
 from app.fulfillment.change_work import BELL
+from app.fulfillment.reroute_units import ask_again as ask_warehouses
 from app.fulfillment.reroute_units import ask_for_reroute
 from app.partners.note_contact import try_partner
 from app.returns.queue_refund import ask_again
-from app.run_once import Answer, run_once
+from app.run_once import Answer, refuse_once, run_once
 from app.state import State
 from domain.errors import Refusal, RefusalCode
 from domain.exceptions import CaseKind
@@ -42,33 +44,60 @@ BELLS = {
     CaseKind.REFUND_REFUSED: BELL,
     CaseKind.PARTNER_SILENT: "partners",
 }
+WAREHOUSES_MAX = 50
 REROUTED = frozenset({CaseKind.ALLOCATION_IMPOSSIBLE, CaseKind.REJECTION, CaseKind.SHORT_PICK})
 
 
 async def retry_case(
-    state: State, principal: Principal, case_id: UUID, provenance: Provenance, call: IdempotentCall | None
+    state: State,
+    principal: Principal,
+    case_id: UUID,
+    warehouses: Sequence[str],
+    provenance: Provenance,
+    call: IdempotentCall | None,
 ) -> Answer:
     """Tell a listing, a parcel or a refund again, process an event again, try a channel again, or route an order again.
 
-    `exception` of the answer is the case.
+    `exception` of the answer is the case. `warehouses`: codes of those that rejected the order or picked it short, to
+    be asked again.
 
-    It ends by itself when that worked. Raises `Refusal` EXCEPTION_NOT_FOUND, WRONG_STATE for a case that has ended,
-    NOT_ALLOWED for a kind that only people can settle.
+    It ends by itself when that worked. Raises `Refusal` INVALID_INPUT, WAREHOUSE_NOT_FOUND, WAREHOUSE_CLOSED;
+    EXCEPTION_NOT_FOUND, WRONG_STATE for a case that has ended, NOT_ALLOWED for a kind that only people can settle.
     """
+    try:
+        houses = await _find_houses(state, principal, warehouses)
+    except Refusal as refusal:
+        return await refuse_once(state.database, call, refusal)
 
     async def decide(connection: Any) -> Answer:
         found = await lock_case(connection, principal, case_id)
         if found["kind"] not in BELLS:
             message = "There is nothing to try again: settle the order, then resolve the case with a note."
             raise Refusal(RefusalCode.NOT_ALLOWED, message, ("id",))
-        await change_case(connection, case_id, CaseAction("RETRIED"), provenance)
+        if houses and found["kind"] not in REROUTED:
+            message = "Warehouses are asked again for an order that was rejected, picked short or not allocated."
+            raise Refusal(RefusalCode.INVALID_INPUT, message, ("warehouses",))
+        said = {"warehouses": list(houses.values())} if houses else None
+        await change_case(connection, case_id, CaseAction("RETRIED"), provenance, said)
         await _recover(connection, CaseKind(found["kind"]), found["subject"])
+        if houses:
+            await ask_warehouses(connection, _key(found["subject"].partition(":")[2]), houses, provenance)
         return await answer_case(connection, case_id)
 
     answer = await run_once(state.database, call, decide)
     for bell in {"feed", BELLS[CaseKind(answer["exception"]["kind"])]}:
         state.doorbell.ring(bell)
     return answer
+
+
+async def _find_houses(state: State, principal: Principal, warehouses: Sequence[str]) -> dict[int, str]:
+    if len(warehouses) > WAREHOUSES_MAX:
+        raise Refusal(RefusalCode.INVALID_INPUT, f"At most {WAREHOUSES_MAX} warehouses.", ("warehouses",))
+    found = {}
+    for index, code in enumerate(warehouses):
+        house = await state.lookup.find_warehouse(code, principal, ("warehouses", str(index)))
+        found[house.id] = house.code
+    return found
 
 
 async def _recover(connection: Any, kind: CaseKind, subject: str) -> None:

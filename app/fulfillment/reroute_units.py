@@ -7,7 +7,7 @@ orders back after the lease, and routing one twice changes nothing.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +16,11 @@ import structlog
 from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
 from app.fulfillment.change_work import ring_work
+from app.orders.write_state import OrderEvent, note_events
 from app.state import State
-from domain.errors import CauseClass
+from domain.errors import CauseClass, Refusal, RefusalCode
 from domain.exceptions import CaseKind, Problem, Severity
+from domain.provenance import Provenance
 
 ORDERS_MAX = 20
 CASES_MAX = 500
@@ -54,6 +56,12 @@ FROM exception_cases c JOIN orders o ON c.subject = 'order:' || o.id
 WHERE c.state <> 'RESOLVED' AND c.kind = ANY($1::text[]) AND o.reroute_at IS NULL AND NOT EXISTS (
   SELECT FROM order_lines l WHERE l.order_id = o.id AND l.quantity > l.allocated + l.shipped + l.cancelled)
 ORDER BY c.id LIMIT $2
+"""
+_LIFT = """
+UPDATE fulfillment_orders f SET asked_again_at = now()
+WHERE order_id = $1 AND warehouse_id = ANY($2::int[]) AND asked_again_at IS NULL AND (status = 'REJECTED' OR EXISTS (
+  SELECT FROM fulfillment_order_lines l WHERE l.fulfillment_order_id = f.id AND l.short > 0))
+RETURNING warehouse_id
 """
 log = structlog.get_logger()
 
@@ -112,6 +120,21 @@ async def settle_order_cases(state: State) -> int:
     if settled:
         state.doorbell.ring("feed")
     return settled
+
+
+async def ask_again(connection: Any, order_id: UUID, houses: Mapping[int, str], provenance: Provenance) -> None:
+    """Warehouses (code by id) that rejected the order or picked it short may be asked again. Its row must be locked.
+
+    Raises `Refusal` INVALID_INPUT for one that routing leaves out for no such reason.
+    """
+    lifted = {row[0] for row in await connection.fetch(_LIFT, order_id, list(houses))}
+    for index, (house, code) in enumerate(houses.items()):
+        if house not in lifted:
+            message = f"{code} neither rejected the order nor picked it short: it is asked anyway."
+            raise Refusal(RefusalCode.INVALID_INPUT, message, ("warehouses", str(index)))
+    if houses:
+        event = OrderEvent("ASKED_AGAIN", data={"warehouses": list(houses.values())})
+        await note_events(connection, order_id, [event], provenance.actor)
 
 
 async def ask_for_reroute(connection: Any, order_id: UUID) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from app.fulfillment.release_work import release_work
+from app.fulfillment.reroute_units import reroute_orders
+from app.routing.allocate_order import allocate_order
 from app.state import State
 from tests.company import Client
 
@@ -16,6 +18,7 @@ STATES = {
     "fulfillment_ship": ("Accept",),
     "pick_list_create": ("Accept",),
     "live_queue": (),
+    "exception_retry": ("Reject",),
 }
 """What must have been done with the work of each."""
 PICKED = [{"sku": "SKU-0", "quantity": 1}]
@@ -30,6 +33,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "pick_list_page": {"filter": {"warehouse": "BER", "statuses": ["OPEN"]}, "first": 20, "after": None},
     "bin_page": {"warehouse": "BER", "zone": None, "first": 50, "after": None},
     "live_queue": {"warehouse": "BER"},
+    "exception_retry": {"input": {"id": "", "warehouses": ["BER"]}},
 }
 
 
@@ -44,7 +48,11 @@ async def fill(client: Client, state: State, name: str, variables: dict[str, Any
     found = await client.data(query, f={"order": made["order"]["id"]})
     (work,) = found["fulfillmentOrders"]["nodes"]
     for verb in STATES[name]:
-        more = {"lines": PICKED} if verb == "Pick" else {}
+        more: dict[str, Any] = {"Pick": {"lines": PICKED}, "Reject": {"reason": "NO_CAPACITY"}}.get(verb, {})
         assert (await client.mutate(f"fulfillmentOrder{verb}", "", id=work["id"], **more))["userErrors"] == []
     given = variables.get("input", {})
+    if name == "exception_retry":
+        await reroute_orders(state, allocate_order)
+        cases = await client.data("{ exceptionCases(filter: {kinds: [REJECTION], states: [OPEN]}) { nodes { id } } }")
+        return {"input": {**given, "id": cases["exceptionCases"]["nodes"][0]["id"]}}
     return {"input": {**given, "id": work["id"]}} if "id" in given else variables

@@ -40,6 +40,11 @@ class ExceptionAssignInput:
 @strawberry.input
 class ExceptionRetryInput:
     id: strawberry.ID
+    warehouses: list[str] | None = strawberry.field(
+        default=None,
+        description="Of REJECTION, SHORT_PICK and ALLOCATION_IMPOSSIBLE: warehouses that rejected the order or "
+        "picked it short, and are to be asked again.",
+    )
     idempotency_key: str | None = None
 
 
@@ -131,8 +136,9 @@ async def _assign(context: Context, command: ExceptionAssignInput) -> dict[str, 
 
 async def _retry(context: Context, command: ExceptionRetryInput) -> dict[str, Any]:
     case_id, key = decode_uuid(command.id, "ExceptionCase"), command.idempotency_key
-    call = make_call(context.principal, "exception:retry", key, case_id)
-    return _show(await retry_case(context.state, context.principal, case_id, context.provenance(key), call))
+    houses = command.warehouses or []
+    call = make_call(context.principal, "exception:retry", key, [case_id, *houses])
+    return _show(await retry_case(context.state, context.principal, case_id, houses, context.provenance(key), call))
 
 
 async def _resolve(context: Context, command: ExceptionResolveInput) -> dict[str, Any]:

@@ -60,7 +60,9 @@ class ExceptionResolution(StrEnum):
 class ExceptionEvent:
     at: datetime.datetime
     actor: str
-    action: str = strawberry.field(description="OPENED, ACKNOWLEDGED, ASSIGNED, RETRIED, RESOLVED.")
+    action: str = strawberry.field(
+        description="OPENED, ACKNOWLEDGED, ASSIGNED, RETRIED, TRANSFER_AWAITED, REOPENED, RESOLVED."
+    )
     note: str | None
     data: JSON | None = strawberry.field(description="Of actions of people: the token and the request.")
 

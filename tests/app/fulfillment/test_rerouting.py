@@ -75,6 +75,32 @@ async def test_nobody_else_has_it_is_a_case_until_somebody_has(floor: Floor) -> 
     assert (await floor.cases(), await floor.status(order)) == ([("REJECTION", "RESOLVED")], "ALLOCATED")
 
 
+async def test_a_warehouse_that_rejected_is_asked_again_when_somebody_says_so(floor: Floor) -> None:
+    order = await floor.order({"SKU-0": 3})
+    work = await floor.release_of(order)
+    house, other = await other_house(floor, work)
+    await empty(floor, other)
+    await floor.do("Reject", work, reason="NO_CAPACITY")
+    await reroute(floor)
+    (case,) = (await floor.admin.data("{ exceptionCases { nodes { id } } }"))["exceptionCases"]["nodes"]
+    retry = "exception { timeline { action data } }"
+    for wrong, code in ((other, "INVALID_INPUT"), ("NOWHERE", "WAREHOUSE_NOT_FOUND")):
+        made = await floor.admin.mutate("exceptionRetry", retry, id=case["id"], warehouses=[wrong])
+        assert (made["userErrors"][0]["code"], made["userErrors"][0]["path"][-2:]) == (code, ["warehouses", "0"])
+    await floor.admin.mutate("exceptionRetry", retry, id=case["id"])
+    await reroute(floor)
+    assert await floor.status(order) == "BACKORDERED", "it has the units, and is not asked"
+    made = await floor.admin.mutate("exceptionRetry", retry, id=case["id"], warehouses=[house])
+    assert made["userErrors"] == []
+    assert made["exception"]["timeline"][-1]["data"]["warehouses"] == [house]
+    await reroute(floor)
+    again = await floor.release_of(order)
+    assert (again != work, await floor.house_of(again)) == (True, house)
+    await floor.do("Reject", again, reason="NO_CAPACITY")
+    await reroute(floor)
+    assert await floor.status(order) == "BACKORDERED", "it was asked once more, not for good"
+
+
 async def test_a_cancelled_order_has_no_case_any_more(floor: Floor) -> None:
     order = await floor.order({"SKU-0": 3})
     work = await floor.release_of(order)
