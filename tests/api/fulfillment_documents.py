@@ -48,7 +48,8 @@ async def fill(client: Client, state: State, name: str, variables: dict[str, Any
     found = await client.data(query, f={"order": made["order"]["id"]})
     (work,) = found["fulfillmentOrders"]["nodes"]
     for verb in STATES[name]:
-        more: dict[str, Any] = {"Pick": {"lines": PICKED}, "Reject": {"reason": "NO_CAPACITY"}}.get(verb, {})
+        more: dict[str, Any] = {"lines": PICKED} if verb == "Pick" else {}
+        more |= {"reason": "NO_CAPACITY"} if verb == "Reject" else {}
         assert (await client.mutate(f"fulfillmentOrder{verb}", "", id=work["id"], **more))["userErrors"] == []
     given = variables.get("input", {})
     if name == "exception_retry":
