@@ -98,3 +98,33 @@ async def test_what_is_put_back_stands_on_the_shelf_again(floor: Floor) -> None:
     await floor.do("Reject", work, reason="CANNOT_SHIP")
     scanned = await scan(floor, await begin(floor, house), 10)
     assert (scanned["lines"][0]["expected"], scanned["status"]) == (10, "POSTED")
+
+
+async def test_units_of_a_cancelled_order_stand_packed_until_its_warehouse_puts_them_back(floor: Floor) -> None:
+    """The channel's word takes nothing off the table; the warehouse's does, and says when."""
+    work = await floor.picking()
+    house = await floor.house_of(work)
+    await floor.do("Pick", work, lines=TWO)
+    await floor.cancel()
+    on_table = await scan(floor, await begin(floor, house), 8)
+    assert (on_table["lines"][0]["expected"], on_table["status"]) == (8, "POSTED")
+    await floor.do("Cancel", work)
+    on_shelf = await scan(floor, await begin(floor, house), 10)
+    assert (on_shelf["lines"][0]["expected"], on_shelf["status"]) == (10, "POSTED")
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_what_was_put_back_and_is_told_late_counts_from_when_it_stood_there(floor: Floor, after: bool) -> None:
+    work = await floor.picking()
+    await floor.do("Pick", work, lines=TWO)
+    await floor.cancel()
+    count_id = await begin(floor, await floor.house_of(work))
+    if after:
+        await scan(floor, count_id, 7)
+        put_back_at = await now(floor)
+    else:
+        put_back_at = await now(floor)
+        await scan(floor, count_id, 9)
+    await floor.do("Cancel", work, occurredAt=put_back_at)
+    assert await review(floor, count_id) == (-1, -1)
+    assert (await floor.level("SKU-0", await floor.house_of(work)))["available"] == 9

@@ -11,6 +11,7 @@ from api.ids import decode_id
 from app.stock.verify_ledger import verify_ledger
 from tests.simulation.week.company import World
 from tests.simulation.week.count import audit_accuracy
+from tests.simulation.week.kits import audit_kits
 
 PROBLEMS_MAX = 12
 STORIES_MAX, STORY_LINES = 3, 150
@@ -67,6 +68,7 @@ async def audit(world: World) -> list[str]:
     """A sentence for each thing that is not as it must be."""
     problems = (await verify_ledger(world.state.database)).problems
     problems += await compare_books(world)
+    problems += await audit_kits(world)
     problems += await judge_cases(world)
     problems += (await audit_accuracy(world))[0]
     return problems[:PROBLEMS_MAX]

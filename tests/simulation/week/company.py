@@ -43,6 +43,7 @@ ENVIRONMENT = {
 CLOCK_SECONDS = 3.6
 TABLETS_PER_HOUSE = 2
 UNITS = (15, 45)
+KITS = {"SET-0": {"SKU-1": 2, "SKU-3": 1}, "SET-1": {"SKU-0": 1, "SKU-2": 1}}
 ALONE_MAX = 3
 """Units that a warehouse's people adjust or dispose of without a second person; of a transfer five times as many."""
 
@@ -72,6 +73,11 @@ class World:
     second: Client
     market: Market | None
     skus: list[str]
+    kits: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Sets that are sold: units of each component."""
+    with_kit: dict[str, bool] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    """Orders of which a part of a set left alone, told when it was gone; and whether an order has a set at all."""
     truth: Truth = field(default_factory=Truth)
     tally: Tally = field(default_factory=Tally)
     houses: list[str] = field(default_factory=list)
@@ -175,19 +181,26 @@ def lines_of(units: dict[str, int]) -> list[dict[str, Any]]:
 
 async def _connect_channels(world: World) -> None:
     """A shop whose words the simulator speaks, business customers, and a marketplace that is a process of its own."""
-    sources = dict.fromkeys(world.houses, "")
+    sources, listed = dict.fromkeys(world.houses, ""), [*world.skus, *world.kits]
     wanted: list[tuple[ChannelConnect, Sequence[ListingLink]]] = [
-        (ChannelConnect(code, code.title(), "B2B", sources, status="LIVE"), [ListingLink(x, x) for x in world.skus])
+        (ChannelConnect(code, code.title(), "B2B", sources, status="LIVE"), [ListingLink(x, x) for x in listed])
         for code in (SHOP, DIRECT)
     ]
     if world.market is not None:
-        wanted.append(await world.market.connect(world.skus, world.houses))
+        wanted.append(await world.market.connect(listed, world.houses))
     for channel, links in wanted:
         async with world.state.database.hot.acquire() as connection:
             channel_id = await connect_channel(connection, world.state.settings, channel)
             await link_listings(connection, channel_id, links)
             world.channels[channel.code] = channel_id
     world.state.doorbell.ring("push")
+
+
+async def _make_kits(world: World) -> None:
+    for kit, made_of in KITS.items():
+        await world.must(world.boss, "skuUpsert", "skus { code }", lines=[{"code": kit, "title": "A set"}])
+        await world.must(world.boss, "kitSet", "kit { sku }", sku=kit, components=lines_of(made_of))
+        world.kits[kit] = made_of
 
 
 async def _set_rules(world: World) -> None:
@@ -226,6 +239,7 @@ async def open_company(folder: Path, seed: int, *, skus: int, market: bool) -> A
                 {"code": sku, "title": sku, "unitCost": {"amount": f"{5 + n}.00"}} for n, sku in enumerate(world.skus)
             ]
             await world.must(boss, "skuUpsert", "skus { code }", lines=lines)
+            await _make_kits(world)
             for house in HOUSES:
                 await world.open_house(house)
             await _connect_channels(world)

@@ -13,9 +13,11 @@ from tests.simulation.week.company import World
 from tests.simulation.week.scans import Scan
 from tests.simulation.week.tablet import Act, Tablet, ask
 from tests.simulation.week.truth import shelf
+from tests.simulation.week.untold import change_shelf, list_untold
 
 LINES_MAX = 4
 NODE = "id status warehouse lines { sku bin bucket status expected counted posted unposted cause }"
+_ONE = f"query($id: ID!) {{ node(id: $id) {{ ... on Count {{ {NODE} }} }} }}"
 _OPEN = f"""query($f: CountFilter) {{ counts(filter: $f, first: 20) {{ nodes {{ {NODE} }} }} }}"""
 
 
@@ -34,44 +36,39 @@ async def count(world: World, tablet: Tablet) -> None:
 
 
 async def _scan(world: World, tablet: Tablet, one: Any, line: Any) -> None:
-    """With nobody else at the shelves. What stands picked on a table is not counted."""
+    """With nobody else at the shelves. What stands picked on a table is not counted. Without network it is told later."""
     house, sku = tablet.house, line["sku"]
     async with world.alone(house):
-        found = world.truth.at(shelf(house), sku)
-        wrong = world.truth.error[house, "sound", sku]
-        told_wrong = wrong - _untold(world, house, sku)
+        found, wrong = world.truth.at(shelf(house), sku), world.truth.error[house, "sound", sku]
+        scan = Scan(house, sku, found, wrong, wrong, next(world.turns))
         fields = {"id": one["id"], "lines": [{"sku": sku, "quantity": found}]}
+        world.counted.made.append(scan)
+        if not tablet.online:
+            tablet.record(Act("countSubmit", fields, told=lambda: _note(world, one["id"], scan)))
+            return
         made = await world.tell(tablet.client, "countSubmit", f"count {{ {NODE} }}", **fields)
         if made["userErrors"]:
             return
-        world.counted.scans[one["id"], sku] = Scan(house, sku, found, wrong, told_wrong, next(world.turns))
+        _note(world, one["id"], scan)
         if made["count"]["status"] == "POSTED":
             _decide(world, made["count"], at_once=True)
 
 
-def _untold(world: World, house: str, sku: str) -> int:
-    """Units that the shelf will change by in the books when they are told of what was done."""
-    acts = [one.act for tablet in world.tablets if tablet.house == house for one in tablet.queue]
-    acts += [act for act, _ in world.waiting.values()]
-    leaving = {str(act.fields["id"]) for act in acts if act.name == "fulfillmentOrderShip"}
-    return sum(_shelf_change(act, house, sku, leaving) for act in acts)
+def _note(world: World, count_id: str, scan: Scan) -> None:
+    """Onhand has it now, and holds it against what it knows of the time before it."""
+    scan.told_wrong = scan.wrong - change_shelf(list_untold(world, scan.house, scan.turn), scan.house, scan.sku)
+    world.counted.scans[count_id, scan.sku] = scan
+    world.counted.told.add(count_id)
 
 
-def _shelf_change(act: Act, house: str, sku: str, leaving: set[str]) -> int:
-    """A pick takes what its label says; a parcel leaves the table, so the shelf stays as it is.
-
-    `leaving`: works whose parcel is not told yet. A parcel that was told first was picked as well, so its pick, which
-    is refused then, changes nothing.
-    """
-    if act.name == "fulfillmentOrderShip":
-        return 0
-    if act.moves:
-        into = sum(move.units for move in act.moves if (move.target, move.sku) == (shelf(house), sku))
-        return into - sum(move.units for move in act.moves if (move.source, move.sku) == (shelf(house), sku))
-    is_pick = act.name == "fulfillmentOrderPick" and str(act.fields["id"]) in leaving
-    picked = act.fields["lines"] if is_pick else ()
-    known = sum(one.units for one in act.effects if (one.house, one.book, one.sku) == (house, "sound", sku))
-    return known - sum(line["quantity"] for line in picked if line["sku"] == sku)
+async def settle_counts(world: World) -> None:
+    """Of those that tablets told: which were posted at once, because every line is as the books had it then."""
+    told = sorted(world.counted.told)
+    world.counted.told.difference_update(told)
+    for name in told:
+        one = (await ask(world.boss, world.tally, _ONE, {"id": name}))["node"]
+        if one["status"] == "POSTED":
+            _decide(world, one, at_once=True)
 
 
 def is_known(world: World, scan: Scan) -> bool:

@@ -20,7 +20,7 @@ from tests.simulation.chaos import UNSETTLED
 from tests.simulation.week.audit import audit, report, tell_story
 from tests.simulation.week.bins import BINNED, LATER, furnish, shelve
 from tests.simulation.week.company import DIRECT, NEW_HOUSE, SHOP, World, open_company
-from tests.simulation.week.count import count, review
+from tests.simulation.week.count import count, review, settle_counts
 from tests.simulation.week.move import settle_transfers, work_transfers
 from tests.simulation.week.ship import settle_tables, work_orders
 from tests.simulation.week.tablet import Tablet, flush_all
@@ -113,8 +113,8 @@ class Week:
             tablet.online = tablet.chance.random() > 0.04
         elif tablet.chance.random() < 0.12:
             tablet.online = True
-        if tablet.online:
-            await tablet.flush()
+        if tablet.online and await tablet.flush():
+            await settle_counts(self.world)
 
     async def _trade(self) -> None:
         chance = random.Random(f"{self.world.seed}trade")
@@ -161,6 +161,7 @@ class Week:
         for tablet in world.tablets:
             tablet.online = True
         await flush_all(world.tablets)
+        await settle_counts(world)
         if (day + 1) % KEEP_DAYS == 0:
             self._give_up()
         await settle_tables(world)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
+from api.ids import decode_id
 from tests.simulation.week.bins import some_bin
 from tests.simulation.week.company import World
+from tests.simulation.week.kits import has_kit
 from tests.simulation.week.tablet import Act, Tablet, ask
 from tests.simulation.week.truth import Effect, Picked, shelf
 
@@ -83,12 +86,14 @@ def _note_rejection(world: World, house: str, after: Any, reason: str) -> None:
 
 def settle_table(world: World, work: Any) -> None:
     """Back to the shelf with what this work does not ship any more."""
-    for line in work["lines"]:
-        wanted = min(line["picked"], line["quantity"] - line["cancelled"] - line["short"]) - line["shipped"]
-        keep = 0 if work["status"] in ENDED else wanted
-        over = world.truth.labelled(work["id"], line["sku"]) - keep
+    keep = dict.fromkeys((line["sku"] for line in work["lines"]), 0)
+    for line in work["lines"] if work["status"] not in ENDED else ():
+        left = line["quantity"] - line["cancelled"] - line["short"]
+        keep[line["sku"]] += min(line["picked"], left) - line["shipped"]
+    for sku, units in keep.items():
+        over = world.truth.labelled(work["id"], sku) - units
         if over > 0:
-            world.truth.put_back(work["id"], line["sku"], over)
+            world.truth.put_back(work["id"], sku, over)
 
 
 async def settle_tables(world: World) -> None:
@@ -99,16 +104,26 @@ async def settle_tables(world: World) -> None:
 
 
 async def _answer(world: World, tablet: Tablet, work: Any) -> None:
-    lacking = any(
-        world.truth.at(shelf(tablet.house), line["sku"]) < line["quantity"] - line["cancelled"]
-        for line in work["lines"]
-    )
+    lacking = _lacks(world, tablet, work)
     if tablet.chance.random() < 0.04:
         await _do(world, tablet, work, "Reject", reason="NO_CAPACITY")
     elif lacking and tablet.chance.random() < 0.2:
         await _do(world, tablet, work, "Reject", reason="NOT_IN_STOCK")
     else:
         await _do(world, tablet, work, "Accept")
+
+
+def order_of(work: Any) -> str:
+    """As in the database."""
+    return str(UUID(decode_id(work["orderId"])[1]))
+
+
+def _lacks(world: World, tablet: Tablet, work: Any) -> bool:
+    """Whether the shelf has less than is to be picked."""
+    wanted: dict[str, int] = {}
+    for line in work["lines"]:
+        wanted[line["sku"]] = wanted.get(line["sku"], 0) + _unpicked(line)
+    return any(world.truth.at(shelf(tablet.house), sku) < n for sku, n in wanted.items())
 
 
 async def _start(world: World, tablet: Tablet, work: Any) -> None:
@@ -123,13 +138,15 @@ def _unpicked(line: Any) -> int:
 
 async def _pick(world: World, tablet: Tablet, work: Any) -> None:
     """What is on the shelf, at times from the shelf beside it. What is not there is short. At times in two goes."""
+    if not tablet.online and _lacks(world, tablet, work) and await has_kit(world, order_of(work)):
+        return  # what is left over of a set that is short is wanted back on the shelf at once: told with network
     await tablet.aisle.enter(alone=False)
     try:
         after = await _pick_inside(world, tablet, work)
+        if after is not None:
+            settle_table(world, after)  # before anybody counts: the books have it on the shelf already
     finally:
         await tablet.aisle.leave(alone=False)
-    if after is not None:
-        settle_table(world, after)
 
 
 def _take(world: World, tablet: Tablet, line: Any, wanted: int) -> list[Picked]:
@@ -165,7 +182,7 @@ async def _pick_inside(world: World, tablet: Tablet, work: Any) -> Any | None:
     if not tablet.online:
         tablet.record(act)
         note_short(world, work["orderId"], effects)
-        _ship_unseen(world, tablet, work, picked)
+        await _ship_unseen(world, tablet, work, picked)
         return None
     made = await tablet.send(act, WORK)
     if made is None:
@@ -183,17 +200,21 @@ def note_short(world: World, order: str, effects: list[Effect]) -> None:
         world.truth.falsify(house, book, sku, units, "picked short")
 
 
-def _ship_unseen(world: World, tablet: Tablet, work: Any, picked: list[Picked]) -> None:
+async def _ship_unseen(world: World, tablet: Tablet, work: Any, picked: list[Picked]) -> None:
     """Without network the parcel leaves as well: Onhand is told of both later."""
     units: dict[str, int] = {}
     for one in picked:
         units[one.label] = units.get(one.label, 0) + 1
     if not units:
         return
-    _record_parcel(world, tablet, work, units)
+    await _record_parcel(world, tablet, work, units)
 
 
-def _record_parcel(world: World, tablet: Tablet, work: Any, units: dict[str, int]) -> None:
+async def _record_parcel(world: World, tablet: Tablet, work: Any, units: dict[str, int]) -> None:
+    """What is not all of the work may break a set; it has left, so it is taken as it is told."""
+    bound = sum(line["quantity"] - line["cancelled"] - line["short"] - line["shipped"] for line in work["lines"])
+    if bound != sum(units.values()) and await has_kit(world, order_of(work)):
+        world.broken.add(order_of(work))
     for sku, n in units.items():
         world.truth.send(work["id"], sku, n)
     tablet.record(_parcel(world, tablet, work, units))
@@ -222,7 +243,7 @@ async def _ship_inside(world: World, tablet: Tablet, work: Any) -> None:
     if not units:
         return
     if not tablet.online:
-        _record_parcel(world, tablet, work, units)
+        await _record_parcel(world, tablet, work, units)
         return
     made = await tablet.send(_parcel(world, tablet, work, units), WORK)
     if made is not None:

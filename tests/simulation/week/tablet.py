@@ -11,7 +11,7 @@ import datetime
 import itertools
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,8 @@ class Act:
     fields: dict[str, Any]
     moves: Sequence[Move] = ()
     effects: Sequence[Effect] = ()
+    told: Callable[[], None] | None = None
+    """To be done when Onhand knows of what changes no stock (a scan); refused, it is dropped."""
 
 
 @dataclass(slots=True)
@@ -139,14 +141,17 @@ class Tablet:
         finally:
             await self.aisle.leave(alone=False)
 
-    def _fields(self, act: Act) -> dict[str, Any]:
-        now = datetime.datetime.now(datetime.UTC).isoformat()
-        return {**act.fields, "occurredAt": now, "idempotencyKey": self.key()}
+    def _fields(self, act: Act, *, at_once: bool) -> dict[str, Any]:
+        """What is told at once needs no time; of a parcel it would say that it has left already, whatever it broke."""
+        fields = {**act.fields, "idempotencyKey": self.key()}
+        if at_once and (act.name == "fulfillmentOrderShip" or self.chance.random() < 0.5):
+            return fields
+        return {**fields, "occurredAt": datetime.datetime.now(datetime.UTC).isoformat()}
 
     async def send(self, act: Act, selection: str) -> Any | None:
         """Goods are in hand while it is asked, and put back if it is refused."""
         self.truth.move(act.moves)
-        made = await send(self.client, self.tally, act.name, selection, self._fields(act))
+        made = await send(self.client, self.tally, act.name, selection, self._fields(act, at_once=True))
         if made["userErrors"]:
             self.truth.move(Move(m.sku, m.target, m.source, m.units) for m in act.moves)
             self.tally.refused[f"{act.name} {made['userErrors'][0]['code']}"] += 1
@@ -157,7 +162,7 @@ class Tablet:
     def record(self, act: Act) -> str:
         """It is done; Onhand is told later. The key under which it is."""
         self.truth.move(act.moves)
-        fields = self._fields(act)
+        fields = self._fields(act, at_once=False)
         self.queue.append(Recorded(act, fields["idempotencyKey"], fields, next(self.turns)))
         return fields["idempotencyKey"]
 
@@ -165,24 +170,37 @@ class Tablet:
         """Send what waits; whether anything was new to Onhand. Shuffled at times, and at times sent twice."""
         if not self.queue:
             return False
-        await self.aisle.enter(alone=False)  # so that whoever counts knows what Onhand has been told
+        alone = any(one.act.told for one in self.queue)  # a scan is held against what was told before it
+        await self.aisle.enter(alone=alone)
         try:
             return await self._flush()
         finally:
-            await self.aisle.leave(alone=False)
+            await self.aisle.leave(alone=alone)
 
     async def _flush(self) -> bool:
         sent = list(self.queue)
         if self.chance.random() < 0.5:
             self.chance.shuffle(sent)
         results = await self._send_batch(sent)
+        changed = self._take_in(sent, results)
         if self.chance.random() < 0.3:
             again = await self._send_batch(sent)
             self._check_again(results, again)
-            results = again
-        known = {one["idempotencyKey"] for one in results if one["status"] in ("APPLIED", "ALREADY_APPLIED")}
-        self.queue = [one for one in self.queue if one.key not in known]
-        return bool(known)
+            changed = self._take_in(sent, again) or changed
+        return changed
+
+    def _take_in(self, sent: Sequence[Recorded], results: Sequence[Any]) -> bool:
+        """In the order in which Onhand did."""
+        waiting = {one.key for one in self.queue}
+        changed = False
+        for one, result in zip(sent, results, strict=True):
+            known = result["status"] in ("APPLIED", "ALREADY_APPLIED")
+            if one.key in waiting and (known or one.act.told is not None):
+                self.queue = [other for other in self.queue if other.key != one.key]
+                if known and one.act.told is not None:
+                    one.act.told()
+                changed = True
+        return changed
 
     def _check_again(self, first: Sequence[Any], second: Sequence[Any]) -> None:
         for one, other in zip(first, second, strict=True):

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.simulation.week.bins import some_bin
 from tests.simulation.week.company import ALONE_MAX, World, lines_of
+from tests.simulation.week.kits import unpack
 from tests.simulation.week.tablet import Act, Tablet, ask
 from tests.simulation.week.truth import (
     CUSTOMER,
@@ -172,26 +173,30 @@ async def _accept_parcel(world: World, tablet: Tablet) -> None:
         _RETURNS,
         {"f": {"warehouses": [house], "states": ["OPEN"], "custody": ["EXPECTED", "OVERDUE"]}},
     )
-    fields: dict[str, Any]
+    fields: dict[str, Any] = {"warehouse": house}
+    units = {chance.choice([*world.skus, *world.kits]): 1}
     if found["returns"]["nodes"] and chance.random() < 0.8:
         one = chance.choice(found["returns"]["nodes"])
-        sku = one["lines"][0]["sku"]["code"]
-        units = one["lines"][0]["authorized"]
-        if chance.random() < 0.15:
-            sku = chance.choice(world.skus)  # not what was expected
-        fields = {"id": one["id"], "lines": lines_of({sku: units})}
-    else:
-        sku, units = chance.choice(world.skus), 1
-        fields = {"warehouse": house, "lines": lines_of({sku: units})}
+        fields = {"id": one["id"]}
+        if chance.random() > 0.15:  # else it is not what was expected
+            units = _some_of_return(one, chance)
+    if not units:
+        return
+    fields["lines"] = lines_of(units)
     if chance.random() < 0.05:
         fields["lines"].append({"quantity": 1, "unknownItem": "a blue thing"})
-    act = Act(
-        "returnReceive",
-        fields,
-        [Move(sku, CUSTOMER, dock(house), units)],
-        [Effect(house, "quality_control", sku, units)],
-    )
-    await tablet.do(act, "return { id }")
+    came = unpack(world, units).items()
+    moves = [Move(sku, CUSTOMER, dock(house), n) for sku, n in came]
+    effects = [Effect(house, "quality_control", sku, n) for sku, n in came]
+    await tablet.do(Act("returnReceive", fields, moves, effects), "return { id }")
+
+
+def _some_of_return(one: Any, chance: random.Random) -> dict[str, int]:
+    """What is still to come of it, or a part of that."""
+    due = {line["sku"]["code"]: line["authorized"] - line["received"] for line in one["lines"] if line["sku"]}
+    some = chance.random() < 0.3
+    left = {sku: chance.randint(0, n) if some else n for sku, n in due.items() if n > 0}
+    return {sku: n for sku, n in left.items() if n}
 
 
 async def _inspect(world: World, tablet: Tablet) -> None:

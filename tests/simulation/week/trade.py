@@ -21,7 +21,7 @@ async def buy(world: World, chance: random.Random) -> None:
     act = chance.choices(("shop", "direct", "market", "edit", "cancel"), (6, 3, 3, 2, 1))[0]
     if act == "market" and world.market is not None:
         try:
-            world.tally.done["market order"] += await world.market.buy(_sku(world, chance), chance.choice((1, 1, 2)))
+            world.tally.done["market order"] += await world.market.buy(_item(world, chance), chance.choice((1, 1, 2)))
         except httpx.HTTPError:
             world.tally.refused["market order lost"] += 1
     elif act == "direct":
@@ -37,8 +37,13 @@ def _sku(world: World, chance: random.Random) -> str:
     return world.skus[min(int(chance.expovariate(4.0) * len(world.skus)), len(world.skus) - 1)]
 
 
+def _item(world: World, chance: random.Random) -> str:
+    """A set at times."""
+    return chance.choice(list(world.kits)) if chance.random() < 0.15 else _sku(world, chance)
+
+
 def _wanted(world: World, chance: random.Random) -> dict[str, int]:
-    return {_sku(world, chance): chance.choice((1, 1, 1, 2, 3)) for _ in range(chance.choice((1, 1, 2, 3)))}
+    return {_item(world, chance): chance.choice((1, 1, 1, 2, 3)) for _ in range(chance.choice((1, 1, 2, 3)))}
 
 
 async def _order_by_shop(world: World, chance: random.Random) -> None:
