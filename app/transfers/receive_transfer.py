@@ -24,6 +24,7 @@ from app.transfers.hold_transfer import (
     note_discrepancies,
     replace_lines,
 )
+from domain.errors import Refusal, RefusalCode
 from domain.transfers import Arrival, TransferAction, TransferState, arrive_line, next_state, settle_state
 
 
@@ -44,31 +45,50 @@ class ArrivalLine:
         return Arrival(self.received, self.damaged, self.missing)
 
 
-async def receive_transfer(state: State, act: FloorCall, ref: DocumentRef, lines: Sequence[ArrivalLine]) -> Answer:
+async def receive_transfer(
+    state: State, act: FloorCall, ref: DocumentRef, lines: Sequence[ArrivalLine], at: str | None = None
+) -> Answer:
     """Put what arrived on the shelf, and what is broken aside; what is missing stays on the way until it is closed.
 
-    Raises `Refusal` TRANSFER_NOT_FOUND, NOT_ALLOWED, WRONG_STATE, INVALID_INPUT, INVALID_QUANTITY, OVER_RECEIPT,
-    BIN_NOT_FOUND, BIN_FULL.
+    `at`: the warehouse where it stands; None: where it is going by the books.
+
+    Raises `Refusal` WAREHOUSE_NOT_FOUND, TRANSFER_NOT_FOUND, NOT_ALLOWED, WRONG_STATE, INVALID_INPUT,
+    INVALID_QUANTITY, OVER_RECEIPT, BIN_NOT_FOUND, BIN_FULL.
     """
 
-    async def prepare() -> tuple[UUID, list[tuple[int, ArrivalLine]]]:
+    async def prepare() -> tuple[UUID, list[tuple[int, ArrivalLine]], int | None]:
         found = await find_lines(state.lookup, lines)
-        return await find_document(state.database.hot, act.principal, "transfer", ref), found
+        here = None
+        if at is not None:
+            here = (await state.lookup.find_warehouse(at, act.principal, ("warehouse",), open_only=False)).id
+        return await find_document(state.database.hot, act.principal, "transfer", ref), found, here
 
-    async def decide(connection: Any, given: tuple[UUID, list[Any]], now: datetime.datetime) -> Answer:
-        return await receive_held(connection, act, *given, now)
+    async def decide(
+        connection: Any, given: tuple[UUID, list[tuple[int, ArrivalLine]], int | None], now: datetime.datetime
+    ) -> Answer:
+        transfer_id, found, here = given
+        return await receive_held(connection, act, transfer_id, found, now, here)
 
     return await perform(state, act, prepare, decide)
 
 
 async def receive_held(
-    connection: Any, act: FloorCall, transfer_id: UUID, found: Sequence[tuple[int, ArrivalLine]], now: datetime.datetime
+    connection: Any,
+    act: FloorCall,
+    transfer_id: UUID,
+    found: Sequence[tuple[int, ArrivalLine]],
+    now: datetime.datetime,
+    here: int | None = None,
 ) -> Answer:
     """The same on the caller's transaction; `damages` of the answer are ids of what was reported damaged."""
     held = await lock_transfer(connection, act.principal, transfer_id)
     back = held.state is TransferState.RETURNING
     house = held.source_id if back else held.destination_id
     refuse_end(act.principal, house, "receive it")
+    if here not in {None, house}:
+        turned = "it was called back" if back else "it goes to the other end"
+        message = f"By the books it is not on its way there, {turned}: find out where it stands, then correct either."
+        raise Refusal(RefusalCode.WRONG_STATE, message, ("warehouse",))
     status = next_state(held.state, TransferAction.RECEIVE)
     matched = held.match_lines(sku_id for sku_id, _ in found)
     arrived = [

@@ -99,6 +99,9 @@ class TransferReceiveLine:
 class TransferReceiveInput(FloorInput):
     id: strawberry.ID = strawberry.field(description=REF)
     lines: list[TransferReceiveLine]
+    warehouse: str | None = strawberry.field(
+        default=None, description="Where it stands. Refused if it was called back and goes elsewhere by the books."
+    )
 
 
 @strawberry.input
@@ -181,7 +184,7 @@ async def _receive(state: State, act: FloorCall, command: TransferReceiveInput) 
         ArrivalLine(line.sku, line.received, line.damaged, line.missing, line.cause, line.evidence, line.bin)
         for line in command.lines
     ]
-    return await receive_transfer(state, act, decode_ref(command.id, "transfer"), lines)
+    return await receive_transfer(state, act, decode_ref(command.id, "transfer"), lines, command.warehouse)
 
 
 async def _close(state: State, act: FloorCall, command: TransferCloseInput) -> Answer:

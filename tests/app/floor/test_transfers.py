@@ -114,6 +114,21 @@ async def test_called_back_on_the_way_it_is_received_at_the_source(company: Floo
     assert await company.some("SKU-0", "BER", "available", "damaged", "inTransit") == (95, 1, 0)
 
 
+async def test_what_came_although_it_was_called_back_is_not_taken_for_what_came_to_the_other_end(
+    company: FloorCompany,
+) -> None:
+    """Whoever sees both ends says where it stands; the books do not guess."""
+    transfer = await create(company)
+    await company.do("transferShip", TRANSFER, id=transfer)
+    await company.do("transferCancel", TRANSFER, id=transfer)
+    came: dict[str, Any] = {"id": transfer, "lines": [{"sku": "SKU-0", "received": 5}]}
+    assert await company.refuse("transferReceive", TRANSFER, warehouse="NYC", **came) == "WRONG_STATE"
+    assert await company.refuse("transferReceive", TRANSFER, warehouse="NIX", **came) == "WAREHOUSE_NOT_FOUND"
+    assert await company.some("SKU-0", "BER", "available", "inTransit") == (90, 10)
+    await company.do("transferReceive", TRANSFER, warehouse="BER", **came)
+    assert await company.some("SKU-0", "BER", "available", "inTransit") == (95, 5)
+
+
 async def test_what_was_called_back_and_lost_is_written_off_at_the_source(company: FloorCompany) -> None:
     transfer = await create(company)
     await company.do("transferShip", TRANSFER, id=transfer)

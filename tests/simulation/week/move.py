@@ -170,6 +170,16 @@ async def settle_transfers(world: World) -> None:
 
 
 async def _arrive(world: World, tablet: Tablet, one: Any, house: str) -> None:
+    """Unless it was called back while somebody went to the door."""
+    await tablet.aisle.enter(alone=False)
+    try:
+        if world.trucks[world.truck_of(one["id"])] == house:
+            await _unload(world, tablet, one, house)
+    finally:
+        await tablet.aisle.leave(alone=False)
+
+
+async def _unload(world: World, tablet: Tablet, one: Any, house: str) -> None:
     """In parts; some broken, some missing, because they fell off on the way."""
     chance, truth = tablet.chance, world.truth
     name = world.truck_of(one["id"])
@@ -197,7 +207,8 @@ async def _arrive(world: World, tablet: Tablet, one: Any, house: str) -> None:
     if lines:
         if any(line["damaged"] + line["missing"] for line in lines):
             world.discrepant.add(one["id"])
-        await tablet.do(Act("transferReceive", {"id": one["id"], "lines": lines}, moves, effects), NODE_OF)
+        fields = {"id": one["id"], "warehouse": house, "lines": lines}
+        await tablet.do(Act("transferReceive", fields, moves, effects), NODE_OF)
 
 
 async def _call_back(world: World, one: Any) -> None:

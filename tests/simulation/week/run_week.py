@@ -67,7 +67,7 @@ class Week:
         for day in range(days):
             self.resting = False
             loops = [self._work(tablet) for tablet in self.world.tablets]
-            loops += [self._trade(), self._desk(), self._kill()]
+            loops += [self._trade(), self._desk(), self._kill(day)]
             if day == min(3, days - 1):
                 loops.append(self._grow())
             tasks = [asyncio.create_task(one) for one in loops]
@@ -130,9 +130,9 @@ class Week:
             await review(self.world, chance)
             await asyncio.sleep(0.5)
 
-    async def _kill(self) -> None:
+    async def _kill(self, day: int) -> None:
         """Now and then one of Onhand's processes dies, as it stands."""
-        chance = random.Random(f"{self.world.seed}kill")
+        chance = random.Random(f"{self.world.seed}kill{day}")
         while not self.resting:
             await asyncio.sleep(min(chance.expovariate(KILLS_PER_SECOND), self.day_seconds / 2))
             name = chance.choice(("app.worker", "app.worker", "app.serve", "valkey"))
