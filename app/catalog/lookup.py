@@ -16,6 +16,9 @@ from domain.identity import Principal
 
 FRESH_SECONDS = 2.0
 REMEMBERED_MAX = 200_000
+WORKING = frozenset({"LIVE"})
+BOOKED = WORKING | {"ONBOARDING", "SHADOW"}
+"""Where stock is written down: before a warehouse is LIVE, so that its own system's numbers are held against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +81,21 @@ class Lookup:
         self._warehouses_at = time.monotonic()
 
     async def find_warehouse(
-        self, code: str, principal: Principal, path: tuple[str, ...], *, open_only: bool = True
+        self, code: str, principal: Principal, path: tuple[str, ...], *, open_only: bool = True, booking: bool = False
     ) -> KnownWarehouse:
-        """The warehouse, if this principal may see it. Raises `Refusal`: the same for hidden and for unknown."""
+        """The warehouse, if this principal may see it. Raises `Refusal`: the same for hidden and for unknown.
+
+        `booking`: only to say what it holds, as one may before it is LIVE.
+        """
         found = (await self.warehouses()).get(code)
         if found is None:
             await self.reload_warehouses()
             found = self._warehouses.get(code)
         if found is None or not principal.sees_warehouse(found.id):
             raise Refusal(RefusalCode.WAREHOUSE_NOT_FOUND, f"There is no warehouse {code!r}.", path)
-        if open_only and found.status != "LIVE":
-            raise Refusal(RefusalCode.WAREHOUSE_CLOSED, f"Warehouse {code!r} is closed.", path)
+        if open_only and found.status not in (BOOKED if booking else WORKING):
+            why = "is closed" if found.status == "CLOSED" else f"is {found.status}: its own system is in charge"
+            raise Refusal(RefusalCode.WAREHOUSE_CLOSED, f"Warehouse {code!r} {why}.", path)
         return found
 
 

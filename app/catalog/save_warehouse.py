@@ -16,6 +16,7 @@ from adapters.postgres.order_tables import warehouse_days
 from adapters.postgres.tables import warehouses
 from app.calls import check_text
 from app.catalog.upsert import check_code, check_tags
+from app.channels.relay_stock import recompute_desired
 from app.run_once import Answer, transact_once
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
@@ -24,6 +25,7 @@ COUNTRY = re.compile(r"[A-Z]{2}")
 _DEGREES = (("latitude", 90), ("longitude", 180))
 _CAPACITIES = (("storage_capacity", "storageCapacity"), ("daily_order_capacity", "dailyOrderCapacity"))
 _NEVER_NULL = (("status", "status"), ("time_zone", "timeZone"), ("groups", "groups"))
+_SELLS_ON = "SELECT DISTINCT channel_id FROM channel_warehouses WHERE warehouse_id = $1 ORDER BY channel_id"
 _CUT_OFF = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
@@ -77,7 +79,10 @@ async def create_warehouse(database: Database, values: dict[str, Any], call: Ide
 async def update_warehouse(
     database: Database, principal: Principal, code: str, values: dict[str, Any], call: IdempotentCall | None
 ) -> Answer:
-    """Change what is given, once per key. Raises `Refusal` WAREHOUSE_NOT_FOUND or INVALID_INPUT."""
+    """Change what is given, once per key; what it holds is published while it is LIVE.
+
+    Raises `Refusal` WAREHOUSE_NOT_FOUND or INVALID_INPUT.
+    """
 
     async def decide(session: WriteSession) -> Answer:
         check_warehouse(values)
@@ -91,6 +96,8 @@ async def update_warehouse(
         row = (await session.sql.execute(changed)).one()
         if "daily_order_capacity" in values:
             await _change_days(session, row)
+        if row.status != found.status:
+            await _publish_anew(session, row.id)
         return _plain(row)
 
     return await transact_once(database, call, decide)
@@ -106,6 +113,12 @@ async def _change_days(session: WriteSession, row: Any) -> None:
         .where(days.warehouse_id == row.id, days.day >= func.current_date())
         .values(capacity=wanted, version=days.version + 1)
     )
+
+
+async def _publish_anew(session: WriteSession, warehouse_id: int) -> None:
+    """No movement says that what stands there may be sold from now on, or may not."""
+    for row in await session.raw.fetch(_SELLS_ON, warehouse_id):
+        await recompute_desired(session.raw, channel_id=row["channel_id"])
 
 
 def _columns(values: dict[str, Any]) -> dict[str, Any]:

@@ -252,7 +252,7 @@ async def prepare_movement(
     check_remarks(remarks)
     check_moment(effective_at)
     check_line_count(len(lines))
-    found = await lookup.find_warehouse(warehouse, principal, ("warehouse",))
+    found = await lookup.find_warehouse(warehouse, principal, ("warehouse",), booking=True)
     skus = await lookup.find_skus(line.sku for line in lines)
     resolved: dict[tuple[int, str, str | None], MoveLine] = {}
     for index, line in enumerate(lines):

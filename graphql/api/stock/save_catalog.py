@@ -31,6 +31,7 @@ class WarehouseCreateInput:
     daily_order_capacity: int | None = None
     cut_off: str | None = None
     groups: list[str] = strawberry.field(default_factory=list)
+    status: WarehouseStatus | None = strawberry.field(default=strawberry.UNSET, description="LIVE if left out.")
     idempotency_key: str | None = None
 
 
@@ -108,6 +109,7 @@ async def _update_warehouse(context: Context, command: WarehouseUpdateInput) -> 
     call = make_call(context.principal, "warehouse:update", command.idempotency_key, [command.warehouse, values])
     row = await update_warehouse(context.state.database, context.principal, command.warehouse, values, call)
     await context.state.lookup.reload_warehouses()
+    context.state.doorbell.ring("push")
     return {"warehouse": _warehouse(row)}
 
 

@@ -24,8 +24,12 @@ class WarehouseKind(StrEnum):
     THIRD_PARTY = "THIRD_PARTY"
 
 
-@strawberry.enum
+@strawberry.enum(
+    description="While it is ONBOARDING or SHADOW its own system is in charge: snapshots are compared, nothing is sold."
+)
 class WarehouseStatus(StrEnum):
+    ONBOARDING = "ONBOARDING"
+    SHADOW = "SHADOW"
     LIVE = "LIVE"
     CLOSED = "CLOSED"
 
