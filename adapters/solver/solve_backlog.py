@@ -23,12 +23,16 @@ class ParcelChoice:
 
 @dataclass(frozen=True, slots=True)
 class LineChoice:
-    """Units of one SKU. `whole`: from one warehouse. `prices`: of a unit by site, micros."""
+    """Units of one SKU. `whole`: from one warehouse. `prices`: of a unit by site, micros.
+
+    `uses`: of a kit (SKU, units) that one of it takes; of anything else it is empty.
+    """
 
     sku_id: int
     units: int
     whole: bool
     prices: Mapping[int, int]
+    uses: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,8 @@ def _add_order(
             share = model.addBinary() if line.whole else model.addIntegral(0, line.units)
             model.addConstr(share <= (1 if line.whole else line.units) * opened[site])
             costs.append(price * factor / MICROS * share)
-            stock[site, line.sku_id].append(factor * share)
+            for sku_id, units in line.uses or ((line.sku_id, 1),):
+                stock[site, sku_id].append(units * factor * share)
             found.append((site, share, factor))
         model.addConstr(model.qsum([share for _, share, _ in found]) == line.units // factor)
         shares.append(found)

@@ -18,8 +18,9 @@ from app.run_once import Answer
 from app.state import State
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
+from domain.routing.bundle_kits import Bundle, bundle_kits
+from domain.routing.explain_batch import find_rule
 from domain.routing.filter_sites import Open, Removed, filter_site
-from domain.routing.match_rules import match_rule
 from domain.routing.policy import Rule
 from domain.routing.price_sites import count_late_days, price_parcel, price_unit
 from domain.routing.problem import Problem, Wanted
@@ -43,13 +44,18 @@ SELECT sku_id, warehouse_id, available, safety_stock, version FROM stock_levels 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """An order as the solver is asked. `now`: units by (site, line) as promised; `days` by site."""
+    """An order as the solver is asked. `now`: units by (site, line) as promised; `days` by site.
+
+    A kit is one line, of `bundles`. `rule`: the one that is for all of it.
+    """
 
     order: OrderRow
     choice: BacklogOrder
     now: dict[tuple[int, int], int]
     days: dict[int, datetime.date]
     lines: list[int]
+    rule: Rule
+    bundles: list[Bundle]
 
 
 async def plan_backlog(state: State, principal: Principal, limit: int) -> Answer:
@@ -69,7 +75,7 @@ async def plan_backlog(state: State, principal: Principal, limit: int) -> Answer
     now = datetime.datetime.now(datetime.UTC)
     pieces = [piece for key, order in orders.items() if (piece := _ask(order, prepared[key], stock, now)) is not None]
     places = _count_places(prepared.values(), freed)
-    limits = {(key.warehouse_id, key.sku_id): balance["available"] for key, balance in stock.items()}
+    limits = _limit_stock(stock, pieces)
     choices = [piece.choice for piece in pieces]
     solution = await asyncio.to_thread(solve_backlog, choices, limits, places, SOLVE_SECONDS_MAX) if pieces else None
     currency = next((one.policy.currency for one in prepared.values()), "EUR")
@@ -89,32 +95,63 @@ async def _pool_stock(state: State, orders: Sequence[OrderRow]) -> dict[StockKey
     return found
 
 
+def _limit_stock(stock: Mapping[StockKey, Balance], pieces: Sequence[Piece]) -> dict[tuple[int, int], int]:
+    """Units by (site, SKU) that the plan may give: not what stays there by the rules, unless it is promised already."""
+    held: Counter[StockKey] = Counter()
+    back = max((piece.rule.sites.keep_back for piece in pieces), default=0)
+    safe = any(piece.rule.sites.keep_safety_stock for piece in pieces)
+    for piece in pieces:
+        for work in piece.order.scheduled:
+            for _, sku, units in work.units:
+                held[StockKey(sku, work.warehouse_id)] += units
+    return {
+        (key.warehouse_id, key.sku_id): max(
+            balance["available"] - back - (balance.safety_stock if safe else 0), held[key]
+        )
+        for key, balance in stock.items()
+    }
+
+
 def _ask(order: OrderRow, prepared: Prepared, stock: dict[StockKey, Balance], now: datetime.datetime) -> Piece | None:
     """None for an order that the policy would not leave where it is: that is for `orderReroute` to mend.
 
-    None too for one that has a kit: the solver looks at lines one by one, and would tear it apart.
+    None too for one of which part of a kit is promised elsewhere than the rest.
     """
-    held = {(work.warehouse_id, line): units for work in order.scheduled for line, _, units in work.units}
     days = {work.warehouse_id: work.day for work in order.scheduled if work.day is not None}
     skus = {line: sku for work in order.scheduled for line, sku, _ in work.units}
     wanted: Counter[int] = Counter()
-    for (_, line), units in held.items():
-        wanted[line] += units
-    facts = prepared.skus
-    if (
-        not wanted
-        or any(line.part is not None for line in order.lines)
-        or any(sku not in facts for sku in skus.values())
-    ):
+    for work in order.scheduled:
+        for line, _, units in work.units:
+            wanted[line] += units
+    facts, parts = prepared.skus, {line.line: line.part for line in order.lines}
+    if not wanted or any(sku not in facts for sku in skus.values()):
         return None
-    lines = [facts[skus[n]].want(n, skus[n], units) for n, units in wanted.items()]
-    problem = prepared.problem(Want(order.id, lines, "REOPTIMIZED", order.barred), Book(stock), now, strict=False)
-    rule = next((r for r in prepared.policy.rules if match_rule(prepared.policy, r, problem, lines) == lines), None)
-    found = [] if rule is None else _offer(prepared, rule, problem, days)
-    if rule is None or not days.keys() <= {one.site.id for one in found}:
+    lines = [facts[skus[n]].want(n, skus[n], units, parts.get(n)) for n, units in wanted.items()]
+    asked = prepared.problem(Want(order.id, lines, "REOPTIMIZED", order.barred), Book(stock), now, strict=False)
+    rule = find_rule(prepared.policy, asked)
+    problem, bundles = bundle_kits(asked)
+    held = _bundle_held(order, bundles)
+    if rule is None or held is None or any(line.part for line in problem.lines):
         return None
-    choice = _choose(rule, problem, found, lines, held)
-    return Piece(order, choice, held, {one.site.id: one.day for one in found}, [line.line for line in lines])
+    found = _offer(prepared, rule, problem, days)
+    if not days.keys() <= {one.site.id for one in found}:
+        return None
+    choice = _choose(rule, problem, found, problem.lines, held, bundles)
+    numbers = [line.line for line in problem.lines]
+    return Piece(order, choice, held, {one.site.id: one.day for one in found}, numbers, rule, bundles)
+
+
+def _bundle_held(order: OrderRow, bundles: Sequence[Bundle]) -> dict[tuple[int, int], int] | None:
+    """Units by (site, line) as promised, each kit as one; None where kits are not whole."""
+    held = {(work.warehouse_id, line): units for work in order.scheduled for line, _, units in work.units}
+    for bundle in bundles:
+        for house in {site for site, _ in held}:
+            counts = [divmod(held.pop((house, line.line), 0), units) for line, units in bundle.parts]
+            if len(set(counts)) > 1 or counts[0][1]:
+                return None
+            if counts[0][0]:
+                held[house, bundle.line] = counts[0][0]
+    return held
 
 
 def _offer(prepared: Prepared, rule: Rule, problem: Problem, days: Mapping[int, datetime.date]) -> list[Open]:
@@ -131,8 +168,14 @@ def _offer(prepared: Prepared, rule: Rule, problem: Problem, days: Mapping[int, 
 
 
 def _choose(
-    rule: Rule, problem: Problem, found: Sequence[Open], lines: Sequence[Wanted], held: Mapping[tuple[int, int], int]
+    rule: Rule,
+    problem: Problem,
+    found: Sequence[Open],
+    lines: Sequence[Wanted],
+    held: Mapping[tuple[int, int], int],
+    bundles: Sequence[Bundle],
 ) -> BacklogOrder:
+    uses = {one.line: tuple((line.sku_id, units) for line, units in one.parts) for one in bundles}
     parcels = tuple(
         ParcelChoice(
             one.site.id,
@@ -150,7 +193,7 @@ def _choose(
             if line.sku_id in one.site.held
             and ((one.site.id, line.line) in held or one.offered.get(line.sku_id, 0) >= (line.quantity if whole else 1))
         }
-        choices.append(LineChoice(line.sku_id, line.quantity, whole, prices))
+        choices.append(LineChoice(line.sku_id, line.quantity, whole, prices, uses.get(line.line, ())))
     return BacklogOrder(parcels, tuple(choices))
 
 
@@ -206,8 +249,12 @@ def _cost(piece: Piece, units: Mapping[tuple[int, int], int]) -> int:
 def _describe(piece: Piece, then: Mapping[tuple[int, int], int], saves: int) -> Answer:
     """A move, with the versions of the work that it is about: applied only to just that."""
     parcels: dict[int, dict[str, int]] = defaultdict(dict)
+    kits = {bundle.line: bundle.parts for bundle in piece.bundles}
     for (site, line), units in then.items():
-        parcels[site][str(line)] = units
+        if line in kits:
+            parcels[site] |= {str(part.line): units * per_kit for part, per_kit in kits[line]}
+        else:
+            parcels[site][str(line)] = units
     return {
         "order": str(piece.order.id),
         "saves": saves,
@@ -215,5 +262,6 @@ def _describe(piece: Piece, then: Mapping[tuple[int, int], int], saves: int) -> 
         "parcels": [
             {"warehouse": site, "day": piece.days[site].isoformat(), "units": units} for site, units in parcels.items()
         ],
+        "candidates": [parcel.site for parcel in piece.choice.parcels],
         "from": sorted({work.warehouse_id for work in piece.order.scheduled}),
     }

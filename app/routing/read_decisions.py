@@ -10,6 +10,7 @@ import orjson
 from adapters.postgres.database import Database
 from app.run_once import Answer
 from domain.identity import Principal
+from domain.routing.explain_batch import explain_batch, revive_shares
 from domain.routing.keep_plan import keep_plan
 from domain.routing.keep_problem import revive_problem
 from domain.routing.read_policy import read_policy
@@ -54,9 +55,16 @@ def _show(row: Any) -> Answer:
 
 
 def replay(decision: Answer) -> bool | None:
-    """Whether the policy decides the same on the same numbers again. None for a decision over many orders at once."""
+    """Whether the policy decides the same on the same numbers again; of an order among many, given what it was given.
+
+    None for a batch of which only the outcome was kept, as it was once.
+    """
     inputs = decision["inputs"]
     if "sites" not in inputs:
         return None
-    again = keep_plan(route(read_policy(decision["policy"]), revive_problem(inputs)))
-    return bool(orjson.loads(orjson.dumps(again)) == decision["outcome"])
+    policy, problem = read_policy(decision["policy"]), revive_problem(inputs)
+    shares = inputs.get("batch")
+    again = (
+        route(policy, problem) if shares is None else explain_batch(policy, problem, revive_shares(shares["shares"]))
+    )
+    return again is not None and bool(orjson.loads(orjson.dumps(keep_plan(again))) == decision["outcome"])

@@ -39,7 +39,7 @@ class _Work:
 
 
 @dataclass(frozen=True, slots=True)
-class _Offer:
+class Offer:
     """An open warehouse with its prices: `parcel` of one more parcel, `units` by SKU id."""
 
     found: Open
@@ -96,9 +96,9 @@ def _apply_rule(
         if isinstance(found, Removed):
             candidates.append(Candidate(site.id, site.code, site.distance_km, found.filter, found.detail))
             continue
-        offer = _price(rule, problem, found, weights, sending is not None)
+        offer = price_offer(rule, problem, found, weights, sending is not None)
         offers.append(offer)
-        candidates.append(_describe(offer))
+        candidates.append(describe_offer(offer))
     solution = _solve(offers, wanted, {*work.drafts, *problem.scheduled}, cells_max)
     cost = _take(offers, wanted, lines, solution, work)
     solver = "NONE" if not offers else "EXACT" if solution.exact else "HEURISTIC"
@@ -106,14 +106,14 @@ def _apply_rule(
     work.steps.append(Step(rule.name, numbers, tuple(candidates), solver, cost, solution.gap, solution.cells))
 
 
-def _price(rule: Rule, problem: Problem, found: Open, weights: Mapping[int, int], is_sending: bool) -> _Offer:
+def price_offer(rule: Rule, problem: Problem, found: Open, weights: Mapping[int, int], is_sending: bool) -> Offer:
     late_days = count_late_days(problem, found)
     parcel = Terms() if is_sending else price_parcel(rule.objective, found, late_days)
     units = {sku_id: price_unit(rule.objective, found, sku_id, weights[sku_id]) for sku_id in found.offered}
-    return _Offer(found, late_days, parcel, units)
+    return Offer(found, late_days, parcel, units)
 
 
-def _describe(offer: _Offer) -> Candidate:
+def describe_offer(offer: Offer) -> Candidate:
     found = offer.found
     return Candidate(
         found.site.id,
@@ -126,7 +126,7 @@ def _describe(offer: _Offer) -> Candidate:
     )
 
 
-def _solve(offers: Sequence[_Offer], wanted: Mapping[int, int], sending: Collection[int], cells_max: int) -> Solution:
+def _solve(offers: Sequence[Offer], wanted: Mapping[int, int], sending: Collection[int], cells_max: int) -> Solution:
     facilities = [Facility(offer.parcel.total, offer.found.site.id not in sending) for offer in offers]
     demands = [
         (
@@ -143,7 +143,7 @@ def _solve(offers: Sequence[_Offer], wanted: Mapping[int, int], sending: Collect
 
 
 def _take(
-    offers: Sequence[_Offer],
+    offers: Sequence[Offer],
     wanted: Mapping[int, int],
     lines: Sequence[Wanted],
     solution: Solution,
@@ -161,7 +161,7 @@ def _take(
             if draft is None:
                 draft = work.drafts[site_id] = _Draft(offer.found, offer.late_days, offer.parcel)
                 cost += offer.parcel.total
-            spent = _times(offer.units[sku_id], units)
+            spent = times(offer.units[sku_id], units)
             draft.terms += spent
             cost += spent.total
             work.used[site_id][sku_id] += units
@@ -186,7 +186,7 @@ def _share_out(lines: Sequence[Wanted], left: Mapping[int, int], given: Mapping[
     return {place: dict(found) for place, found in shares.items()}
 
 
-def _times(terms: Terms, units: int) -> Terms:
+def times(terms: Terms, units: int) -> Terms:
     return Terms(shipping=terms.shipping * units, cover=terms.cover * units)
 
 

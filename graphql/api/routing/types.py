@@ -153,8 +153,11 @@ class RoutingDecision:
     waiting: list[RoutingUnits]
     steps: list[RoutingStep]
     replays: bool | None = strawberry.field(
-        description="Whether the policy decides the same on the kept numbers again, tried now. Null: a batch did."
+        description="Whether the policy decides the same on the kept numbers again, tried now; of a batch: given what "
+        "the batch gave this order. Null: the numbers were not kept."
     )
+    batch_orders: int | None = strawberry.field(description="Of BATCH: orders that were moved together.")
+    cost_before: Money | None = strawberry.field(description="Of BATCH: of what it had, by the same policy.")
 
 
 @strawberry.type(description="Sums over the orders of a simulation, reckoned by the simulated policy.")
@@ -251,6 +254,7 @@ def terms_from_kept(kept: list[int] | None) -> RoutingTerms | None:
 def decision_from_row(row: Mapping[str, Any], replays: bool | None) -> RoutingDecision:
     inputs, outcome = row["inputs"], row["outcome"]
     currency = (row["policy"] or {}).get("currency")
+    batch = inputs.get("batch") if "sites" in inputs else None
     return RoutingDecision(
         order=strawberry.ID(encode_id("Order", str(row["order_id"]))),
         at=row["at"],
@@ -265,6 +269,8 @@ def decision_from_row(row: Mapping[str, Any], replays: bool | None) -> RoutingDe
         waiting=_units(outcome["waiting"]),
         steps=[_step(one, inputs, row["skus"]) for one in outcome["steps"]],
         replays=replays,
+        batch_orders=None if batch is None else batch["orders"],
+        cost_before=None if batch is None else to_money(Decimal(batch["before"]) / MICROS, currency),
     )
 
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from app.kits.expand_kits import expand_kits
+from app.kits.set_kit import set_kit
+from app.orders.place_order import place_order
 from app.routing.apply_backlog import apply_backlog, read_moves
 from app.routing.plan_backlog import plan_backlog
+from app.routing.read_decisions import read_decisions, replay
 from app.state import State
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal, Role
+from domain.kits import Component
 from domain.provenance import Provenance
-from tests.app.routing.world import CITIES, assert_sound, houses_of, make_houses, place, scatter
+from tests.app.routing.world import CITIES, assert_sound, houses_of, make_houses, make_order, place, scatter
 from tests.seed import TESTER, add_stock
 
 WHO = Provenance("tester")
@@ -22,6 +28,13 @@ WHO = Provenance("tester")
 
 async def apply(state: State, plan: Any) -> Any:
     return await apply_backlog(state, TESTER, plan, WHO, None)
+
+
+async def explained(state: State, order_id: Any) -> Any:
+    """The newest decision on an order, which says the same when it is tried again."""
+    found = (await read_decisions(state.database, TESTER, order_id, 1))[0]
+    assert replay(found) is True
+    return found
 
 
 async def test_two_orders_change_places_when_that_is_cheaper_for_both(state: State) -> None:
@@ -42,6 +55,13 @@ async def test_two_orders_change_places_when_that_is_cheaper_for_both(state: Sta
     assert (await houses_of(state, southern["id"]), await houses_of(state, northern["id"])) == ({"ROM": 1}, {"BER": 1})
     assert (await plan_backlog(state, TESTER, 50))["moves"] == []
     await assert_sound(state)
+    found = await explained(state, southern["id"])
+    assert (found["trigger"], found["solver"], found["inputs"]["batch"]["orders"]) == ("REOPTIMIZED", "BATCH", 2)
+    (step,) = found["outcome"]["steps"]
+    assert [(one["code"], one.get("removed")) for one in step["candidates"]] == [("ROM", None), ("BER", "STOCK")]
+    assert 0 < found["outcome"]["cost"] < found["inputs"]["batch"]["before"]
+    moves = {move["order"]: move["saves"] for move in plan["moves"]}
+    assert found["inputs"]["batch"]["before"] - found["outcome"]["cost"] == moves[str(southern["id"])]
     documents = await state.database.hot.fetch(
         "SELECT DISTINCT document FROM stock_movements WHERE reference = 'routingReoptimize'"
     )
@@ -130,6 +150,42 @@ async def test_a_backlog_of_many_orders_gets_cheaper_and_stays_sound(state: Stat
     assert plan["after"] < 0.9 * plan["before"]
     assert (await apply(state, plan))["moved"] == len(plan["moves"]) > 20
     await assert_sound(state)
+    for move in plan["moves"]:
+        found = await explained(state, UUID(move["order"]))
+        assert found["inputs"]["batch"]["before"] - found["outcome"]["cost"] == pytest.approx(move["saves"], abs=10)
+
+
+async def test_kits_move_whole(state: State) -> None:
+    """Kits are nearer now, and a loose unit of a part with them; a plan that tears a kit is refused."""
+    channel = await make_houses(state, {"BER": CITIES["BER"], "ROM": CITIES["ROM"]}, 3, 0)
+    await set_kit(state, "SKU-2", [Component("SKU-0", 1), Component("SKU-1", 2)], None)
+    await add_stock(state, "ROM", {"SKU-0": 9, "SKU-1": 9})
+    order = await expand_kits(state, channel, make_order(1, {"SKU-2": 2, "SKU-1": 1}))
+    placed = await place_order(state, channel, order)
+    assert await houses_of(state, placed["id"]) == {"ROM": 7}
+    await add_stock(state, "BER", {"SKU-0": 2, "SKU-1": 4})
+    plan = await plan_backlog(state, TESTER, 50)
+    assert (plan["left_out"], plan["moves"]) == (0, []), "the loose unit is missing there, and two parcels cost more"
+    await add_stock(state, "BER", {"SKU-1": 1})
+    plan = await plan_backlog(state, TESTER, 50)
+    (move,) = plan["moves"]
+    torn = [
+        {**move["parcels"][0], "warehouse": house, "units": units}
+        for house, units in zip(move["candidates"], split(move["parcels"][0]["units"]), strict=True)
+    ]
+    with pytest.raises(Refusal) as refused:
+        await apply(state, {"moves": [{**move, "parcels": torn}]})
+    assert refused.value.code is RefusalCode.INVALID_QUANTITY
+    await apply(state, plan)
+    assert await houses_of(state, placed["id"]) == {"BER": 7}
+    assert len((await explained(state, placed["id"]))["outcome"]["parcels"]) == 1
+    await assert_sound(state)
+
+
+def split(units: dict[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """The first line by itself, and the others."""
+    first = min(units)
+    return {first: units[first]}, {line: count for line, count in units.items() if line != first}
 
 
 async def test_limits_and_limited_tokens(state: State) -> None:
