@@ -228,4 +228,4 @@ async def test_the_backlog_is_planned_and_applied(company: tuple[State, Client, 
     stale = await client.mutate("routingReoptimizeApply", "moved", plan=found["plan"])
     assert stale["userErrors"][0]["code"] == "STALE_VERSION"
     decision = await decision_of(client, placed["id"])
-    assert (decision["trigger"], decision["solver"], decision["replays"]) == ("REOPTIMIZED", "BATCH", None)
+    assert (decision["trigger"], decision["solver"], decision["replays"]) == ("REOPTIMIZED", "BATCH", True)

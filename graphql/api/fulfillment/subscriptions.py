@@ -114,7 +114,8 @@ class QueueSubscription:
     @strawberry.subscription(
         directives=READ,
         description="Without `after`: all work that the warehouse was given and that has not ended, READY, then what "
-        "comes, changes or leaves (GONE). With it: what was missed, READY, changes. Not for tokens of some channels.",
+        "comes, changes or leaves (GONE). With it: what was missed, READY, changes. "
+        "A token that is limited to channels is told of their work.",
     )
     async def fulfillment_queue(
         self, info: Info, warehouse: str, after: str | None = None

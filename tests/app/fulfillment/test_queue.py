@@ -102,7 +102,28 @@ async def test_a_queue_is_for_those_of_its_warehouse(floor: Floor) -> None:
     assert refused["type"] == "error"
     async with watching(floor, "BER", client=partner) as queue:
         assert (await queue.told())[0] == "READY"
-    shop = await floor.company.value("SELECT id FROM channels WHERE code = 'shop'")
-    limited = await floor.company.client(Role.OPERATIONS, channel_ids=[shop])
-    async with open_socket(floor.company.app, limited.secret) as socket:
-        assert (await socket.ask(QUEUE, {"warehouse": "NYC"}))["type"] == "error"
+
+
+async def test_a_token_of_some_channels_is_told_of_their_work(floor: Floor) -> None:
+    """It hears nothing of the others' that comes, changes, moves or leaves, then or when it goes on."""
+    ids = {row[0]: row[1] for row in await floor.state.database.hot.fetch("SELECT code, id FROM channels")}
+    limited = await floor.company.client(Role.OPERATIONS, channel_ids=[ids["shop"]])
+    lost = [{"sku": "SKU-0", "delta": -10}]
+    await floor.admin.mutate("stockAdjust", "", warehouse="BER", reason="LOST", lines=lost)
+    theirs = await floor.released({"SKU-0": 1}, "1", "market")
+    ours = await floor.released({"SKU-0": 1}, "2", "shop")
+    async with watching(floor, client=limited) as queue:
+        assert await queue.told() == ("SNAPSHOT", ours, "RELEASED")
+        ready = await queue.read()
+        assert ready["kind"] == "READY"
+        for work in (theirs, ours):
+            await floor.do("Accept", work)
+        assert await queue.told() == ("CHANGE", ours, "ACCEPTED")
+        await floor.ship(theirs)
+        await floor.ship(ours)
+        assert await queue.told() == ("GONE", ours, "SHIPPED")
+    async with watching(floor, after=ready["cursor"], client=limited) as queue:
+        missed = [await queue.told()]
+        while missed[-1][0] != "READY":
+            missed.append(await queue.told())
+        assert {event[1] for event in missed[:-1]} == {ours}
