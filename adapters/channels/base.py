@@ -134,6 +134,18 @@ class ChannelOrderLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelRefund:
+    """Money that went back for an order, as its record shows it; neither `paid` nor `failed`: it is on its way."""
+
+    id: str
+    amount: Decimal
+    currency: str
+    paid: bool
+    failed: bool = False
+    at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelOrder:
     """An order as the channel reported it. Coordinates in degrees.
 
@@ -160,6 +172,7 @@ class ChannelOrder:
     deliver_by: datetime.datetime | None = None
     total: Decimal | None = None
     currency: str | None = None
+    refunds: tuple[ChannelRefund, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +243,8 @@ class ReturnNotice:
     `lines`: (the channel's line id, units), empty when the channel does not say what. `restocked`: the channel
     has put the units back into its own count. `refund`: amount and currency, `refunded` whether that was paid.
     `items`: (the channel's SKU, units), from a channel that does not name lines. `announces` False: it is about money
-    alone, and makes no return. `cancelled`: it does not come after all. `refund_id`: the channel's id of the refund.
+    alone, and makes no return. `cancelled`: it does not come after all. `refund_id`: the channel's id of the refund;
+    `refund_at`: when it was paid, None when that is now.
     """
 
     external_id: str
@@ -244,6 +258,7 @@ class ReturnNotice:
     announces: bool = True
     cancelled: bool = False
     refund_id: str | None = None
+    refund_at: datetime.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

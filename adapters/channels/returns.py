@@ -16,7 +16,8 @@ class Refund:
 
     `lines`: (the channel's line id, units) that came back; empty when it is about none. `return_external_id`: the
     channel's own return, if it has one. `key`: the same on every retry. `since`: when it was first tried; whatever the
-    channel shows of the same amount from then on is this one, if its reply was lost.
+    channel shows of the same amount from then on is this one, if its reply was lost. `others`: refunds of the order
+    that are known to be of other returns.
     """
 
     order_external_id: str
@@ -27,6 +28,7 @@ class Refund:
     key: str
     since: datetime.datetime
     label: str
+    others: frozenset[str] = frozenset()
 
 
 @runtime_checkable

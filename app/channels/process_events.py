@@ -25,7 +25,7 @@ from app.channels.open_channel import COLUMNS, OpenChannel
 from app.channels.revoke_access import revoke_access
 from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
-from app.orders.take_order import take_order
+from app.returns.note_refunds import take_seen_order
 from app.returns.notice_return import notice_return
 from app.state import State
 from domain.errors import CauseClass, Fault
@@ -135,12 +135,12 @@ async def _act(state: State, channel: OpenChannel, news: ChannelNews, at: dateti
     """The channel's id of an order that had to be read."""
     match news:
         case OrderSeen(order):
-            await take_order(state, channel.id, order)
+            await take_seen_order(state, channel.id, order)
         case OrderToPull(external_id):
             assert channel.adapter is not None
             found = await channel.adapter.read_order(external_id)
             if found is not None:
-                await take_order(state, channel.id, found)
+                await take_seen_order(state, channel.id, found)
                 return found.external_id
         case QuantitySeen(observation):
             await note_observations(state, channel, [observation], at)

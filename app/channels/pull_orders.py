@@ -16,7 +16,7 @@ import orjson
 from adapters.channels.base import Throttled
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
-from app.orders.take_order import take_order
+from app.returns.note_refunds import take_seen_order
 from app.state import State
 from domain.errors import Fault
 
@@ -98,7 +98,7 @@ async def _pull_page(state: State, channel: OpenChannel, window: Window) -> tupl
     adapter: Any = channel.adapter
     page = await adapter.pull_orders(window.since, window.until, window.cursor)
     for order in page.orders:
-        await take_order(state, channel.id, order)
+        await take_seen_order(state, channel.id, order)
     reached = min(window.reached, page.until or window.until)
     window = replace(window, cursor=page.cursor, reached=reached, done=page.cursor is None, failures=0)
     if window.done:

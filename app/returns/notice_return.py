@@ -33,9 +33,10 @@ _BY_REFUND = "SELECT id FROM returns WHERE order_id = $1 AND refund_external_id 
 _BY_MONEY = """
 SELECT id FROM returns WHERE order_id = $1 AND money IN ('DUE', 'TOLD') AND refund_external_id IS NULL
   AND state <> 'CANCELLED' AND (refund_amount IS NULL OR refund_amount <= $2)
+  AND ($3::timestamptz IS NULL OR coalesce(refund_due_at, created_at) <= $3::timestamptz + interval '1 minute')
 ORDER BY money = 'TOLD' DESC, id LIMIT 1
 """
-"""Less than what is due is no answer to it."""
+"""Less than what is due is no answer to it, nor is what was paid before it was due."""
 _AMOUNT = "SELECT refund_amount FROM returns WHERE id = $1"
 _BY_ORDER = """
 SELECT id FROM returns WHERE order_id = $1 AND external_id IS NULL AND state <> 'CANCELLED'
@@ -106,7 +107,7 @@ async def _find_paid(connection: Any, order_id: UUID, notice: ReturnNotice) -> U
     if notice.refund_id is not None:
         found = await connection.fetchval(_BY_REFUND, order_id, notice.refund_id)
     if found is None and not notice.announces and notice.refund is not None:
-        found = await connection.fetchval(_BY_MONEY, order_id, notice.refund[0])
+        found = await connection.fetchval(_BY_MONEY, order_id, notice.refund[0], notice.refund_at)
     return found
 
 

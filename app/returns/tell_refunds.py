@@ -54,6 +54,9 @@ SELECT l.sku_id, CASE WHEN l.received > 0 THEN coalesce(sum(i.quantity) FILTER (
 FROM return_lines l LEFT JOIN return_inspections i ON i.return_id = l.return_id AND i.line = l.line
 WHERE l.return_id = $1 AND l.sku_id IS NOT NULL GROUP BY l.line, l.sku_id, l.received, l.authorized
 """
+_OTHERS = """
+SELECT refund_external_id FROM returns WHERE order_id = $1 AND id <> $2 AND refund_external_id IS NOT NULL
+"""
 _CHANNELS = f"SELECT {COLUMNS} FROM channels WHERE id = ANY($1::int[])"  # noqa: S608
 _MINE = "SELECT FROM returns WHERE id = $1 AND refund_attempts = $2 AND refund_state = 'PENDING'"
 """Whoever comes after its lease finds another attempt there, and nothing to write."""
@@ -97,12 +100,14 @@ async def _write_refund(state: State, row: Any) -> Refund:
     async with state.database.hot.acquire() as connection:
         units = {sku_id: count for sku_id, count in await connection.fetch(_UNITS, row["id"]) if count}
         lines = await name_sold_lines(connection, row["order_id"], units)
+        others = await connection.fetch(_OTHERS, row["order_id"], row["id"])
     return Refund(
         *(row["order_external_id"], row["external_id"], lines, row["refund_amount"]),
         row["refund_currency"] or row["currency"] or "",
         str(row["id"]),
         row["refund_first_at"],
         write_label("return", row["number"]),
+        frozenset(found[0] for found in others),
     )
 
 

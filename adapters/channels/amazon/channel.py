@@ -43,6 +43,7 @@ from adapters.channels.base import (
     WriteOutcome,
     WriteResult,
 )
+from adapters.channels.returns import Refund
 from domain.errors import CauseClass
 
 FEED_SECONDS_MIN = 30.0
@@ -123,6 +124,14 @@ class AmazonChannel:
     def seal_event(self, body: bytes) -> dict[str, str]:
         """The headers to hand a queue message's body in with, for `verify_event`."""
         return seal_event(self.connection, body)
+
+    async def issue_refund(self, refund: Refund) -> WriteResult:
+        """None of Amazon's contracts has one."""
+        message = (
+            "Amazon lets no seller's software pay a refund: pay it in Seller Central, then say so with "
+            "returnRefund(step: CONFIRMED)."
+        )
+        return WriteResult(WriteOutcome.REFUSED, message, CauseClass.POLICY)
 
     async def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
         return verify_event(self.connection, headers, body)

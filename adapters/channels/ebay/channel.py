@@ -32,6 +32,7 @@ from adapters.channels.ebay.client import EbayClient
 from adapters.channels.ebay.confirm_shipment import confirm_shipment
 from adapters.channels.ebay.fetch_key import PublicKeys
 from adapters.channels.ebay.fetch_token import open_application_tokens, open_user_tokens
+from adapters.channels.ebay.issue_refund import issue_refund
 from adapters.channels.ebay.list_items import list_items
 from adapters.channels.ebay.observe import observe
 from adapters.channels.ebay.pull_orders import pull_orders
@@ -43,6 +44,7 @@ from adapters.channels.ebay.settings import TOPICS, EbayCredentials, EbaySetting
 from adapters.channels.ebay.spend_revisions import RevisionBudget
 from adapters.channels.ebay.subscribe_events import Endpoint, subscribe_events
 from adapters.channels.ebay.verify_event import verify_event
+from adapters.channels.returns import Refund, RefundingChannel
 from domain.errors import CauseClass, Fault
 
 
@@ -80,6 +82,9 @@ class EbayChannel:
 
     async def confirm_shipment(self, shipment: Shipment) -> WriteResult:
         return await confirm_shipment(self.client, shipment)
+
+    async def issue_refund(self, refund: Refund) -> WriteResult:
+        return await issue_refund(self.client, refund)
 
     async def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
         return await verify_event(self.keys, headers, body)
@@ -162,5 +167,6 @@ def open_ebay(
 
 if TYPE_CHECKING:  # the port is met, says the type checker
     _channel: type[Channel] = EbayChannel
+    _refunding: type[RefundingChannel] = EbayChannel
     _challenged: type[ChallengedChannel] = EbayChannel
     _subscribed: type[SubscribedChannel] = EbayChannel

@@ -13,7 +13,8 @@ from adapters.channels.base import Shipment, Throttled, WriteOutcome, WriteResul
 from adapters.channels.ebay.announce_limits import FULFILLMENT
 from adapters.channels.ebay.client import EbayClient
 from adapters.channels.ebay.read_errors import EbayFault
-from adapters.channels.ebay.read_order import PATH, write_time
+from adapters.channels.ebay.read_order import PATH
+from adapters.channels.ebay.read_time import write_time
 from adapters.channels.ebay.request import Request, as_object
 from domain.errors import CauseClass, Fault
 

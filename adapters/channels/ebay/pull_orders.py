@@ -19,7 +19,8 @@ import orjson
 from adapters.channels.base import ChannelOrder, OrderPage
 from adapters.channels.ebay.announce_limits import FULFILLMENT
 from adapters.channels.ebay.client import EbayClient
-from adapters.channels.ebay.read_order import PATH, parse_order, write_time
+from adapters.channels.ebay.read_order import PATH, parse_order
+from adapters.channels.ebay.read_time import write_time
 from adapters.channels.ebay.request import Request, as_object
 from domain.errors import CauseClass, Fault
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +11,8 @@ from adapters.channels.base import Address, ChannelOrder, ChannelOrderLine
 from adapters.channels.ebay.announce_limits import FULFILLMENT
 from adapters.channels.ebay.client import EbayClient
 from adapters.channels.ebay.read_errors import ORDER_UNKNOWN, EbayFault
+from adapters.channels.ebay.read_refunds import read_refunds
+from adapters.channels.ebay.read_time import parse_time
 from adapters.channels.ebay.request import Request
 from domain.errors import CauseClass, Fault
 
@@ -60,6 +62,7 @@ def _parse_order(raw: dict[str, Any]) -> ChannelOrder:
         deliver_by=_find_first(raw["lineItems"], "maxEstimatedDeliveryDate"),
         total=_parse_amount(total),
         currency=total.get("currency"),
+        refunds=read_refunds(raw),
     )
 
 
@@ -107,13 +110,3 @@ def _find_first(lines: list[dict[str, Any]], name: str) -> datetime | None:
     """Of the first line that is due."""
     dates = [(line.get("lineItemFulfillmentInstructions") or {}).get(name) for line in lines]
     return min((parse_time(date) for date in dates if date), default=None)
-
-
-def parse_time(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def write_time(at: datetime) -> str:
-    """As eBay writes it: UTC, milliseconds, Z."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

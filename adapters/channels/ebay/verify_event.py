@@ -13,7 +13,7 @@ import orjson
 
 from adapters.channels.base import InboundEvent
 from adapters.channels.ebay.fetch_key import PublicKeys
-from adapters.channels.ebay.read_order import parse_time
+from adapters.channels.ebay.read_time import parse_time
 from domain.errors import CauseClass, Fault
 
 HEADER = "x-ebay-signature"

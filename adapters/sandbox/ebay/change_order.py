@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from adapters.sandbox.ebay.place_order import OrderError, confirm_order
-from adapters.sandbox.ebay.state import Fulfillment, Order, State, now, write_time
+from adapters.sandbox.ebay.state import Fulfillment, Order, Refund, State, now, write_time
 
 ORDER_CANCELLATION_ACTIVITY = "ORDER_CANCELLATION_ACTIVITY"
 CANCEL_STEPS = ("request", "complete", "reject")
@@ -46,6 +48,19 @@ def cancel_order(state: State, order: Order, step: str) -> None:
 
 def ship_order(state: State, order: Order, fulfillment: Fulfillment) -> None:
     order.fulfillments.append(fulfillment)
+    _mark(state, order)
+
+
+def refund_order(state: State, order: Order, refund: Refund, *, fails: bool = False) -> None:
+    """Taken now; through, or failed, `refund_seconds` later."""
+    order.refunds.append(refund)
+    _mark(state, order)
+    asyncio.get_running_loop().call_later(state.config.refund_seconds, _finish_refund, state, order, refund, fails)
+
+
+def _finish_refund(state: State, order: Order, refund: Refund, fails: bool) -> None:
+    refund.status = "FAILED" if fails else "REFUNDED"
+    refund.refunded_at = None if fails else now()
     _mark(state, order)
 
 

@@ -105,6 +105,10 @@ class AccountConfig:
     oversell: bool = False
     # True: endpoints must be HTTPS, as the vendor demands.
     require_https: bool = False
+    # Between a refund that is taken and the money.
+    refund_seconds: float = 0.2
+    # False: the seller has not let the application into the finances, and it refunds nothing.
+    may_refund: bool = True
     notification_retry_seconds: tuple[float, ...] = NOTIFICATION_RETRY_SECONDS
     notification_timeout_seconds: float = 5.0
     # Seed of the injected faults, so that a failing run can be repeated.
@@ -115,6 +119,8 @@ class AccountConfig:
             raise ConfigError("the sandbox account needs a token, a client id and secret, and a refresh token")
         if not VERIFICATION_TOKEN.fullmatch(self.verification_token):
             raise ConfigError("verification_token must be 32 to 80 letters, digits, - and _")
+        if self.refund_seconds < 0:
+            raise ConfigError("refund_seconds must be 0 or more")
         if self.token_seconds <= 0 or self.day_seconds <= 0 or self.revisions_per_day < 1:
             raise ConfigError("token_seconds, day_seconds and revisions_per_day must be above zero")
         if self.calls_per_day.keys() != CALLS_PER_DAY.keys() or min(self.calls_per_day.values()) < 1:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from adapters.sandbox.ebay.config import AccountConfig
 from adapters.sandbox.ebay.deliver_notifications import Postman
 from adapters.sandbox.ebay.inject_faults import Faults
+from adapters.sandbox.ebay.issue_refunds import Refunds
 from adapters.sandbox.ebay.issue_tokens import TokenKind, Tokens
 from adapters.sandbox.ebay.persist_state import dump_state, load_state, save_forever, write_file
 from adapters.sandbox.ebay.search_orders import OrderSearch
@@ -93,6 +94,7 @@ def list_sell_routes(door: Door) -> list[Route]:
         sold.route("GET", "/order/{order_id}", shipping.get_order, USER),
         sold.route("GET", "/order/{order_id}/shipping_fulfillment", shipping.get_fulfillments, USER),
         sold.route("POST", "/order/{order_id}/shipping_fulfillment", shipping.create_fulfillment, USER),
+        sold.route("POST", "/order/{order_id}/issue_refund", Refunds(door.state, door.faults).issue, USER),
     ]
 
 

@@ -23,6 +23,7 @@ class FaultKind(StrEnum):
     NOT_APPLIED = "not_applied"  # an item of a bulk update is answered 200, and nothing is written
     OUTSIDE_CHANGE = "outside_change"  # the seller takes one unit on the website just before it is written
     PAGE_SHIFT = "page_shift"  # after a page of orders, one of them changes: the next page begins one record further
+    REFUND_FAILED = "refund_failed"  # a refund is taken, and fails afterwards
     CANCEL_RACE = "cancel_race"  # the order is cancelled just before its shipment is confirmed
     NOTIFICATION_DUPLICATE = "notification_duplicate"  # delivered twice with the same notification id
     NOTIFICATION_LATE = "notification_late"  # delivered `seconds` late

@@ -28,6 +28,7 @@ from adapters.sandbox.ebay.state import (
     Line,
     Offer,
     Order,
+    Refund,
     State,
     Subscription,
 )
@@ -86,7 +87,8 @@ def _lay_over(state: State, saved: dict[str, Any]) -> None:
     for raw in saved["orders"]:
         lines = [Line(**line) for line in raw.pop("lines")]
         shipped = [Fulfillment(**entry) for entry in raw.pop("fulfillments")]
-        state.orders[raw["order_id"]] = Order(lines=lines, fulfillments=shipped, **raw)
+        refunds = [Refund(**entry) for entry in raw.pop("refunds", [])]
+        state.orders[raw["order_id"]] = Order(lines=lines, fulfillments=shipped, refunds=refunds, **raw)
     state.destinations = {raw["destination_id"]: Destination(**raw) for raw in saved["destinations"]}
     state.subscriptions = {raw["subscription_id"]: Subscription(**raw) for raw in saved["subscriptions"]}
     state.alert_email = saved["alert_email"]

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.sandbox.ebay.change_order import shipped_units
-from adapters.sandbox.ebay.state import Fulfillment, Line, Order, State, write_time
+from adapters.sandbox.ebay.state import Fulfillment, Line, Order, Refund, State, write_time
 
 HANDLING_SECONDS = 2 * 86_400
 DELIVERY_SECONDS = (4 * 86_400, 8 * 86_400)
@@ -21,7 +21,7 @@ def render_order(state: State, order: Order, *, with_requests: bool) -> dict[str
         "creationDate": write_time(order.created_at),
         "lastModifiedDate": write_time(order.modified_at),
         "orderFulfillmentStatus": _fulfillment_status([_line_status(order, line) for line in order.lines]),
-        "orderPaymentStatus": "PAID" if order.paid else "PENDING",
+        "orderPaymentStatus": _payment_status(order),
         "sellerId": state.config.seller,
         "salesRecordReference": str(order.index),
         "buyer": {
@@ -88,7 +88,28 @@ def _render_payment(state: State, order: Order) -> dict[str, Any]:
     }
     if order.paid:
         payment["paymentDate"] = write_time(order.created_at)
-    return {"payments": [payment], "refunds": [], "totalDueSeller": _money(state, order.total)}
+    shown = [_render_refund(state, refund) for refund in order.refunds]
+    return {"payments": [payment], "refunds": shown, "totalDueSeller": _money(state, order.total)}
+
+
+def _render_refund(state: State, refund: Refund) -> dict[str, Any]:
+    """One of lines has its id with them."""
+    shown: dict[str, Any] = {"amount": _money(state, refund.amount), "refundStatus": refund.status}
+    if not refund.lines:
+        shown["refundId"] = refund.refund_id
+    if refund.refunded_at is not None:
+        shown["refundDate"] = write_time(refund.refunded_at)
+    return shown
+
+
+def _list_line_refunds(state: State, order: Order, line: Line) -> list[dict[str, Any]]:
+    shown = []
+    for refund in order.refunds:
+        for line_id, amount in refund.lines if refund.status != "FAILED" else ():
+            if line_id == line.line_item_id:
+                dated = {} if refund.refunded_at is None else {"refundDate": write_time(refund.refunded_at)}
+                shown.append({"refundId": refund.refund_id, "amount": _money(state, amount), **dated})
+    return shown
 
 
 def _render_line(state: State, order: Order, line: Line) -> dict[str, Any]:
@@ -104,7 +125,7 @@ def _render_line(state: State, order: Order, line: Line) -> dict[str, Any]:
         "deliveryCost": {"shippingCost": _money(state, "0.00")},
         "appliedPromotions": [],
         "taxes": [],
-        "refunds": [],
+        "refunds": _list_line_refunds(state, order, line),
         "properties": {"buyerProtection": True},
         "soldFormat": "FIXED_PRICE",
         "listingMarketplaceId": state.config.marketplace,
@@ -127,6 +148,13 @@ def _line_status(order: Order, line: Line) -> str:
 
 def _fulfillment_status(lines: list[str]) -> str:
     return lines[0] if len(set(lines)) == 1 else "IN_PROGRESS"
+
+
+def _payment_status(order: Order) -> str:
+    if not order.paid:
+        return "PENDING"
+    back = sum((Decimal(refund.amount) for refund in order.refunds if refund.status == "REFUNDED"), Decimal(0))
+    return "PAID" if back == 0 else "FULLY_REFUNDED" if back >= Decimal(order.total) else "PARTIALLY_REFUNDED"
 
 
 def _money(state: State, value: str) -> dict[str, str]:

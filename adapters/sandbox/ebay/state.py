@@ -76,6 +76,17 @@ class Fulfillment:
 
 
 @dataclass(slots=True)
+class Refund:
+    """`lines`: (line, amount) of each; empty when it is of the whole order. `status`: PENDING, REFUNDED or FAILED."""
+
+    refund_id: str
+    amount: str
+    lines: list[list[str]]
+    status: str = "PENDING"
+    refunded_at: float | None = None
+
+
+@dataclass(slots=True)
 class Order:
     """`cancel`: NONE_REQUESTED, IN_PROGRESS or CANCELED. `sku_hidden`: its lines carry no sku, as the vendor allows."""
 
@@ -93,6 +104,7 @@ class Order:
     cancel_requests: list[dict[str, Any]] = field(default_factory=list)
     cancelled_at: float | None = None
     fulfillments: list[Fulfillment] = field(default_factory=list)
+    refunds: list[Refund] = field(default_factory=list)
 
 
 @dataclass(slots=True)

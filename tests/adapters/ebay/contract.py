@@ -36,7 +36,7 @@ ENUMS_SAID_TO_BE_OBJECTS = {
     "sell_fulfillment_v1_oas3.json": (
         "CancelRequestStateEnum", "CancelStateEnum", "CountryCodeEnum", "CurrencyCodeEnum", "FulfillmentInstructionsType",
         "LineItemFulfillmentStatusEnum", "MarketplaceIdEnum", "OrderFulfillmentStatus", "OrderPaymentStatusEnum",
-        "PaymentMethodTypeEnum", "PaymentStatusEnum", "SoldFormatEnum",
+        "PaymentMethodTypeEnum", "PaymentStatusEnum", "ReasonForRefundEnum", "RefundStatusEnum", "SoldFormatEnum",
     ),
     "commerce_notification_v1_oas3.json": (
         "ContextEnum", "DestinationStatusEnum", "FormatTypeEnum", "ProtocolEnum", "ScopeEnum", "StatusEnum",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from adapters.channels.base import ListingRef, Shipment
 from adapters.channels.ebay.channel import EbayChannel
+from adapters.channels.returns import Refund
 from tests.adapters.ebay.contract import (
     DECLARED_AS_ERROR,
     ENUMS_SAID_TO_BE_OBJECTS,
@@ -110,6 +112,8 @@ async def test_everything_the_adapter_can_say_was_judged(market: Market) -> None
         lines = ((placed["lines"][0]["id"], 2),)
         await ebay.confirm_shipment(Shipment(placed["id"], lines, "UPS", "1Z1", datetime.now(UTC), "k"))
         await ebay.confirm_shipment(Shipment(placed["id"], lines, "UPS", "1Z1", datetime.now(UTC), "k"))
+        asked = Refund(*(placed["id"], None, lines, Decimal("1.00"), "USD", "k", datetime.now(UTC), "RT-1"))
+        await ebay.issue_refund(asked)
         await inbox.wait(2)
         seen = [find_operation(one.method, one.path) for one in market.recorder.exchanges]
         assert {operation.name for operation in seen if operation is not None} == OPERATIONS

@@ -78,7 +78,7 @@ OPERATIONS = {
     "bulkUpdatePriceQuantity", "bulkGetInventoryItem", "getInventoryItems", "getOffers", "getOffer", "getOrders",
     "getOrder", "getShippingFulfillments", "createShippingFulfillment", "updateConfig", "getDestinations",
     "createDestination", "updateDestination", "getSubscriptions", "createSubscription", "updateSubscription",
-    "getTopic", "getPublicKey", "getRateLimits", "getUserRateLimits",
+    "issueRefund", "getTopic", "getPublicKey", "getRateLimits", "getUserRateLimits",
 }  # fmt: skip
 
 

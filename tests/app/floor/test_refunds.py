@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 
-from adapters.channels.base import ReturnNotice, WriteOutcome, WriteResult
+from adapters.channels.base import (
+    ChannelOrder,
+    ChannelOrderLine,
+    ChannelRefund,
+    ReturnNotice,
+    WriteOutcome,
+    WriteResult,
+)
 from adapters.channels.memory import MemoryChannel
 from adapters.channels.returns import Refund
 from api.ids import encode_id
+from app.returns.note_refunds import note_refunds
 from app.returns.notice_return import notice_return
 from app.returns.tell_refunds import BY_HAND, tell_refunds
 from app.settings import Settings
@@ -173,3 +183,47 @@ async def test_a_return_that_the_channel_calls_off_ends_while_nothing_came(floor
         notice = ReturnNotice("ret-1", "1", items=(("SKU-0", 1),), cancelled=cancelled)
         await notice_return(floor.state, channel.id, notice)
     assert await floor.company.value("SELECT string_agg(state, ' ') FROM returns") == "CANCELLED"
+
+
+def record(name: str, *refunds: ChannelRefund) -> ChannelOrder:
+    line = ChannelOrderLine(f"{name}-0", "SKU-0", None, 2)
+    return ChannelOrder(name, name, datetime.datetime.now(datetime.UTC), (line,), refunds=refunds)
+
+
+async def test_the_orders_record_at_the_channel_confirms_what_was_told(floor: Floor) -> None:
+    made = await inspected(floor, await authorized(floor, await sold(floor), refund=MONEY))
+    channel = await floor.company.channel("shop")
+    now = datetime.datetime.now(datetime.UTC)
+    old = ChannelRefund("old", Decimal(10), "EUR", paid=True, at=now - datetime.timedelta(hours=1))
+    dateless = ChannelRefund("another", Decimal(10), "EUR", paid=True)
+    await note_refunds(floor.state, channel.id, record("1", old, dateless))
+    assert await shown(floor, made) == ("DUE", "PENDING"), "what was paid before it was due is no answer to it"
+    shop(floor).refund_answers = [WriteResult(WriteOutcome.ACCEPTED, receipt="refund-7")]
+    await tell(floor)
+    waiting = ChannelRefund("refund-7", Decimal(9), "EUR", paid=False)
+    await note_refunds(floor.state, channel.id, record("1", waiting))
+    assert await shown(floor, made) == ("TOLD", "SENT")
+    for _ in range(2):
+        await note_refunds(floor.state, channel.id, record("1", old, dataclasses.replace(waiting, paid=True)))
+    assert await shown(floor, made) == ("CONFIRMED", "SENT")
+
+
+async def test_a_refund_that_failed_there_is_a_case_once(floor: Floor) -> None:
+    made = await inspected(floor, await authorized(floor, await sold(floor), refund=MONEY))
+    shop(floor).refund_answers = [WriteResult(WriteOutcome.ACCEPTED, receipt="refund-7")]
+    await tell(floor)
+    channel = await floor.company.channel("shop")
+    failed = ChannelRefund("refund-7", Decimal(10), "EUR", paid=False, failed=True)
+    for _ in range(2):
+        await note_refunds(floor.state, channel.id, record("1", failed))
+    assert (await shown(floor, made), await cases(floor)) == (("TOLD", "REFUSED"), ["REFUND_REFUSED"])
+    await do(floor, "returnRefund", id=made["id"], step="CONFIRMED")
+    assert await cases(floor) == []
+
+
+async def test_what_a_merchant_paid_at_the_channel_is_known_by_its_time(floor: Floor) -> None:
+    made = await authorized(floor, await sold(floor), refund=MONEY)
+    channel = await floor.company.channel("shop")
+    paid = ChannelRefund("by-hand", Decimal(10), "EUR", paid=True, at=datetime.datetime.now(datetime.UTC))
+    await note_refunds(floor.state, channel.id, record("1", paid))
+    assert await shown(floor, made) == ("CONFIRMED", "NONE")
