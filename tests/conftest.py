@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,45 +37,12 @@ def checkout() -> Path:
     return Path(__file__).parents[1]
 
 
-class Spares:
-    """The next test's database is made, and the last one's dropped, while this one's test runs."""
-
-    def __init__(self, servers: Servers) -> None:
-        self._servers = servers
-        self._worker = ThreadPoolExecutor(1, "spare databases")
-        self._next = self._worker.submit(self._make)
-        self._drops: list[Future[None]] = []
-
-    async def take(self) -> str:
-        found, self._next = self._next, self._worker.submit(self._make)
-        return await asyncio.wrap_future(found)
-
-    def give_back(self, name: str) -> None:
-        self._drops.append(self._worker.submit(self._servers.drop_database, name))
-
-    def close(self) -> None:
-        self._worker.shutdown()
-        for drop in self._drops:
-            drop.result()
-
-    def _make(self) -> str:
-        name = f"test_{uuid.uuid4().hex[:12]}"
-        self._servers.create_database(name, TEMPLATE)
-        return name
-
-
-@pytest.fixture(scope="session")
-def spares(servers: Servers) -> Iterator[Spares]:
-    found = Spares(servers)
-    yield found
-    found.close()
-
-
 @pytest.fixture
-async def database_name(spares: Spares) -> AsyncIterator[str]:
-    name = await spares.take()
+async def database_name(servers: Servers) -> AsyncIterator[str]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    await asyncio.to_thread(servers.create_database, name, TEMPLATE)
     yield name
-    spares.give_back(name)
+    await asyncio.to_thread(servers.drop_database, name)
 
 
 def make_settings(servers: Servers, name: str) -> Settings:
@@ -95,11 +61,12 @@ def settings(servers: Servers, database_name: str) -> Settings:
 
 
 @pytest.fixture(scope="module")
-async def module_settings(servers: Servers, spares: Spares) -> AsyncIterator[Settings]:
+async def module_settings(servers: Servers) -> AsyncIterator[Settings]:
     """A database that the tests of one module share."""
-    name = await spares.take()
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    await asyncio.to_thread(servers.create_database, name, TEMPLATE)
     yield make_settings(servers, name)
-    spares.give_back(name)
+    await asyncio.to_thread(servers.drop_database, name)
 
 
 @pytest.fixture
