@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import socket
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
-import uvicorn
 
 from adapters.sandbox.amazon.config import LIMITS, ConfigError, Limit, MarketConfig, ProductConfig
 from adapters.sandbox.amazon.create_market import create_market
-from adapters.sandbox.amazon.persist_state import lock_state
+from adapters.sandbox.serve_sandbox import serve_sandbox
 
 PROG = "python -m adapters.sandbox.amazon"
-STOP_SECONDS_MAX = 3
 DEFAULTS = MarketConfig()
 CREDENTIALS = ("client_id", "client_secret", "refresh_token")
 
@@ -100,36 +96,7 @@ def read_products(path: Path) -> tuple[ProductConfig, ...]:
 
 def main(arguments: list[str] | None = None, prog: str = PROG) -> int:
     given = read_arguments(sys.argv[1:] if arguments is None else arguments, prog)
-    with ExitStack() as stack:
-        try:
-            if given.state:
-                stack.enter_context(lock_state(given.state))
-            app = create_market(read_config(given))
-            door = stack.enter_context(open_door(given.host, given.port))
-        except (ValueError, OSError) as error:
-            sys.stderr.write(f"The sandbox marketplace cannot start: {error}.\n")
-            return 2
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS_MAX)
-        sys.stdout.write(f"The sandbox marketplace is at http://{given.host}:{door.getsockname()[1]}/\n")
-        sys.stdout.flush()
-        uvicorn.Server(config).run([door])
-    return 0
-
-
-def open_door(host: str, port: int) -> socket.socket:
-    """Raises OSError, in one sentence, when the address cannot be listened on."""
-    # The protocol is named so that asyncio sees TCP: it sends small packets at once only there.
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    door = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind((host, port))
-        door.listen()
-    except (OSError, OverflowError) as error:
-        door.close()
-        reason = error.strerror if isinstance(error, OSError) else "there is no such port"
-        raise OSError(f"port {port} of {host} cannot be used ({reason}): give another --port") from None
-    return door
+    return serve_sandbox("marketplace", given.host, given.port, lambda: create_market(read_config(given)), given.state)
 
 
 if __name__ == "__main__":

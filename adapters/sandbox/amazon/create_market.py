@@ -18,13 +18,14 @@ from adapters.sandbox.amazon.config import MarketConfig
 from adapters.sandbox.amazon.grant_tokens import grant_token
 from adapters.sandbox.amazon.inject_faults import Faults
 from adapters.sandbox.amazon.market import Market
-from adapters.sandbox.amazon.persist_state import dump_market, load_market, save_forever, write_file
+from adapters.sandbox.amazon.persist_state import dump_market, load_market
 from adapters.sandbox.amazon.queue_messages import Queue
 from adapters.sandbox.amazon.serve_doors import MarketDoors
 from adapters.sandbox.amazon.serve_queue import serve_queue
 from adapters.sandbox.amazon.ship_order import confirm_shipment
 from adapters.sandbox.amazon.state import State, load_product
 from adapters.sandbox.amazon.work_off import work_off_forever
+from adapters.sandbox.keep_file import kept_in
 
 LISTINGS = "/listings/2021-08-01/items/{seller_id}"
 FEEDS = "/feeds/2021-06-30"
@@ -101,15 +102,11 @@ def _bind(market: Market, serve: Callable[[Market, Request], Awaitable[Response]
 
 @contextlib.asynccontextmanager
 async def run_market(market: Market) -> AsyncIterator[None]:
-    path = market.config.state_path
-    tasks = [asyncio.create_task(work_off_forever(market))]
-    if path is not None:
-        tasks.append(asyncio.create_task(save_forever(market, path)))
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if path is not None:
-            write_file(path, dump_market(market, clean=True))
+    state, path = market.state, market.config.state_path
+    async with kept_in(path, lambda: state.version, lambda clean: dump_market(market, clean=clean)):
+        worker = asyncio.create_task(work_off_forever(market))
+        try:
+            yield
+        finally:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)

@@ -9,6 +9,7 @@ from adapters.sandbox.amazon.change_stock import change_quantity
 from adapters.sandbox.amazon.market import Market
 from adapters.sandbox.amazon.render_notification import render_order_change
 from adapters.sandbox.amazon.state import ORDERS_MAX, Line, Order, now, shown_quantity, trim
+from adapters.sandbox.read_body import OrderError
 
 LINES_MAX = 100
 QUANTITY_MAX = 100_000
@@ -29,15 +30,6 @@ ADDRESS_DEFAULT = {
     "postalCode": "98101",
     "countryCode": "US",
 }
-
-
-class OrderError(Exception):
-    """The buyer asked for something the marketplace refuses; `status` is the HTTP answer."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlencode
 
-import orjson
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from adapters.sandbox.amazon.change_stock import change_outside
 from adapters.sandbox.amazon.config import PRODUCTS_MAX, ConfigError, ProductConfig
 from adapters.sandbox.amazon.market import Market
-from adapters.sandbox.amazon.place_order import OrderError, cancel_order, place_order, read_cart, request_cancel
+from adapters.sandbox.amazon.place_order import cancel_order, place_order, read_cart, request_cancel
 from adapters.sandbox.amazon.serve_page import render_page
 from adapters.sandbox.amazon.state import Order, load_product, shown_quantity
 from adapters.sandbox.amazon.work_off import work_off
 from adapters.sandbox.faults import FaultError
+from adapters.sandbox.read_body import OrderError, go_back, read_cart_form, read_json, read_object
+from adapters.sandbox.render_page import read_view
 from adapters.sandbox.respond import JsonResponse
 
 REASON_MAX = 200
@@ -34,15 +34,7 @@ class MarketDoors:
 
     async def show_page(self, request: Request) -> Response:
         work_off(self.market)
-        params = request.query_params
-        page = params.get("page", "1")
-        html = render_page(
-            self.market.state,
-            query=params.get("q", "")[:100],
-            page=int(page) if page.isdecimal() and len(page) < 6 else 1,
-            note=params.get("note", "")[:200],
-            bad=params.get("bad") == "1",
-        )
+        html = render_page(self.market.state, read_view(request.query_params))
         return HTMLResponse(html, headers={"Cache-Control": "no-store"})
 
     async def buy(self, request: Request) -> Response:
@@ -53,17 +45,17 @@ class MarketDoors:
         kind = request.headers.get("content-type", "")
         is_form = kind.startswith("application/x-www-form-urlencoded") and not body.lstrip().startswith(b"{")
         try:
-            order = place_order(self.market, read_cart(_read_form(body) if is_form else _read_json(body)))
+            order = place_order(self.market, read_cart(read_cart_form(body) if is_form else read_json(body)))
         except OrderError as error:
-            return _go_back(str(error), bad=True) if is_form else _refuse(error.status, error.code, str(error))
+            return go_back(str(error), bad=True) if is_form else _refuse(error.status, error.code, str(error))
         if is_form:
-            return _go_back(f"Thank you: order {order.order_id} is placed.")
+            return go_back(f"Thank you: order {order.order_id} is placed.")
         return JsonResponse(_render_receipt(order), 201)
 
     async def cancel(self, request: Request) -> Response:
         """The buyer's: {"order_id", "reason"?, "ask"?}. `ask` leaves the answer to the seller."""
         work_off(self.market)
-        raw = _read_object(await request.body()) or {}
+        raw = read_object(await request.body()) or {}
         order = self.market.state.orders.get(str(raw.get("order_id")))
         if order is None:
             return _refuse(404, "UNKNOWN_ORDER", "order_id is of no order here")
@@ -92,7 +84,7 @@ class MarketDoors:
         """
         if not self._is_allowed(request):
             return _refuse_token()
-        raw = _read_object(await request.body())
+        raw = read_object(await request.body())
         if raw is None:
             return _refuse(400, "BAD_FAULTS", "send an object of faults")
         state, faults = self.market.state, self.market.faults
@@ -116,7 +108,7 @@ class MarketDoors:
         if not self._is_allowed(request):
             return _refuse_token()
         try:
-            raw = _read_json(await request.body())
+            raw = read_json(await request.body())
             if not isinstance(raw, list) or len(raw) > PRODUCTS_MAX or not all(isinstance(e, dict) for e in raw):
                 raise ConfigError(f"send a list of at most {PRODUCTS_MAX} products")
             products = [ProductConfig.parse(entry) for entry in raw]
@@ -171,34 +163,6 @@ def render_state(market: Market, oldest: float) -> dict[str, Any]:
 
 def _refuse_token() -> JsonResponse:
     return _refuse(401, "UNAUTHORIZED", "send the marketplace's refresh token as X-Sandbox-Token")
-
-
-def _read_json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise OrderError(400, "BAD_JSON", "the body is not JSON") from None
-
-
-def _read_object(body: bytes) -> dict[str, Any] | None:
-    try:
-        raw = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return raw if isinstance(raw, dict) else None
-
-
-def _read_form(body: bytes) -> dict[str, Any]:
-    try:
-        fields = parse_qs(body.decode(), max_num_fields=10)
-        quantity = int(fields["quantity"][0])
-        return {"lines": [{"sku": fields["sku"][0], "quantity": quantity}]}
-    except (KeyError, ValueError):
-        raise OrderError(400, "BAD_CART", "choose a product and a whole quantity") from None
-
-
-def _go_back(note: str, *, bad: bool = False) -> RedirectResponse:
-    return RedirectResponse(f"/?{urlencode({'note': note, 'bad': int(bad)})}", status_code=303)
 
 
 def _render_receipt(order: Order) -> dict[str, Any]:

@@ -1,90 +1,31 @@
-"""The marketplace as a person sees it: one page of plain HTML, no script, nothing loaded from elsewhere."""
+"""The marketplace as a person sees it."""
 
 from __future__ import annotations
 
 from html import escape
-from urllib.parse import urlencode
 
 from adapters.sandbox.amazon.state import Listing, State, shown_quantity
+from adapters.sandbox.render_page import NOTHING, TABLE, View, find_titled, render_buy, render_frame, render_list
 
 PAGE_LISTINGS = 60
-
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; --accent: #8a5a00; }
-* { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem; }
-header { display: flex; flex-wrap: wrap; gap: 1rem; align-items: baseline; justify-content: space-between; }
-h1 { font-size: 1.4rem; margin: 0; }
-table { width: 100%; border-collapse: collapse; margin: 1rem 0; }
-th, td { text-align: left; padding: .5rem .6rem; border-bottom: 1px solid var(--line); }
-th { font-size: .8rem; font-weight: 600; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-td.none { color: #b3261e; }
-small { opacity: .7; }
-input { width: 4.5rem; padding: .3rem; font: inherit; }
-input[type=search] { width: 14rem; max-width: 100%; }
-button { font: inherit; padding: .3rem .8rem; border: 0; border-radius: .3rem; background: var(--accent);
-  color: #fff; cursor: pointer; }
-button:disabled { background: var(--line); cursor: default; }
-form { display: flex; gap: .4rem; margin: 0; }
-.note { padding: .6rem .8rem; border-left: 4px solid var(--accent); background: var(--soft); }
-.note.bad { border-color: #b3261e; }
-@media (max-width: 36rem) { .sku { display: none; } td, th { padding: .4rem .3rem; } }
-"""
+ACCENT = "#8a5a00"
 
 
-def render_page(state: State, *, query: str = "", page: int = 1, note: str = "", bad: bool = False) -> str:
-    found = _find_listings(state, query)
-    pages = max(1, -(-len(found) // PAGE_LISTINGS))
-    page = min(max(1, page), pages)
-    rows = "".join(_render_row(state, entry) for entry in found[(page - 1) * PAGE_LISTINGS : page * PAGE_LISTINGS])
-    name = escape(state.config.name)
-    tone = "note bad" if bad else "note"
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{name}</title><style>{STYLE}</style></head><body>
-<header><h1>{name}</h1><form method="get" role="search">
-<input type="search" name="q" value="{escape(query)}" aria-label="Search products" placeholder="Search">
-<button>Search</button></form></header>
-{f'<p class="{tone}" role="status">{escape(note)}</p>' if note else ""}
-<table><thead><tr><th>Product</th><th class="sku">SKU</th><th class="number">Price</th>
-<th class="number">In stock</th><th>Buy</th></tr></thead>
-<tbody>{rows or '<tr><td colspan="5">Nothing here.</td></tr>'}</tbody></table>
-{_render_pager(query, page, pages)}
-<p><small>A sandbox: nothing is paid or shipped. {len(state.orders)} orders placed.</small></p>
-</body></html>"""
-
-
-def _find_listings(state: State, query: str) -> list[Listing]:
-    words = query.lower().split()
-    return [
-        listing
-        for listing in state.listings.values()
-        if all(word in f"{listing.title} {listing.sku}".lower() for word in words)
-    ]
+def render_page(state: State, view: View) -> str:
+    found = find_titled(state.listings.values(), view.query)
+    rows, pager = render_list(view, found, lambda listing: _render_row(state, listing), PAGE_LISTINGS)
+    body = TABLE.format(rows=rows or NOTHING) + pager
+    return render_frame(state.config.name, ACCENT, view, body, len(state.orders))
 
 
 def _render_row(state: State, listing: Listing) -> str:
     shown = shown_quantity(state, listing)
-    sku, title = escape(listing.sku), escape(listing.title)
     ours = state.config.fulfillment_channel in listing.effective
-    most = "" if state.oversell else f' max="{max(1, shown)}"'
+    can_buy = ours and (shown > 0 or state.oversell)
     stock = (str(shown) if shown > 0 else "sold out") if ours else "from Amazon"
+    sku, title = escape(listing.sku), escape(listing.title)
     return f"""<tr><td>{title}</td><td class="sku"><small>{sku}</small></td>
 <td class="number">{escape(listing.price)} {escape(state.config.currency)}</td>
 <td class="number{"" if shown > 0 or not ours else " none"}">{stock}</td>
-<td><form method="post" action="/buy"><input type="hidden" name="sku" value="{sku}">
-<input type="number" name="quantity" value="1" min="1"{most} aria-label="Quantity of {title}">
-<button{"" if ours and (shown > 0 or state.oversell) else " disabled"}>Buy</button></form></td></tr>
+<td>{render_buy(listing.sku, listing.title, shown, can_buy=can_buy, limited=not state.oversell)}</td></tr>
 """
-
-
-def _render_pager(query: str, page: int, pages: int) -> str:
-    if pages == 1:
-        return ""
-    links = [
-        f'<a href="/?{escape(urlencode({"q": query, "page": place}))}">{label}</a>'
-        for place, label in ((page - 1, "Previous"), (page + 1, "Next"))
-        if 1 <= place <= pages
-    ]
-    return f"<nav>Page {page} of {pages} {' '.join(links)}</nav>"

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import socket
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
-import uvicorn
 
 from adapters.sandbox.ebay.config import (
     CALLS_PER_DAY,
@@ -21,11 +18,10 @@ from adapters.sandbox.ebay.config import (
     ProductConfig,
 )
 from adapters.sandbox.ebay.create_account import create_account
-from adapters.sandbox.ebay.persist_state import lock_state
+from adapters.sandbox.serve_sandbox import serve_sandbox
 
 PLAIN = AccountConfig()
 PROG = "python -m adapters.sandbox.ebay"
-STOP_SECONDS_MAX = 3
 SECRETS = ("token", "client_id", "client_secret", "refresh_token", "verification_token")
 
 
@@ -98,34 +94,7 @@ def read_credentials(path: Path) -> dict[str, str]:
 
 def main(arguments: list[str] | None = None, prog: str = PROG) -> int:
     given = read_arguments(sys.argv[1:] if arguments is None else arguments, prog)
-    with ExitStack() as stack:
-        try:
-            if given.state:
-                stack.enter_context(lock_state(given.state))
-            app = create_account(read_config(given))
-            door = stack.enter_context(open_door(given.host, given.port))
-        except (ValueError, OSError) as error:
-            sys.stderr.write(f"The sandbox account cannot start: {error}.\n")
-            return 2
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS_MAX)
-        sys.stdout.write(f"The sandbox account is at http://{given.host}:{door.getsockname()[1]}/\n")
-        sys.stdout.flush()
-        uvicorn.Server(config).run([door])
-    return 0
-
-
-def open_door(host: str, port: int) -> socket.socket:
-    """A listening socket that says it is TCP, or asyncio leaves Nagle's delay on. Raises OSError in one sentence."""
-    door = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind((host, port))
-        door.listen()
-    except (OSError, OverflowError) as error:
-        door.close()
-        reason = str(error.strerror).partition(" (")[0] if isinstance(error, OSError) else "there is no such port"
-        raise OSError(f"port {port} of {host} cannot be used ({reason}): give another --port") from None
-    return door
+    return serve_sandbox("account", given.host, given.port, lambda: create_account(read_config(given)), given.state)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from adapters.sandbox.ebay.place_order import OrderError, confirm_order
+from adapters.sandbox.ebay.place_order import confirm_order
 from adapters.sandbox.ebay.state import Fulfillment, Order, Refund, State, now, write_time
+from adapters.sandbox.read_body import OrderError
 
 ORDER_CANCELLATION_ACTIVITY = "ORDER_CANCELLATION_ACTIVITY"
 CANCEL_STEPS = ("request", "complete", "reject")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from adapters.sandbox.ebay.deliver_notifications import Postman
 from adapters.sandbox.ebay.inject_faults import Faults
 from adapters.sandbox.ebay.issue_refunds import Refunds
 from adapters.sandbox.ebay.issue_tokens import TokenKind, Tokens
-from adapters.sandbox.ebay.persist_state import dump_state, load_state, save_forever, write_file
+from adapters.sandbox.ebay.persist_state import dump_state, load_state
 from adapters.sandbox.ebay.search_orders import OrderSearch
 from adapters.sandbox.ebay.serve_analytics import Analytics
 from adapters.sandbox.ebay.serve_api import Door, Handler
@@ -25,6 +24,7 @@ from adapters.sandbox.ebay.serve_inventory import Inventory
 from adapters.sandbox.ebay.serve_notifications import TOPICS, Notifications
 from adapters.sandbox.ebay.set_quantities import BulkUpdate
 from adapters.sandbox.ebay.state import Destination, State, Subscription, load_product, now, open_state
+from adapters.sandbox.keep_file import kept_in
 
 USER, APPLICATION = TokenKind.USER, TokenKind.APPLICATION
 
@@ -147,14 +147,9 @@ def list_door_routes(doors: Doors) -> list[Route]:
 @contextlib.asynccontextmanager
 async def run_account(state: State, postman: Postman) -> AsyncIterator[None]:
     path = state.config.state_path
-    await postman.start()
-    saver = asyncio.create_task(save_forever(state, postman, path)) if path else None
-    try:
-        yield
-    finally:
-        await postman.stop()
-        if saver is not None:
-            saver.cancel()
-            await asyncio.gather(saver, return_exceptions=True)
-        if path is not None:
-            write_file(path, dump_state(state, postman, clean=True))
+    async with kept_in(path, lambda: state.version, lambda clean: dump_state(state, postman, clean=clean)):
+        await postman.start()
+        try:
+            yield
+        finally:
+            await postman.stop()

@@ -1,18 +1,12 @@
-"""Keeps the account's numbers over a restart: one JSON file, written whole beside the old one, then renamed.
+"""Keeps the account's numbers over a restart, in one JSON file.
 
-A kill between two saves forgets at most SAVE_SECONDS of sales. Their order ids were already given out, so after an
+A kill between two saves forgets at most a moment of sales. Their order ids were already given out, so after an
 unclean stop the counters start well above what was saved: an id is never used for two orders. The signing key is
 kept too, or every receiver would have to fetch another one.
 """
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
-import logging
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,12 +28,8 @@ from adapters.sandbox.ebay.state import (
 )
 
 FORMAT = "ebay-1"
-SAVE_SECONDS = 0.25
 COUNTER_LEAP = 10_000
 ORDERS_SAVED_MAX = 500
-LOCK_SECONDS_MAX = 10.0
-
-logger = logging.getLogger(__name__)
 
 
 def dump_state(state: State, postman: Postman, *, clean: bool) -> bytes:
@@ -96,42 +86,3 @@ def _lay_over(state: State, saved: dict[str, Any]) -> None:
     state.revisions = {name: (day, count) for name, (day, count) in saved["revisions"].items()}
     leap = 0 if saved["clean"] else COUNTER_LEAP
     state.counters = {kind: value + leap for kind, value in saved["counters"].items()}
-
-
-@contextmanager
-def lock_state(path: Path) -> Iterator[None]:
-    """Keep the file to one account. Raises OSError when another process holds it for longer than a stop takes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        deadline = time.monotonic() + LOCK_SECONDS_MAX
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise OSError(f"another account keeps its numbers in {path}") from None
-                time.sleep(0.05)
-        yield
-
-
-def write_file(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".new")
-    draft.write_bytes(content)
-    draft.replace(path)
-
-
-async def save_forever(state: State, postman: Postman, path: Path) -> None:
-    """Saves what changed, at most every SAVE_SECONDS. A failed save is logged and tried again."""
-    saved_version = -1
-    while True:
-        await asyncio.sleep(SAVE_SECONDS)
-        if state.version == saved_version:
-            continue
-        version = state.version
-        try:
-            await asyncio.to_thread(write_file, path, dump_state(state, postman, clean=False))
-            saved_version = version
-        except OSError:
-            logger.exception("the sandbox account could not save %s", path)

@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters.sandbox.ebay.change_stock import change_quantity
 from adapters.sandbox.ebay.state import ORDERS_MAX, Line, Order, State, now, shown_quantity, trim
+from adapters.sandbox.read_body import OrderError
 
 LINES_MAX = 100
 QUANTITY_MAX = 100_000
@@ -17,15 +18,6 @@ ADDRESS_FIELDS = (
     "name", "first_name", "last_name", "address1", "address2", "city", "province_code", "province", "zip",
     "country_code", "phone",
 )  # fmt: skip
-
-
-class OrderError(Exception):
-    """The buyer asked for something the account refuses; `status` is the HTTP answer."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

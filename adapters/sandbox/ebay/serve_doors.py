@@ -5,11 +5,9 @@ from __future__ import annotations
 import hmac
 from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlencode
 
-import orjson
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from adapters.sandbox.ebay.change_order import cancel_order, find_order, pay_order
 from adapters.sandbox.ebay.change_stock import change_outside
@@ -17,10 +15,12 @@ from adapters.sandbox.ebay.config import PRODUCTS_MAX, ConfigError, ProductConfi
 from adapters.sandbox.ebay.deliver_notifications import Postman
 from adapters.sandbox.ebay.inject_faults import Faults
 from adapters.sandbox.ebay.issue_tokens import Tokens
-from adapters.sandbox.ebay.place_order import OrderError, place_order, read_cart
+from adapters.sandbox.ebay.place_order import place_order, read_cart
 from adapters.sandbox.ebay.serve_page import render_page
 from adapters.sandbox.ebay.state import Offer, Order, State, load_product, shown_quantity
 from adapters.sandbox.faults import FaultError
+from adapters.sandbox.read_body import OrderError, go_back, read_cart_form, read_json, read_object
+from adapters.sandbox.render_page import read_view
 from adapters.sandbox.respond import JsonResponse
 
 
@@ -32,15 +32,7 @@ class Doors:
     tokens: Tokens
 
     async def show_page(self, request: Request) -> Response:
-        params = request.query_params
-        page = params.get("page", "1")
-        html = render_page(
-            self.state,
-            query=params.get("q", "")[:100],
-            page=int(page) if page.isdecimal() and len(page) < 6 else 1,
-            note=params.get("note", "")[:200],
-            bad=params.get("bad") == "1",
-        )
+        html = render_page(self.state, read_view(request.query_params))
         return HTMLResponse(html, headers={"Cache-Control": "no-store"})
 
     async def buy(self, request: Request) -> Response:
@@ -50,11 +42,11 @@ class Doors:
         kind = request.headers.get("content-type", "")
         is_form = kind.startswith("application/x-www-form-urlencoded") and not body.lstrip().startswith(b"{")
         try:
-            order = place_order(self.state, read_cart(_read_form(body) if is_form else _read_json(body)))
+            order = place_order(self.state, read_cart(read_cart_form(body) if is_form else read_json(body)))
         except OrderError as error:
-            return _go_back(str(error), bad=True) if is_form else _refuse(error.status, error.code, str(error))
+            return go_back(str(error), bad=True) if is_form else _refuse(error.status, error.code, str(error))
         if is_form:
-            return _go_back(f"Thank you: order {order.order_id} is placed.")
+            return go_back(f"Thank you: order {order.order_id} is placed.")
         return JsonResponse(_render_receipt(order), 201)
 
     async def pay(self, request: Request) -> Response:
@@ -69,7 +61,7 @@ class Doors:
 
     async def _change(self, request: Request, change: Any) -> Response:
         try:
-            raw = _read_json(await request.body())
+            raw = read_json(await request.body())
             if not isinstance(raw, dict):
                 raise OrderError(400, "BAD_JSON", "send an object")
             order = find_order(self.state, raw.get("order"))
@@ -117,7 +109,7 @@ class Doors:
         """
         if not self._is_authorized(request):
             return _refuse_token()
-        raw = _read_object(await request.body())
+        raw = read_object(await request.body())
         if raw is None:
             return _refuse(400, "BAD_FAULTS", "send an object of faults")
         oversell, changes = raw.pop("oversell", self.state.oversell), raw.pop("outside_changes", [])
@@ -140,7 +132,7 @@ class Doors:
         if not self._is_authorized(request):
             return _refuse_token()
         try:
-            raw = _read_json(await request.body())
+            raw = read_json(await request.body())
             if not isinstance(raw, list) or len(raw) > PRODUCTS_MAX or not all(isinstance(e, dict) for e in raw):
                 raise ConfigError(f"send a list of at most {PRODUCTS_MAX} products")
             products = [ProductConfig.parse(entry) for entry in raw]
@@ -170,33 +162,6 @@ def _are_changes(state: State, changes: Any) -> bool:
         isinstance(change, dict) and change.get("sku") in state.items and isinstance(change.get("delta"), int)
         for change in changes
     )
-
-
-def _read_json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise OrderError(400, "BAD_JSON", "the body is not JSON") from None
-
-
-def _read_object(body: bytes) -> dict[str, Any] | None:
-    try:
-        raw = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return raw if isinstance(raw, dict) else None
-
-
-def _read_form(body: bytes) -> dict[str, Any]:
-    try:
-        fields = parse_qs(body.decode(), max_num_fields=10)
-        return {"lines": [{"sku": fields["sku"][0], "quantity": int(fields["quantity"][0])}]}
-    except (KeyError, ValueError):
-        raise OrderError(400, "BAD_CART", "choose a product and a whole quantity") from None
-
-
-def _go_back(note: str, *, bad: bool = False) -> RedirectResponse:
-    return RedirectResponse(f"/?{urlencode({'note': note, 'bad': int(bad)})}", status_code=303)
 
 
 def _render_offer(offer: Offer) -> dict[str, str]:

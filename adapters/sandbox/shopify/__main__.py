@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import socket
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
-import uvicorn
 
+from adapters.sandbox.serve_sandbox import serve_sandbox
 from adapters.sandbox.shopify.config import ConfigError, LocationConfig, ProductConfig, StoreConfig
 from adapters.sandbox.shopify.create_store import create_store
-from adapters.sandbox.shopify.persist_state import lock_state
 
 PROG = "python -m adapters.sandbox.shopify"
-STOP_SECONDS_MAX = 3
 
 
 def read_arguments(arguments: list[str], prog: str = PROG) -> argparse.Namespace:
@@ -84,29 +80,7 @@ def read_credentials(path: Path) -> tuple[str, str]:
 
 def main(arguments: list[str] | None = None, prog: str = PROG) -> int:
     given = read_arguments(sys.argv[1:] if arguments is None else arguments, prog)
-    with ExitStack() as stack:
-        try:
-            if given.state:
-                stack.enter_context(lock_state(given.state))
-            app = create_store(read_config(given))
-            door = stack.enter_context(open_door(given.host, given.port))
-        except (ValueError, OSError) as error:
-            sys.stderr.write(f"The sandbox store cannot start: {error}.\n")
-            return 2
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS_MAX)
-        sys.stdout.write(f"The sandbox store is at http://{given.host}:{door.getsockname()[1]}/\n")
-        sys.stdout.flush()
-        uvicorn.Server(config).run([door])
-    return 0
-
-
-def open_door(host: str, port: int) -> socket.socket:
-    """Raises OSError, in one sentence, when the address cannot be listened on."""
-    try:
-        return socket.create_server((host, port))
-    except (OSError, OverflowError) as error:
-        reason = str(error.strerror).partition(" (")[0] if isinstance(error, OSError) else "there is no such port"
-        raise OSError(f"port {port} of {host} cannot be used ({reason}): give another --port") from None
+    return serve_sandbox("store", given.host, given.port, lambda: create_store(read_config(given)), given.state)
 
 
 if __name__ == "__main__":

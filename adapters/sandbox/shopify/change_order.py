@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from adapters.sandbox.shopify.place_order import OrderError
+from adapters.sandbox.read_body import OrderError
 from adapters.sandbox.shopify.record_refund import REFUNDS_MAX, add_up, put_back, record_refund
 from adapters.sandbox.shopify.refunds import RefundLine
 from adapters.sandbox.shopify.render_event import render_cancellation_request, render_edit

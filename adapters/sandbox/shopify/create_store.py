@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from adapters.sandbox.keep_file import kept_in
 from adapters.sandbox.shopify.config import StoreConfig
 from adapters.sandbox.shopify.deliver_webhooks import Postman
 from adapters.sandbox.shopify.inject_faults import Faults
 from adapters.sandbox.shopify.measure_cost import Bucket
-from adapters.sandbox.shopify.persist_state import dump_state, load_state, save_forever, write_file
+from adapters.sandbox.shopify.persist_state import dump_state, load_state
 from adapters.sandbox.shopify.schema import build_store_schema
 from adapters.sandbox.shopify.serve_graphql import AdminApi
 from adapters.sandbox.shopify.serve_orders import OrderDoors
@@ -64,14 +64,9 @@ def list_routes(api: AdminApi, doors: StoreDoors, orders: OrderDoors) -> list[Ro
 @contextlib.asynccontextmanager
 async def run_store(state: State, postman: Postman) -> AsyncIterator[None]:
     path = state.config.state_path
-    await postman.start()
-    saver = asyncio.create_task(save_forever(state, postman, path)) if path else None
-    try:
-        yield
-    finally:
-        await postman.stop()
-        if saver is not None:
-            saver.cancel()
-            await asyncio.gather(saver, return_exceptions=True)
-        if path is not None:
-            write_file(path, dump_state(state, postman, clean=True))
+    async with kept_in(path, lambda: state.version, lambda clean: dump_state(state, postman, clean=clean)):
+        await postman.start()
+        try:
+            yield
+        finally:
+            await postman.stop()

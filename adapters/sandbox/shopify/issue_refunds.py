@@ -12,12 +12,12 @@ from typing import Any
 
 import orjson
 
+from adapters.sandbox.read_body import OrderError
 from adapters.sandbox.shopify.change_order import announce, remove_units
 from adapters.sandbox.shopify.context import Context, Info
 from adapters.sandbox.shopify.ids import read_gid
 from adapters.sandbox.shopify.inject_faults import FaultKind
 from adapters.sandbox.shopify.list_payments import count_left, list_payments
-from adapters.sandbox.shopify.place_order import OrderError
 from adapters.sandbox.shopify.record_refund import REFUNDS_MAX, put_back, record_refund
 from adapters.sandbox.shopify.refunds import LINE_PLACES, PLACES, Refund, RefundLine, Return, ReturnedLine
 from adapters.sandbox.shopify.render_event import render_return

@@ -1,17 +1,11 @@
-"""Keeps the store's numbers over a restart: one JSON file, written whole beside the old one, then renamed.
+"""Keeps the store's numbers over a restart, in one JSON file.
 
-A kill between two saves forgets at most SAVE_SECONDS of sales. Their order ids were already given out, so
+A kill between two saves forgets at most a moment of sales. Their order ids were already given out, so
 after an unclean stop the counters start well above what was saved: an id is never used for two orders.
 """
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
-import logging
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,12 +30,8 @@ from adapters.sandbox.shopify.state import (
 )
 
 FORMAT = 1
-SAVE_SECONDS = 0.25
 COUNTER_LEAP = 10_000
 ORDERS_SAVED_MAX = 500
-LOCK_SECONDS_MAX = 10.0
-
-logger = logging.getLogger(__name__)
 
 
 def dump_state(state: State, postman: Postman, *, clean: bool) -> bytes:
@@ -126,42 +116,3 @@ def _read_order(raw: dict[str, Any]) -> Order:
         ],
     }
     return Order(**{**raw, **inner})
-
-
-@contextmanager
-def lock_state(path: Path, patience_seconds: float = LOCK_SECONDS_MAX) -> Iterator[None]:
-    """Keep the file to one store. Raises OSError when another store holds it for longer than a stop takes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        deadline = time.monotonic() + patience_seconds
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise OSError(f"another store keeps its numbers in {path}") from None
-                time.sleep(0.05)
-        yield
-
-
-def write_file(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".new")
-    draft.write_bytes(content)
-    draft.replace(path)
-
-
-async def save_forever(state: State, postman: Postman, path: Path) -> None:
-    """Saves what changed, at most every SAVE_SECONDS. A failed save is logged and tried again."""
-    saved_version = -1
-    while True:
-        await asyncio.sleep(SAVE_SECONDS)
-        if state.version == saved_version:
-            continue
-        version = state.version
-        try:
-            await asyncio.to_thread(write_file, path, dump_state(state, postman, clean=False))
-            saved_version = version
-        except OSError:
-            logger.exception("the sandbox store could not save %s", path)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from adapters.sandbox.read_body import OrderError
 from adapters.sandbox.shopify.change_stock import change_level
 from adapters.sandbox.shopify.render_order import render_order
 from adapters.sandbox.shopify.route_order import Taken, route_order
@@ -30,15 +31,6 @@ ADDRESS_FIELDS = (
     "first_name", "last_name", "name", "company", "address1", "address2", "city", "province",
     "province_code", "zip", "country", "country_code", "phone",
 )  # fmt: skip
-
-
-class OrderError(Exception):
-    """The buyer asked for something the store refuses; `status` is the HTTP answer."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.sandbox.read_body import OrderError, go_back, read_object
 from adapters.sandbox.respond import CutResponse, JsonResponse
 from adapters.sandbox.shopify.change_order import (
     REASONS,
@@ -25,9 +25,9 @@ from adapters.sandbox.shopify.grant_tokens import GrantError, grant_tokens, read
 from adapters.sandbox.shopify.ids import read_gid
 from adapters.sandbox.shopify.inject_faults import FaultKind, Faults
 from adapters.sandbox.shopify.issue_refunds import open_return, settle_refunds
-from adapters.sandbox.shopify.place_order import OrderError, read_cart
+from adapters.sandbox.shopify.place_order import read_cart
 from adapters.sandbox.shopify.render_event import render_uninstall
-from adapters.sandbox.shopify.serve_store import go_back, refuse, render_receipt
+from adapters.sandbox.shopify.serve_store import refuse, render_receipt
 from adapters.sandbox.shopify.state import APP_UNINSTALLED, Order, State
 
 FIELDS_MAX = 10
@@ -129,11 +129,8 @@ def find_order(state: State, named: str) -> Order:
 
 
 def _read_json(body: bytes) -> dict[str, Any]:
-    try:
-        raw = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raw = None
-    if not isinstance(raw, dict):
+    raw = read_object(body)
+    if raw is None:
         raise OrderError(400, "BAD_JSON", "the body is a JSON object")
     return raw
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlencode
 
-import orjson
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from adapters.sandbox.faults import FaultError
+from adapters.sandbox.read_body import OrderError, go_back, read_cart_form, read_json, read_object
+from adapters.sandbox.render_page import read_view
 from adapters.sandbox.respond import JsonResponse
 from adapters.sandbox.shopify.change_stock import change_outside, unstock
 from adapters.sandbox.shopify.config import PRODUCTS_MAX, ConfigError, ProductConfig
 from adapters.sandbox.shopify.deliver_webhooks import Postman
 from adapters.sandbox.shopify.ids import write_gid
 from adapters.sandbox.shopify.inject_faults import Faults
-from adapters.sandbox.shopify.place_order import OrderError, place_order, read_cart
+from adapters.sandbox.shopify.place_order import place_order, read_cart
 from adapters.sandbox.shopify.serve_graphql import is_authorized
 from adapters.sandbox.shopify.serve_page import render_page
 from adapters.sandbox.shopify.state import Order, State, load_product, shown_quantity
@@ -34,16 +34,7 @@ class StoreDoors:
     postman: Postman
 
     async def show_page(self, request: Request) -> Response:
-        params = request.query_params
-        page = params.get("page", "1")
-        note, bad = params.get("note", "")[:200], params.get("bad") == "1"
-        html = render_page(
-            self.state,
-            query=params.get("q", "")[:100],
-            page=int(page) if page.isdecimal() and len(page) < 6 else 1,
-            note=note,
-            bad=bad,
-        )
+        html = render_page(self.state, read_view(request.query_params))
         return HTMLResponse(html, headers={"Cache-Control": "no-store"})
 
     async def buy(self, request: Request) -> Response:
@@ -53,7 +44,7 @@ class StoreDoors:
         kind = request.headers.get("content-type", "")
         is_form = kind.startswith("application/x-www-form-urlencoded") and not body.lstrip().startswith(b"{")
         try:
-            order = place_order(self.state, read_cart(_read_form(body) if is_form else _read_json(body)))
+            order = place_order(self.state, read_cart(read_cart_form(body) if is_form else read_json(body)))
         except OrderError as error:
             return go_back(str(error), bad=True) if is_form else refuse(error.status, error.code, str(error))
         if is_form:
@@ -98,7 +89,7 @@ class StoreDoors:
         """
         if not is_authorized(request, self.state.config.token):
             return _refuse_token()
-        raw = _read_object(await request.body())
+        raw = read_object(await request.body())
         if raw is None:
             return refuse(400, "BAD_FAULTS", "send an object of faults")
         oversell = raw.pop("oversell", self.state.oversell)
@@ -122,7 +113,7 @@ class StoreDoors:
         if not is_authorized(request, self.state.config.token):
             return _refuse_token()
         try:
-            raw = _read_json(await request.body())
+            raw = read_json(await request.body())
             if not isinstance(raw, list) or len(raw) > PRODUCTS_MAX:
                 raise ConfigError(f"send a list of at most {PRODUCTS_MAX} products")
             products = [ProductConfig.parse(entry) for entry in raw if _require_object(entry)]
@@ -136,7 +127,7 @@ class StoreDoors:
         """{"sku"}: the first location no longer stocks it; needs the token."""
         if not is_authorized(request, self.state.config.token):
             return _refuse_token()
-        raw = _read_object(await request.body()) or {}
+        raw = read_object(await request.body()) or {}
         if not unstock(self.state, str(raw.get("sku"))):
             return refuse(404, "UNKNOWN_SKU", "give the sku of something in stock")
         return JsonResponse({"unstocked": raw["sku"]})
@@ -160,34 +151,6 @@ def _are_changes(state: State, changes: Any) -> bool:
         isinstance(change, dict) and change.get("sku") in state.item_by_sku and isinstance(change.get("delta"), int)
         for change in changes
     )
-
-
-def _read_json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise OrderError(400, "BAD_JSON", "the body is not JSON") from None
-
-
-def _read_object(body: bytes) -> dict[str, Any] | None:
-    try:
-        raw = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return raw if isinstance(raw, dict) else None
-
-
-def _read_form(body: bytes) -> dict[str, Any]:
-    try:
-        fields = parse_qs(body.decode(), max_num_fields=10)
-        quantity = int(fields["quantity"][0])
-        return {"lines": [{"sku": fields["sku"][0], "quantity": quantity}]}
-    except (KeyError, ValueError):
-        raise OrderError(400, "BAD_CART", "choose a product and a whole quantity") from None
-
-
-def go_back(note: str, *, bad: bool = False) -> RedirectResponse:
-    return RedirectResponse(f"/?{urlencode({'note': note, 'bad': int(bad)})}", status_code=303)
 
 
 def render_receipt(order: Order) -> dict[str, Any]:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
-import uvicorn
 
-from adapters.sandbox.ebay.__main__ import open_door
+from adapters.sandbox.serve_sandbox import serve_sandbox
 from adapters.sandbox.threepl.config import ConfigError, Defect, ProviderConfig
 from adapters.sandbox.threepl.create_provider import create_provider
 
 PLAIN = ProviderConfig()
 PROG = "python -m adapters.sandbox.threepl"
-STOP_SECONDS_MAX = 3
 SECRETS = ("api_key", "token", "webhook_secret")
 
 
@@ -75,18 +72,7 @@ def _read_object(path: Path) -> dict[str, object]:
 
 def main(arguments: list[str] | None = None, prog: str = PROG) -> int:
     given = read_arguments(sys.argv[1:] if arguments is None else arguments, prog)
-    with ExitStack() as stack:
-        try:
-            app = create_provider(read_config(given))
-            door = stack.enter_context(open_door(given.host, given.port))
-        except (ValueError, OSError) as error:
-            sys.stderr.write(f"The sandbox 3PL cannot start: {error}.\n")
-            return 2
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS_MAX)
-        sys.stdout.write(f"The sandbox 3PL is at http://{given.host}:{door.getsockname()[1]}/\n")
-        sys.stdout.flush()
-        uvicorn.Server(config).run([door])
-    return 0
+    return serve_sandbox("3PL", given.host, given.port, lambda: create_provider(read_config(given)))
 
 
 if __name__ == "__main__":

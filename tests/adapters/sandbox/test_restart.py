@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.sandbox.shopify.persist_state import lock_state
+from adapters.sandbox.keep_file import lock_file
 from adapters.sandbox.shopify.state import TOPICS
 from tests.adapters.sandbox.conftest import SECRET, TOKEN, Listener, Store, open_store
 from tests.adapters.sandbox.test_set_quantities import entry, write
@@ -116,9 +116,9 @@ async def test_credentials_come_from_a_file_and_a_state_file_belongs_to_one_stor
         assert products.status_code == 401
         given = {"X-Shopify-Access-Token": "from the file"}
         assert (await store.client.post("/admin-sandbox/products", json=[], headers=given)).status_code == 201
-        with pytest.raises(OSError, match="another store"), lock_state(tmp_path / "store.json", 0.2):
+        with pytest.raises(OSError, match="another sandbox"), lock_file(tmp_path / "store.json", 0.2):
             pass
-    with lock_state(tmp_path / "store.json", 0.2):
+    with lock_file(tmp_path / "store.json", 0.2):
         pass
 
 

@@ -21,9 +21,9 @@ import pytest
 from adapters.sandbox.amazon.__main__ import main, read_arguments, read_config
 from adapters.sandbox.amazon.config import ConfigError, Limit, MarketConfig, ProductConfig
 from adapters.sandbox.amazon.inject_faults import FaultKind, Faults
-from adapters.sandbox.amazon.persist_state import lock_state
 from adapters.sandbox.amazon.queue_messages import MESSAGES_MAX, Queue
 from adapters.sandbox.faults import FaultError
+from adapters.sandbox.keep_file import lock_file
 from tests.adapters.sandbox_amazon.conftest import Client, message, open_client
 from tests.adapters.sandbox_amazon.serving import PRODUCTS, REFRESH_TOKEN, Served, until
 from tests.within import within
@@ -224,9 +224,9 @@ def test_start_refuses_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_one_state_file_serves_one_marketplace(tmp_path: Path) -> None:
     path = tmp_path / "market.json"
-    with lock_state(path), pytest.raises(OSError, match="another marketplace"), lock_state(path, 0.1):
+    with lock_file(path), pytest.raises(OSError, match="another sandbox"), lock_file(path, 0.1):
         pytest.fail("both hold it")
-    with lock_state(path, 0.0):
+    with lock_file(path, 0.0):
         assert path.with_name("market.json.lock").exists()
 
 
