@@ -56,6 +56,11 @@ class Market(ABC):
     async def set_faults(self, seed: int) -> None:
         (await self._post("/faults", {"seed": seed, **self.faults} if seed else {})).raise_for_status()
 
+    async def fail(self, seed: int) -> None:
+        """Every request is answered by an error of the server."""
+        faults = {"seed": seed, **self.faults, "server_error": {"rate": 1.0}}
+        (await self._post("/faults", faults)).raise_for_status()
+
     def find_lies(self, shown: Any) -> dict[str, list[tuple[float, float, float]]]:
         """By SKU: from when to when an answer stood that said a write was applied, and when one last really was."""
         lies: dict[str, list[tuple[float, float, float]]] = {}

@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=7)
     parser.add_argument("--day-seconds", type=float, default=40.0)
     parser.add_argument("--skus", type=int, default=24)
-    parser.add_argument("--without-market", action="store_true")
+    parser.add_argument("--markets", default="shopify,ebay", help="of shopify, amazon, ebay; empty for none")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="onhand-week-") as folder:
         report = asyncio.run(
@@ -27,7 +27,7 @@ def main() -> None:
                 days=asked.days,
                 day_seconds=asked.day_seconds,
                 skus=asked.skus,
-                market=not asked.without_market,
+                markets=[kind for kind in asked.markets.split(",") if kind],
             )
         )
     for name, value in report.items():

@@ -12,6 +12,7 @@ from app.stock.verify_ledger import verify_ledger
 from tests.simulation.week.company import World
 from tests.simulation.week.count import audit_accuracy
 from tests.simulation.week.kits import audit_kits
+from tests.simulation.week.legacy import OLD, audit_legacy
 
 PROBLEMS_MAX = 12
 STORIES_MAX, STORY_LINES = 3, 150
@@ -68,7 +69,7 @@ async def audit(world: World) -> list[str]:
     """A sentence for each thing that is not as it must be."""
     problems = (await verify_ledger(world.state.database)).problems
     problems += await compare_books(world)
-    problems += await audit_kits(world)
+    problems += await audit_kits(world) + await audit_legacy(world)
     problems += await judge_cases(world)
     problems += (await audit_accuracy(world))[0]
     return problems[:PROBLEMS_MAX]
@@ -138,6 +139,7 @@ async def _reasons(world: World) -> dict[str, tuple[set[str], set[str]]]:
     odd, uninspected = await _subjects(world, _ODD_RETURNS), await _subjects(world, _UNINSPECTED)
     stock = {(r["sku"], r["house"]): r["subject"] for r in await world.state.database.hot.fetch(_STOCK)}
     short = {stock[key] for key in world.unposted}
+    differing = {stock[sku, OLD] for sku in world.differing}
     late = {f"order:{key}" for key, order in world.orders.items() if order.changed_late}
     return {
         "APPROVAL_WAITING": (waiting, waiting),
@@ -148,6 +150,7 @@ async def _reasons(world: World) -> dict[str, tuple[set[str], set[str]]]:
         "RETURN_MISMATCH": (odd, odd),
         "RETURN_UNINSPECTED": (uninspected, uninspected),
         "COUNT_SHORTAGE": (short, short),
+        "STOCK_DIFFERENCE": (differing, differing),
         "CHANGE_REFUSED": (set(), late),
     }
 

@@ -71,7 +71,7 @@ class World:
     http: httpx.AsyncClient
     boss: Client
     second: Client
-    market: Market | None
+    markets: list[Market]
     skus: list[str]
     kits: dict[str, dict[str, int]] = field(default_factory=dict)
     """Sets that are sold: units of each component."""
@@ -100,6 +100,8 @@ class World:
     short: set[str] = field(default_factory=set)
     """Orders that were picked short or refused as not in stock."""
     rejected: set[str] = field(default_factory=set)
+    differing: set[str] = field(default_factory=set)
+    """SKUs of which the last snapshot of the warehouse that moved in was not what the books can be."""
     unposted: set[tuple[str, str]] = field(default_factory=set)
     """SKU and warehouse of counts that could not be posted whole."""
     counted: Counted = field(default_factory=Counted)
@@ -156,6 +158,16 @@ class World:
         made = {"code": house, "name": f"Warehouse {house}", "cutOff": "23:59"}
         await self.must(self.boss, "warehouseCreate", "warehouse { id }", **made)
         await self.state.lookup.reload_warehouses()
+        await self.staff(house)
+        chance = random.Random(f"{self.seed}{house}")
+        units = {sku: chance.randint(*UNITS) for sku in self.skus}
+        made_up = {"warehouse": house, "reason": "RECEIPT", "lines": lines_of(units)}
+        moves = [Move(sku, SUPPLIER, shelf(house), n) for sku, n in units.items()]
+        effects = [Effect(house, "sound", sku, n) for sku, n in units.items()]
+        assert await self.tablets[-1].do(Act("stockReceive", made_up, moves, effects)) is not None
+
+    async def staff(self, house: str) -> None:
+        """Its tablets."""
         self.aisles[house] = Aisle()
         # the first tablet of a warehouse may see no other one; who sends goods elsewhere must
         for number in range(TABLETS_PER_HOUSE):
@@ -166,12 +178,6 @@ class World:
                 name, house, client, self.truth, self.tally, self.aisles[house], self.turns, chance, number > 0
             )
             self.tablets.append(tablet)
-        chance = random.Random(f"{self.seed}{house}")
-        units = {sku: chance.randint(*UNITS) for sku in self.skus}
-        made_up = {"warehouse": house, "reason": "RECEIPT", "lines": lines_of(units)}
-        moves = [Move(sku, SUPPLIER, shelf(house), n) for sku, n in units.items()]
-        effects = [Effect(house, "sound", sku, n) for sku, n in units.items()]
-        assert await self.tablets[-1].do(Act("stockReceive", made_up, moves, effects)) is not None
         self.houses.append(house)
 
 
@@ -186,8 +192,7 @@ async def _connect_channels(world: World) -> None:
         (ChannelConnect(code, code.title(), "B2B", sources, status="LIVE"), [ListingLink(x, x) for x in listed])
         for code in (SHOP, DIRECT)
     ]
-    if world.market is not None:
-        wanted.append(await world.market.connect(listed, world.houses))
+    wanted += [await market.connect(listed, world.houses) for market in world.markets]
     for channel, links in wanted:
         async with world.state.database.hot.acquire() as connection:
             channel_id = await connect_channel(connection, world.state.settings, channel)
@@ -216,25 +221,25 @@ async def _set_rules(world: World) -> None:
 
 
 @asynccontextmanager
-async def open_company(folder: Path, seed: int, *, skus: int, market: bool) -> AsyncIterator[World]:
-    """An instance in its own processes, stocked and connected. `market`: with a marketplace beside it."""
+async def open_company(folder: Path, seed: int, *, skus: int, markets: Sequence[str]) -> AsyncIterator[World]:
+    """An instance in its own processes, stocked and connected. `markets`: kinds of marketplaces beside it."""
     with ExitStack() as processes:
         instance = processes.enter_context(running_instance(folder / "data", api_processes=1, environment=ENVIRONMENT))
         async with AsyncExitStack() as stack:
             http = httpx.AsyncClient(base_url=instance.info["url"], timeout=30)
             await stack.enter_async_context(http)
             state = await stack.enter_async_context(open_state(settings_of(instance), "onhand simulated week"))
-            shop: Market | None = None
-            if market:
-                make = MARKETS["shopify"]
-                url = f"{instance.info['url']}/webhooks/shopify/sim-shopify"
+            opened = []
+            for kind in markets:
+                make = MARKETS[kind]
+                url = f"{instance.info['url']}/webhooks/{kind}/sim-{kind}"
                 running = processes.enter_context(
-                    running_marketplace("shopify", folder, *make.arguments(url, folder / "shopify.json"))
+                    running_marketplace(kind, folder, *make.arguments(url, folder / f"{kind}.json"))
                 )
-                shop = make(running, http)
+                opened.append(make(running, http))
             secrets = [await make_secret(state, Role.ADMIN), await make_secret(state, Role.OPERATIONS)]
             boss, second = (Client(http, secret) for secret in secrets)
-            world = World(seed, instance, state, http, boss, second, shop, [f"SKU-{n}" for n in range(skus)])
+            world = World(seed, instance, state, http, boss, second, opened, [f"SKU-{n}" for n in range(skus)])
             lines = [
                 {"code": sku, "title": sku, "unitCost": {"amount": f"{5 + n}.00"}} for n, sku in enumerate(world.skus)
             ]

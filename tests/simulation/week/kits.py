@@ -75,14 +75,14 @@ def _whole(made_of: Mapping[str, int], units: Mapping[str, int]) -> bool:
 
 
 async def _audit_published(world: World) -> list[str]:
-    """What a warehouse can make of a set is what its scarcest component makes."""
+    """What stands in all that is LIVE; what a warehouse can make of a set is what its scarcest component makes."""
     hot = world.state.database.hot
     shown = {row["code"]: row["desired"] for row in await hot.fetch(_PUBLISHED, DIRECT)}
     there = {(row["house"], row["sku"]): row["available"] for row in await hot.fetch(_AVAILABLE)}
     houses = {house for house, _ in there}
     problems = []
-    for kit, made_of in world.kits.items():
+    for kit, made_of in (world.kits | {sku: {sku: 1} for sku in world.skus}).items():
         made = sum(min(there.get((house, sku), 0) // n for sku, n in made_of.items()) for house in houses)
         if shown[kit] != made:
-            problems.append(f"{kit} is shown as {shown[kit]}, and {made} can be made")
+            problems.append(f"{kit} is shown as {shown[kit]}, and {made} are there or can be made")
     return problems

@@ -173,7 +173,7 @@ async def _arrive(world: World, tablet: Tablet, one: Any, house: str) -> None:
     """Unless it was called back while somebody went to the door."""
     await tablet.aisle.enter(alone=False)
     try:
-        if world.trucks[world.truck_of(one["id"])] == house:
+        if world.trucks.get(world.truck_of(one["id"])) == house:
             await _unload(world, tablet, one, house)
     finally:
         await tablet.aisle.leave(alone=False)

@@ -9,7 +9,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from tests.simulation.week.audit import audit, report, tell_story
 from tests.simulation.week.bins import BINNED, LATER, furnish, shelve
 from tests.simulation.week.company import DIRECT, NEW_HOUSE, SHOP, World, open_company
 from tests.simulation.week.count import count, review, settle_counts
+from tests.simulation.week.legacy import OLD, make_legacy, run_legacy
 from tests.simulation.week.move import settle_transfers, work_transfers
+from tests.simulation.week.outside import calm_markets, find_unequal, lose_market, open_markets
 from tests.simulation.week.ship import settle_tables, work_orders
 from tests.simulation.week.tablet import Tablet, flush_all
 from tests.simulation.week.tend import (
@@ -68,13 +70,19 @@ class Week:
             self.resting = False
             loops = [self._work(tablet) for tablet in self.world.tablets]
             loops += [self._trade(), self._desk(), self._kill(day)]
+            await open_markets(self.world, day)
+            if day % 2:
+                loops.append(lose_market(self.world, day, self.day_seconds))
             if day == min(3, days - 1):
                 loops.append(self._grow())
+            if day <= min(2, days - 1):
+                loops.append(self._move_in(last=day == min(2, days - 1)))
             tasks = [asyncio.create_task(one) for one in loops]
             await asyncio.sleep(self.day_seconds)
             await self._wait_for_needed()
             self.resting = True
             await asyncio.gather(*tasks)
+            await calm_markets(self.world)
             await self.rest(day)
 
     async def _wait_for_needed(self) -> None:
@@ -149,11 +157,22 @@ class Week:
         world = self.world
         await furnish(world, LATER)
         await world.open_house(NEW_HOUSE)
-        sources = [{"warehouse": house} for house in world.houses]
+        sources = [{"warehouse": house} for house in sorted({*world.houses, OLD})]
         for channel in (SHOP, DIRECT):
             await world.must(world.boss, "channelUpdate", "channel { code }", channel=channel, warehouses=sources)
-        tablets = [tablet for tablet in world.tablets if tablet.house == NEW_HOUSE]
-        await asyncio.gather(*map(self._work, tablets))
+        await self._employ(NEW_HOUSE)
+
+    async def _move_in(self, *, last: bool) -> None:
+        """One with a system of its own: compared every day, then taken over at two thirds of the last."""
+        world = self.world
+        await run_legacy(world, self.day_seconds / 3, then="SHADOW")
+        await run_legacy(world, self.day_seconds / 3, then="LIVE" if last else None)
+        if last:
+            await world.staff(OLD)
+            await self._employ(OLD)
+
+    async def _employ(self, house: str) -> None:
+        await asyncio.gather(*(self._work(tablet) for tablet in self.world.tablets if tablet.house == house))
 
     async def rest(self, day: int) -> None:
         """A quiet hour: all have network, the workers finish, and everything is held against the world."""
@@ -169,7 +188,7 @@ class Week:
         started = time.monotonic()
         problems = ["nothing was looked at"]
         while problems and time.monotonic() - started < self.quiet_seconds:
-            problems = await self._find_unsettled() or await audit(world)
+            problems = await self._find_unsettled() or await find_unequal(world) or await audit(world)
             await asyncio.sleep(0.3 if problems else 0)
         if problems:
             story = await tell_story(world, problems)
@@ -197,15 +216,19 @@ async def run_week(
     days: int,
     day_seconds: float,
     skus: int,
-    market: bool,
+    markets: Sequence[str] = (),
     quiet_seconds: float = QUIET_SECONDS,
     needed: Mapping[str, int] | None = None,
+    then: Callable[[World], Awaitable[None]] | None = None,
 ) -> dict[str, Any]:
-    """What happened. Raises AssertionError with the seed and what is wrong."""
-    async with open_company(folder, seed, skus=skus, market=market) as world:
+    """What happened; `then` is done after it. Raises AssertionError with the seed and what is wrong."""
+    async with open_company(folder, seed, skus=skus, markets=markets) as world:
         week = Week(world, day_seconds, quiet_seconds, needed or {})
+        await make_legacy(world)
         for house in BINNED:
             await furnish(world, house)
         await week.live(days)
         made = await report(world)
+        if then is not None:
+            await then(world)
         return {**made, "processes killed": dict(week.kills), "quiet hours": week.checkpoints}
