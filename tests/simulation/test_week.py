@@ -63,7 +63,9 @@ async def plant_cases(world: World) -> None:
         problem.split()[0] for problem in await judge_cases(world) if f"{nobody} is open without a reason" in problem
     }
     assert named == set(CaseKind)
-    await world.state.database.hot.execute("UPDATE exception_cases SET state = 'RESOLVED' WHERE subject = $1", nobody)
+    await world.state.database.hot.execute(
+        "UPDATE exception_cases SET state = 'RESOLVED', resolved_at = now() WHERE subject = $1", nobody
+    )
     assert await judge_cases(world) == []
     world.unposted.add((world.skus[0], "BER"))
     (missed,) = await judge_cases(world)
