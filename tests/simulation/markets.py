@@ -61,6 +61,11 @@ class Market(ABC):
         faults = {"seed": seed, **self.faults, "server_error": {"rate": 1.0}}
         (await self._post("/faults", faults)).raise_for_status()
 
+    @staticmethod
+    def is_cancelled(order: Any) -> bool:
+        """What it says of an order in its state."""
+        return bool(order["cancelled"])
+
     def find_lies(self, shown: Any) -> dict[str, list[tuple[float, float, float]]]:
         """By SKU: from when to when an answer stood that said a write was applied, and when one last really was."""
         lies: dict[str, list[tuple[float, float, float]]] = {}
@@ -173,6 +178,10 @@ class AmazonMarket(Market):
         return {"X-Sandbox-Token": "sandbox-refresh"}
 
     @staticmethod
+    def is_cancelled(order: Any) -> bool:
+        return bool(order["status"] == "CANCELLED")
+
+    @staticmethod
     def arguments(webhook_url: str, state: Path) -> list[str]:
         fast = ("patchListingsItem=50/50", "searchListingsItems=20/20", "searchOrders=1/20", "getOrder=20/30")
         limits = [part for limit in fast for part in ("--limit", limit)]
@@ -240,6 +249,10 @@ class EbayMarket(Market):
     @property
     def headers(self) -> dict[str, str]:
         return {"Authorization": "Bearer sandbox-token"}
+
+    @staticmethod
+    def is_cancelled(order: Any) -> bool:
+        return bool(order["cancel"] == "CANCELED")
 
     @staticmethod
     def arguments(webhook_url: str, state: Path) -> list[str]:

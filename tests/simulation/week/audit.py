@@ -9,10 +9,12 @@ from uuid import UUID
 
 from api.ids import decode_id
 from app.stock.verify_ledger import verify_ledger
+from tests.simulation.week.bins import audit_bins
 from tests.simulation.week.company import World
 from tests.simulation.week.count import audit_accuracy
 from tests.simulation.week.kits import audit_kits
 from tests.simulation.week.legacy import OLD, audit_legacy
+from tests.simulation.week.outside import list_cancelled
 
 PROBLEMS_MAX = 12
 STORIES_MAX, STORY_LINES = 3, 150
@@ -69,7 +71,7 @@ async def audit(world: World) -> list[str]:
     """A sentence for each thing that is not as it must be."""
     problems = (await verify_ledger(world.state.database)).problems
     problems += await compare_books(world)
-    problems += await audit_kits(world) + await audit_legacy(world)
+    problems += await audit_bins(world) + await audit_kits(world) + await audit_legacy(world)
     problems += await judge_cases(world)
     problems += (await audit_accuracy(world))[0]
     return problems[:PROBLEMS_MAX]
@@ -140,7 +142,8 @@ async def _reasons(world: World) -> dict[str, tuple[set[str], set[str]]]:
     stock = {(r["sku"], r["house"]): r["subject"] for r in await world.state.database.hot.fetch(_STOCK)}
     short = {stock[key] for key in world.unposted}
     differing = {stock[sku, OLD] for sku in world.differing}
-    late = {f"order:{key}" for key, order in world.orders.items() if order.changed_late}
+    cancelled, parcels = await list_cancelled(world)
+    late = cancelled | {f"order:{key}" for key, order in world.orders.items() if order.changed_late}
     return {
         "APPROVAL_WAITING": (waiting, waiting),
         "TRANSFER_DISCREPANCY": (
@@ -152,6 +155,7 @@ async def _reasons(world: World) -> dict[str, tuple[set[str], set[str]]]:
         "COUNT_SHORTAGE": (short, short),
         "STOCK_DIFFERENCE": (differing, differing),
         "CHANGE_REFUSED": (set(), late),
+        "CONFIRMATION_REFUSED": (set(), parcels),
     }
 
 
@@ -196,5 +200,6 @@ async def report(world: World) -> dict[str, Any]:
         "units by which they still are": sum(map(abs, world.truth.error.values())),
         "counted lines, right before they were put right": f"{right} of {lines}, as the simulator knows",
         "cases": {f"{row[0]} {row[1]}": row[2] for row in cases},
+        "bins held against what stands in them": world.bin_lines,
         "movements": movements,
     }

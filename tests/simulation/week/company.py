@@ -27,6 +27,8 @@ from tests.simulation.week.truth import SUPPLIER, Effect, Move, Truth, shelf
 
 HOUSES = ("BER", "HAM", "MUC", "NYC", "CHI", "SYD")
 NEW_HOUSE = "LIS"
+TIDY = "NYC"
+"""Where people say of every unit from which bin it comes and into which it goes, and where nobody steals."""
 SHOP, DIRECT = "shop", "direct"
 ENVIRONMENT = {
     "ONHAND_DRIFT_SECONDS": "3",
@@ -85,6 +87,10 @@ class World:
     aisles: dict[str, Aisle] = field(default_factory=dict)
     bins: dict[str, list[str]] = field(default_factory=dict)
     """Codes of the bins of each warehouse that has some."""
+    cancelled_outside: set[tuple[str, str]] = field(default_factory=set)
+    """Orders that their marketplace says are cancelled, by channel and id there, when it was last asked."""
+    bin_lines: int = 0
+    """Bins and SKUs that the last audit of bins held against what stands there."""
     orders: dict[str, Order] = field(default_factory=dict)
     channels: dict[str, int] = field(default_factory=dict)
     resting: asyncio.Event = field(default_factory=asyncio.Event)
@@ -114,6 +120,7 @@ class World:
         """It was done, and the books will never know."""
         for house, book, sku, units in act.effects:
             self.truth.falsify(house, book, sku, -units, "done, and refused for good")
+        self.truth.dirty |= {(house, sku) for house, _, sku, _ in act.places}
         note_given_up(self.counted, act.effects, turn)
 
     def recorded_at(self, house: str) -> set[str]:
@@ -177,6 +184,7 @@ class World:
             tablet = Tablet(
                 name, house, client, self.truth, self.tally, self.aisles[house], self.turns, chance, number > 0
             )
+            tablet.shuffles = house != TIDY
             self.tablets.append(tablet)
         self.houses.append(house)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.simulation.week.bins import some_bin
-from tests.simulation.week.company import World, lines_of
+from tests.simulation.week.bins import count_known, some_bin
+from tests.simulation.week.company import TIDY, World, lines_of
 from tests.simulation.week.tablet import Act, Tablet, ask
-from tests.simulation.week.truth import LOST, Effect, Move, Picked, Place, broken, ghost, shelf, truck
+from tests.simulation.week.truth import LOST, Effect, Move, Picked, Place, Placed, broken, ghost, shelf, truck
 
 COUNTS = "requested picked shipped received damaged missing returned returnedDamaged writtenOff"
 NODE = f"id state source {{ code }} destination {{ code }} lines {{ sku {{ code }} {COUNTS} }}"
@@ -55,7 +55,7 @@ async def _create(world: World, tablet: Tablet) -> None:
 
 def _create_unseen(world: World, tablet: Tablet, act: Act, units: dict[str, int]) -> None:
     """Without network it is named by the key under which it was made, and on its way before anybody knows of it."""
-    if sum(units.values()) > 15 or any(world.truth.at(shelf(tablet.house), sku) < n for sku, n in units.items()):
+    if sum(units.values()) > 15 or any(_loose(world, tablet.house, sku) < n for sku, n in units.items()):
         return
     key = tablet.record(act)
     house, name = act.fields["destination"], f"key:{key}"
@@ -123,6 +123,11 @@ async def _leave(world: World, tablet: Tablet, one: Any) -> None:
     _clear_table(world, one["id"])
 
 
+def _loose(world: World, house: str, sku: str) -> int:
+    """Units that can be taken without the name of a bin: where bins are kept tidy, those on the floor."""
+    return count_known(world, house, None, sku) if house == TIDY else world.truth.at(shelf(house), sku)
+
+
 async def _pick(world: World, tablet: Tablet, one: Any) -> bool:
     """Whether it may leave. What is not there is left out."""
     await tablet.aisle.enter(alone=False)
@@ -130,7 +135,7 @@ async def _pick(world: World, tablet: Tablet, one: Any) -> bool:
         picked, lines = [], []
         for line in one["lines"]:
             sku = line["sku"]["code"]
-            wanted = min(line["requested"] - line["picked"], world.truth.at(shelf(tablet.house), sku))
+            wanted = min(line["requested"] - line["picked"], _loose(world, tablet.house, sku))
             if wanted > 0:
                 picked += [Picked(sku, sku)] * wanted
                 lines.append({"sku": sku, "quantity": wanted})
@@ -185,6 +190,7 @@ async def _unload(world: World, tablet: Tablet, one: Any, house: str) -> None:
     name = world.truck_of(one["id"])
     moves: list[Move] = []
     effects: list[Effect] = []
+    placed: list[Placed] = []
     lines = []
     last = chance.random() < 0.6
     for line in one["lines"]:
@@ -200,6 +206,8 @@ async def _unload(world: World, tablet: Tablet, one: Any, house: str) -> None:
         if some + gone > 0:
             put = some_bin(world, house, tablet.chance)
             lines.append({"sku": sku, "received": some - hurt, "damaged": hurt, "missing": gone, **put})
+            if house == TIDY and put and some > hurt:
+                placed.append(Placed(house, put["bin"], sku, some - hurt))
         for units, place, book in ((some - hurt, shelf(house), "sound"), (hurt, broken(house), "damaged")):
             if units:
                 moves.append(Move(sku, truck(name), place, units))
@@ -208,7 +216,7 @@ async def _unload(world: World, tablet: Tablet, one: Any, house: str) -> None:
         if any(line["damaged"] + line["missing"] for line in lines):
             world.discrepant.add(one["id"])
         fields = {"id": one["id"], "warehouse": house, "lines": lines}
-        await tablet.do(Act("transferReceive", fields, moves, effects), NODE_OF)
+        await tablet.do(Act("transferReceive", fields, moves, effects, placed), NODE_OF)
 
 
 async def _call_back(world: World, one: Any) -> None:

@@ -18,6 +18,11 @@ _DESIRED = """
 SELECT k.code, l.desired FROM listings l JOIN skus k ON k.id = l.sku_id JOIN channels c ON c.id = l.channel_id
 WHERE c.code = $1
 """
+_PARCELS = """
+SELECT DISTINCT c.code AS channel, o.external_id, 'order:' || o.id AS subject, 'fulfillment:' || f.id AS parcel
+FROM orders o JOIN channels c ON c.id = o.channel_id LEFT JOIN fulfillment_orders w ON w.order_id = o.id
+LEFT JOIN fulfillments f ON f.fulfillment_order_id = w.id
+"""
 _KNOWN = """
 SELECT o.external_id, count(*) AS times FROM orders o JOIN channels c ON c.id = o.channel_id WHERE c.code = $1 GROUP BY 1
 """
@@ -60,6 +65,9 @@ async def find_unequal(world: World) -> list[str]:
         hot, shown = world.state.database.hot, states[market.kind]
         wanted = {row["code"]: row["desired"] for row in await hot.fetch(_DESIRED, market.code)}
         known = {row["external_id"]: row["times"] for row in await hot.fetch(_KNOWN, market.code)}
+        world.cancelled_outside |= {
+            (market.code, str(order["id"])) for order in shown["orders"] if market.is_cancelled(order)
+        }
         placed = {str(order["id"]) for order in shown["orders"]}
         problems += [
             f"{market.kind} shows {shown['quantities'][sku]} of {sku}, not {n}"
@@ -69,6 +77,13 @@ async def find_unequal(world: World) -> list[str]:
         problems += [f"{market.kind}: {sorted(placed ^ set(known))[:5]} are not on both sides"] * (placed != set(known))
         problems += [f"{market.kind}: {one} is on record {times} times" for one, times in known.items() if times > 1]
     return problems
+
+
+async def list_cancelled(world: World) -> tuple[set[str], set[str]]:
+    """Orders and parcels, as subjects of cases, of what a marketplace cancelled: it may have left by then."""
+    rows = await world.state.database.hot.fetch(_PARCELS)
+    gone = [row for row in rows if (row["channel"], row["external_id"]) in world.cancelled_outside]
+    return {row["subject"] for row in gone}, {row["parcel"] for row in gone if row["parcel"]}
 
 
 async def buy_at(world: World, market: Market, sku: str, units: int) -> None:

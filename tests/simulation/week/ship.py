@@ -6,11 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from api.ids import decode_id
-from tests.simulation.week.bins import some_bin
-from tests.simulation.week.company import World
+from tests.simulation.week.bins import some_bin, take_apart
+from tests.simulation.week.company import TIDY, World
 from tests.simulation.week.kits import has_kit
 from tests.simulation.week.tablet import Act, Tablet, ask
-from tests.simulation.week.truth import Effect, Picked, shelf
+from tests.simulation.week.truth import Effect, Picked, Placed, shelf
 
 WORK = "fulfillmentOrder { id orderId status cancelRequestedAt lines { sku quantity picked shipped cancelled short cancelRequested } }"
 OPEN = ["RELEASED", "ACCEPTED", "PICKING", "PICKED", "PACKED", "PARTLY_SHIPPED"]
@@ -107,7 +107,7 @@ async def _answer(world: World, tablet: Tablet, work: Any) -> None:
     lacking = _lacks(world, tablet, work)
     if tablet.chance.random() < 0.04:
         await _do(world, tablet, work, "Reject", reason="NO_CAPACITY")
-    elif lacking and tablet.chance.random() < 0.2:
+    elif lacking and tablet.chance.random() < 0.2 and tablet.house != TIDY:
         await _do(world, tablet, work, "Reject", reason="NOT_IN_STOCK")
     else:
         await _do(world, tablet, work, "Accept")
@@ -159,26 +159,45 @@ def _take(world: World, tablet: Tablet, line: Any, wanted: int) -> list[Picked]:
     return taken
 
 
+def _take_lines(
+    world: World, tablet: Tablet, line: Any, wanted: int
+) -> tuple[list[Picked], list[dict[str, Any]], list[Placed]]:
+    """What is taken, the lines that say so, and what leaves bins. What is not there at all is short."""
+    house, sku = tablet.house, line["sku"]
+    there = world.truth.at(shelf(house), sku)
+    if house != TIDY:
+        taken, short = _take(world, tablet, line, wanted), max(0, wanted - there)
+        place = some_bin(world, house, tablet.chance)
+        return taken, [{"sku": sku, "quantity": len(taken), "short": short, **place}], []
+    lines = take_apart(world, house, sku, min(wanted, there), tablet.chance)
+    placed = [Placed(house, one["bin"], sku, -one["quantity"]) for one in lines if "bin" in one]
+    taken = [Picked(sku, sku)] * sum(one["quantity"] for one in lines)
+    if wanted > there:
+        lines.append({"sku": sku, "quantity": 0, "short": wanted - there})
+    return taken, lines, placed
+
+
 async def _pick_inside(world: World, tablet: Tablet, work: Any) -> Any | None:
     truth, house = world.truth, tablet.house
     picked: list[Picked] = []
-    lines, effects = [], []
+    placed: list[Placed] = []
+    lines, effects = list[dict[str, Any]](), []
     for line in work["lines"]:
         wanted = _unpicked(line)
         if wanted <= 0:
             continue
         some = wanted if tablet.chance.random() < 0.8 else tablet.chance.randint(1, wanted)
-        taken = _take(world, tablet, line, some)
-        short = some - len(taken)
+        taken, said, left = _take_lines(world, tablet, line, some)
+        short = sum(one.get("short", 0) for one in said)
         truth.pick(work["id"], house, taken)
-        picked += taken
-        place = some_bin(world, house, tablet.chance)
-        lines.append({"sku": line["sku"], "quantity": len(taken), "short": short, **place})
+        truth.place(left)
+        picked, lines, placed = picked + taken, lines + said, placed + left
         if short:
             effects.append(Effect(house, "sound", line["sku"], -short))
     if not lines:
         return None
-    act = Act("fulfillmentOrderPick", {"id": work["id"], "lines": lines}, (), effects)
+    truth.place(one._replace(units=-one.units) for one in placed)  # the act does it, and undoes it when refused
+    act = Act("fulfillmentOrderPick", {"id": work["id"], "lines": lines}, (), effects, placed)
     if not tablet.online:
         tablet.record(act)
         note_short(world, work["orderId"], effects)

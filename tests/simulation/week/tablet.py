@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from tests.company import Client
-from tests.simulation.week.truth import Effect, Move, Truth
+from tests.simulation.week.truth import Effect, Move, Placed, Truth
 
 ATTEMPTS_MAX = 240
 RETRY_SECONDS = 0.25
@@ -40,6 +40,8 @@ class Act:
     fields: dict[str, Any]
     moves: Sequence[Move] = ()
     effects: Sequence[Effect] = ()
+    places: Sequence[Placed] = ()
+    """What goes into bins and out of them with it."""
     told: Callable[[], None] | None = None
     """To be done when Onhand knows of what changes no stock (a scan); refused, it is dropped."""
 
@@ -124,16 +126,26 @@ class Tablet:
     chance: random.Random
     sees_all: bool = False
     online: bool = True
+    shuffles: bool = True
+    """Whether its queue may be sent in any order; who says which bin must tell of it in the order of the work."""
+    in_flight: list[Act] = field(default_factory=list)
+    """Done, and not answered yet."""
     queue: list[Recorded] = field(default_factory=list)
     _keys: itertools.count[int] = field(default_factory=itertools.count)
 
     def key(self) -> str:
         return f"{self.name}-{next(self._keys)}"
 
-    async def do(self, act: Act, selection: str = "") -> Any | None:
-        """The payload when it is done at once; None when it is recorded, or was refused and left undone."""
+    async def do(self, what: Act | Callable[[], Act | None], selection: str = "") -> Any | None:
+        """The payload when it is done at once; None when it is recorded, or was refused and left undone.
+
+        What depends on what stands there is made when somebody stands before it.
+        """
         await self.aisle.enter(alone=False)
         try:
+            act = what if isinstance(what, Act) else what()
+            if act is None:
+                return None
             if self.online:
                 return await self.send(act, selection)
             self.record(act)
@@ -151,9 +163,15 @@ class Tablet:
     async def send(self, act: Act, selection: str) -> Any | None:
         """Goods are in hand while it is asked, and put back if it is refused."""
         self.truth.move(act.moves)
-        made = await send(self.client, self.tally, act.name, selection, self._fields(act, at_once=True))
+        self.truth.place(act.places)
+        self.in_flight.append(act)
+        try:
+            made = await send(self.client, self.tally, act.name, selection, self._fields(act, at_once=True))
+        finally:
+            self.in_flight.remove(act)
         if made["userErrors"]:
             self.truth.move(Move(m.sku, m.target, m.source, m.units) for m in act.moves)
+            self.truth.place(one._replace(units=-one.units) for one in act.places)
             self.tally.refused[f"{act.name} {made['userErrors'][0]['code']}"] += 1
             return None
         self.tally.done[act.name] += 1
@@ -162,6 +180,7 @@ class Tablet:
     def record(self, act: Act) -> str:
         """It is done; Onhand is told later. The key under which it is."""
         self.truth.move(act.moves)
+        self.truth.place(act.places)
         fields = self._fields(act, at_once=False)
         self.queue.append(Recorded(act, fields["idempotencyKey"], fields, next(self.turns)))
         return fields["idempotencyKey"]
@@ -179,7 +198,7 @@ class Tablet:
 
     async def _flush(self) -> bool:
         sent = list(self.queue)
-        if self.chance.random() < 0.5:
+        if self.shuffles and self.chance.random() < 0.5:
             self.chance.shuffle(sent)
         results = await self._send_batch(sent)
         changed = self._take_in(sent, results)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
-from tests.simulation.week.bins import some_bin
-from tests.simulation.week.company import ALONE_MAX, World, lines_of
+from tests.simulation.week.bins import put_somewhere, some_bin, take_somewhere
+from tests.simulation.week.company import ALONE_MAX, TIDY, World, lines_of
 from tests.simulation.week.kits import unpack
 from tests.simulation.week.tablet import Act, Tablet, ask
 from tests.simulation.week.truth import (
@@ -17,6 +18,7 @@ from tests.simulation.week.truth import (
     Effect,
     Move,
     Place,
+    Placed,
     broken,
     dock,
     shelf,
@@ -44,11 +46,11 @@ DISPOSITIONS: dict[str, tuple[str, Place | None]] = {
 async def receive(world: World, tablet: Tablet) -> None:
     """Goods that nobody ordered here."""
     sku, units = tablet.chance.choice(world.skus), tablet.chance.randint(1, 6)
-    fields: dict[str, Any] = {"warehouse": tablet.house, "reason": "RECEIPT", "lines": lines_of({sku: units})}
-    fields["lines"][0] |= some_bin(world, tablet.house, tablet.chance)
+    lines, placed = put_somewhere(world, tablet.house, {sku: units}, tablet.chance)
+    fields = {"warehouse": tablet.house, "reason": "RECEIPT", "lines": lines}
     effect = Effect(tablet.house, "sound", sku, units)
     move = Move(sku, SUPPLIER, shelf(tablet.house), units)
-    await tablet.do(Act("stockReceive", fields, [move], [effect]))
+    await tablet.do(Act("stockReceive", fields, [move], [effect], placed))
 
 
 async def report_damage(world: World, tablet: Tablet) -> None:
@@ -56,16 +58,18 @@ async def report_damage(world: World, tablet: Tablet) -> None:
     if not there:
         return
     sku, house = tablet.chance.choice(there), tablet.house
-    units = min(tablet.chance.choice((1, 1, 1, 2, 5)), world.truth.at(shelf(house), sku))
-    fields: dict[str, Any] = {
-        "warehouse": house,
-        "origin": "STOCK",
-        "cause": "DROPPED",
-        "lines": lines_of({sku: units}),
-    }
-    fields["lines"][0] |= some_bin(world, house, tablet.chance)
-    effects = [Effect(house, "sound", sku, -units), Effect(house, "damaged", sku, units)]
-    await tablet.do(Act("damageReport", fields, [Move(sku, shelf(house), broken(house), units)], effects))
+
+    def make() -> Act | None:
+        units = min(tablet.chance.choice((1, 1, 1, 2, 5)), world.truth.at(shelf(house), sku))
+        place = take_somewhere(world, house, sku, units, tablet.chance)
+        if not units or place is None:
+            return None
+        line = {"sku": sku, "quantity": units, **place[0]}
+        fields = {"warehouse": house, "origin": "STOCK", "cause": "DROPPED", "lines": [line]}
+        effects = [Effect(house, "sound", sku, -units), Effect(house, "damaged", sku, units)]
+        return Act("damageReport", fields, [Move(sku, shelf(house), broken(house), units)], effects, place[1])
+
+    await tablet.do(make)
 
 
 async def dispose(world: World, tablet: Tablet) -> None:
@@ -76,27 +80,28 @@ async def dispose(world: World, tablet: Tablet) -> None:
     one = tablet.chance.choice(found["damages"]["nodes"])
     sku, house = one["sku"]["code"], tablet.house
     left = one["quantity"] - one["repaired"] - one["scrapped"] - one["sentBack"] - one["waiting"]
-    units = min(left, world.truth.at(broken(house), sku))
-    if units <= 0:
-        return
     how = tablet.chance.choice(list(DISPOSALS))
-    target = DISPOSALS[how] or shelf(house)
-    effects = [Effect(house, "damaged", sku, -units)]
-    if how == "REPAIR":
-        effects.append(Effect(house, "sound", sku, units))
-    act = Act(
-        "damageDispose",
-        {"id": one["id"], "disposal": how, "quantity": units},
-        [Move(sku, broken(house), target, units)],
-        effects,
-    )
-    await do_for_second(world, tablet, act)
+
+    def make() -> Act | None:
+        units = min(left, world.truth.at(broken(house), sku))
+        if units <= 0:
+            return None
+        effects = [Effect(house, "damaged", sku, -units)]
+        if how == "REPAIR":
+            effects.append(Effect(house, "sound", sku, units))
+        fields = {"id": one["id"], "disposal": how, "quantity": units}
+        return Act("damageDispose", fields, [Move(sku, broken(house), DISPOSALS[how] or shelf(house), units)], effects)
+
+    await do_for_second(world, tablet, make)
 
 
-async def do_for_second(world: World, tablet: Tablet, act: Act) -> None:
+async def do_for_second(world: World, tablet: Tablet, make: Callable[[], Act | None]) -> None:
     """Done already in the world; the books may wait for a second person. Nobody counts until that is noted."""
     await tablet.aisle.enter(alone=False)
     try:
+        act = make()
+        if act is None:
+            return
         made = await tablet.send(act, "adjustment { id }")
         if made is not None and made["adjustment"] is not None:
             world.waiting[made["adjustment"]["id"]] = (act, next(world.turns))
@@ -114,12 +119,24 @@ async def correct(world: World, tablet: Tablet) -> None:
     if not there:
         return
     sku, more = chance.choice(there), chance.random() < 0.4
-    source, target = (LOST, shelf(house)) if more else (shelf(house), SCRAP)
     delta = units if more else -units
-    line = {"sku": sku, "delta": delta, **some_bin(world, house, chance)}
-    fields = {"warehouse": house, "reason": "FOUND" if more else "THROWN_AWAY", "lines": [line]}
-    act = Act("stockAdjust", fields, [Move(sku, source, target, units)], [Effect(house, "sound", sku, delta)])
-    await do_for_second(world, tablet, act)
+
+    def make() -> Act | None:
+        source, target = (LOST, shelf(house)) if more else (shelf(house), SCRAP)
+        if more:
+            (line,), placed = put_somewhere(world, house, {sku: units}, chance)
+            place = {name: line[name] for name in line if name == "bin"}
+        else:
+            taken = take_somewhere(world, house, sku, units, chance)
+            if taken is None or world.truth.at(shelf(house), sku) < units:
+                return None
+            place, placed = taken
+        fields = {"warehouse": house, "reason": "FOUND" if more else "THROWN_AWAY"}
+        lines = [{"sku": sku, "delta": delta, **place}]
+        moves, effects = [Move(sku, source, target, units)], [Effect(house, "sound", sku, delta)]
+        return Act("stockAdjust", {**fields, "lines": lines}, moves, effects, placed)
+
+    await do_for_second(world, tablet, make)
 
 
 async def decide_adjustments(world: World, chance: random.Random) -> None:
@@ -231,10 +248,11 @@ async def _dispose_returned(world: World, tablet: Tablet, name: str, sku: str, u
     if book:
         effects.append(Effect(house, book, sku, units))
     moves = [] if how == "QUALITY_CONTROL" else [Move(sku, dock(house), target, units)]
-    lines = [{"sku": sku, "quantity": units, "disposition": how}]
+    lines, placed = lines_of({sku: units}), list[Placed]()
     if how == "RESTOCK":
-        lines[0] |= some_bin(world, house, tablet.chance)
-    await tablet.do(Act("returnInspect", {"id": name, "lines": lines}, moves, effects), "return { id }")
+        lines, placed = put_somewhere(world, house, {sku: units}, tablet.chance)
+    lines[0]["disposition"] = how
+    await tablet.do(Act("returnInspect", {"id": name, "lines": lines}, moves, effects, placed), "return { id }")
 
 
 async def buy_in(world: World, tablet: Tablet) -> None:
@@ -262,7 +280,7 @@ async def _decide_request(world: World, tablet: Tablet) -> None:
 
 async def _receive_purchase(world: World, tablet: Tablet, one: Any) -> None:
     chance, house = tablet.chance, tablet.house
-    lines, moves = [], []
+    lines, moves, placed = [], [], list[Placed]()
     for line in one["lines"]:
         units = line["quantity"] - line["received"]
         units = units + 1 if chance.random() < 0.1 else chance.randint(0, units)
@@ -270,6 +288,8 @@ async def _receive_purchase(world: World, tablet: Tablet, one: Any) -> None:
         if units:
             put = some_bin(world, house, chance)
             lines.append({"sku": line["sku"], "quantity": units, "damaged": hurt, **put})
+            if house == TIDY and put and units > hurt:
+                placed.append(Placed(house, put["bin"], line["sku"], units - hurt))
             moves += [
                 Move(line["sku"], SUPPLIER, place, n)
                 for place, n in ((shelf(house), units - hurt), (broken(house), hurt))
@@ -283,6 +303,7 @@ async def _receive_purchase(world: World, tablet: Tablet, one: Any) -> None:
         made = await world.tell(tablet.client, "purchaseOrderReceive", "purchaseOrder { id }", **fields)
         if not made["userErrors"]:
             world.truth.move(moves)
+            world.truth.place(placed)
     finally:
         await tablet.aisle.leave(alone=False)
 
@@ -290,7 +311,7 @@ async def _receive_purchase(world: World, tablet: Tablet, one: Any) -> None:
 async def lose(world: World, tablet: Tablet) -> None:
     """Stolen, or lost behind a shelf: nobody knows."""
     there = [sku for sku, _ in world.truth.stock(tablet.house)]
-    if there:
+    if there and tablet.house != TIDY:
         sku = tablet.chance.choice(there)
         async with world.alone(tablet.house):
             if world.truth.at(shelf(tablet.house), sku):

@@ -67,6 +67,15 @@ class Effect(NamedTuple):
     units: int
 
 
+class Placed(NamedTuple):
+    """Units into a bin, or out of it (less than zero); the rest of a shelf stands on its floor."""
+
+    house: str
+    bin: str
+    sku: str
+    units: int
+
+
 class Picked(NamedTuple):
     """A unit on the packing table: what its label says, and what it is."""
 
@@ -82,6 +91,10 @@ class Truth:
     error: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     table: dict[str, list[Picked]] = field(default_factory=dict)
     table_house: dict[str, str] = field(default_factory=dict)
+    bins: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """Of what stands on a shelf, by warehouse, bin and SKU: where people put things where they say."""
+    dirty: set[tuple[str, str]] = field(default_factory=set)
+    """Warehouse and SKU of which the books were wrong once: which bin they are wrong about then is not known."""
     names: dict[str, str] = field(default_factory=dict)
     """What a transfer was called before it had an id."""
     story: deque[tuple[datetime.datetime, str, str]] = field(default_factory=lambda: deque(maxlen=STORY_MAX))
@@ -99,6 +112,16 @@ class Truth:
             self.units[target, sku] += units
             self.tell(sku, f"{units} from {'/'.join(source)} to {'/'.join(target)}")
 
+    def place(self, placed: Iterable[Placed]) -> None:
+        for house, name, sku, units in placed:
+            self.bins[house, name, sku] += units
+            self.tell(sku, f"{units:+d} in bin {name} of {house}")
+
+    def floor(self, house: str, sku: str) -> int:
+        """Units on a shelf that are in no bin."""
+        in_bins = sum(n for (where, _, what), n in self.bins.items() if (where, what) == (house, sku))
+        return self.at(shelf(house), sku) - in_bins
+
     def at(self, place: Place, sku: str) -> int:
         return self.units[place, sku]
 
@@ -108,6 +131,7 @@ class Truth:
     def falsify(self, house: str, book: str, sku: str, units: int, how: str) -> None:
         """The books are wrong by so many more units than before."""
         self.error[house, book, sku] += units
+        self.dirty.add((house, sku))
         self.injected[how] += abs(units)
         self.tell(sku, f"books of {house}, {book}: {units:+d}, {how}")
 
