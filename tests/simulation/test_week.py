@@ -12,8 +12,11 @@ from app.exceptions.open_cases import open_cases
 from domain.errors import CauseClass
 from domain.exceptions import CaseKind, Problem, Severity
 from tests.simulation.week.audit import judge_cases
-from tests.simulation.week.company import World
+from tests.simulation.week.bins import audit_bins
+from tests.simulation.week.company import TIDY, World
+from tests.simulation.week.kits import audit_kits
 from tests.simulation.week.run_week import run_week
+from tests.simulation.week.truth import Placed
 
 NEEDED = {"fulfillmentOrderAccept": 3, "transferReceive": 2, "countSubmit": 1}
 LOSING = '''
@@ -53,6 +56,19 @@ sys.meta_path.insert(0, Losing())
 '''
 
 
+async def plant_problems(world: World) -> None:
+    """What no audit may overlook, in a week that is as it must be."""
+    await plant_cases(world)
+    clean = next(sku for sku in world.skus if (TIDY, sku) not in world.truth.dirty)
+    place = Placed(TIDY, world.bins[TIDY][0], clean, 1)
+    world.truth.place([place])
+    (found,) = await audit_bins(world)
+    assert found.startswith(f"{clean} in bin {place.bin} of {TIDY}: ")
+    world.truth.place([place._replace(units=-1)])
+    world.kits["SET-0"] = {"SKU-1": 1}
+    assert any(problem.startswith("SET-0 is shown as ") for problem in await audit_kits(world))
+
+
 async def plant_cases(world: World) -> None:
     """The audit names a case of each kind that has no reason, and misses one that the simulator knows a reason for."""
     nobody = f"order:{uuid7()}"
@@ -73,7 +89,7 @@ async def plant_cases(world: World) -> None:
 
 
 async def test_a_day_of_everything_ends_with_books_that_are_right_to_the_unit(tmp_path: Path) -> None:
-    report = await run_week(tmp_path, seed=11, days=1, day_seconds=8, skus=12, needed=NEEDED, then=plant_cases)
+    report = await run_week(tmp_path, seed=11, days=1, day_seconds=8, skus=12, needed=NEEDED, then=plant_problems)
     assert len(report["quiet hours"]) == 1
     assert all(report["done"][name] >= times for name, times in NEEDED.items())
     assert report["movements"] > 100
