@@ -188,6 +188,9 @@ async def report(world: World) -> dict[str, Any]:
     works = await world.state.database.hot.fetch(
         "SELECT status, count(*) FROM fulfillment_orders GROUP BY 1 ORDER BY 1"
     )
+    short = await world.state.database.hot.fetch(
+        "SELECT reason, sum(quantity) FROM stock_movements WHERE reason IN ('SHORT_PICK', 'KIT_SHORT') GROUP BY 1"
+    )
     lines, right = sums["lines"], sums["linesRight"]
     return {
         "done": dict(world.tally.done.most_common()),
@@ -200,6 +203,7 @@ async def report(world: World) -> dict[str, Any]:
         "units by which they still are": sum(map(abs, world.truth.error.values())),
         "counted lines, right before they were put right": f"{right} of {lines}, as the simulator knows",
         "cases": {f"{row[0]} {row[1]}": row[2] for row in cases},
+        "units picked short, and put back with them": {row[0]: row[1] for row in short},
         "bins held against what stands in them": world.bin_lines,
         "movements": movements,
     }

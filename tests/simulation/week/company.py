@@ -44,7 +44,9 @@ ENVIRONMENT = {
 """Hours of a warehouse are seconds here."""
 CLOCK_SECONDS = 3.6
 TABLETS_PER_HOUSE = 2
-UNITS = (15, 45)
+UNITS, FEW = (15, 45), (1, 4)
+SCARCE = ("SKU-2", "SKU-3", "SKU-5")
+"""Of these each warehouse has few, so that they are picked short, alone and in sets."""
 KITS = {"SET-0": {"SKU-1": 2, "SKU-3": 1}, "SET-1": {"SKU-0": 1, "SKU-2": 1}}
 ALONE_MAX = 3
 """Units that a warehouse's people adjust or dispose of without a second person; of a transfer five times as many."""
@@ -167,7 +169,7 @@ class World:
         await self.state.lookup.reload_warehouses()
         await self.staff(house)
         chance = random.Random(f"{self.seed}{house}")
-        units = {sku: chance.randint(*UNITS) for sku in self.skus}
+        units = {sku: chance.randint(*(FEW if sku in SCARCE else UNITS)) for sku in self.skus}
         made_up = {"warehouse": house, "reason": "RECEIPT", "lines": lines_of(units)}
         moves = [Move(sku, SUPPLIER, shelf(house), n) for sku, n in units.items()]
         effects = [Effect(house, "sound", sku, n) for sku, n in units.items()]

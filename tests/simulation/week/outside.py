@@ -48,7 +48,7 @@ async def lose_market(world: World, day: int, seconds: float) -> None:
     """One of them answers nothing but errors for a third of the day."""
     if not world.markets:
         return
-    gone = world.markets[day % len(world.markets)]
+    gone = world.markets[day // 2 % len(world.markets)]
     await asyncio.sleep(seconds / 3)
     await gone.fail(world.seed * 100 + day + 1)
     world.tally.done[f"{gone.kind} gone"] += 1

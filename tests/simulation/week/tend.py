@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.simulation.week.bins import put_somewhere, some_bin, take_somewhere
-from tests.simulation.week.company import ALONE_MAX, TIDY, World, lines_of
+from tests.simulation.week.company import ALONE_MAX, SCARCE, TIDY, World, lines_of
 from tests.simulation.week.kits import unpack
 from tests.simulation.week.tablet import Act, Tablet, ask
 from tests.simulation.week.truth import (
@@ -312,7 +312,8 @@ async def lose(world: World, tablet: Tablet) -> None:
     """Stolen, or lost behind a shelf: nobody knows."""
     there = [sku for sku, _ in world.truth.stock(tablet.house)]
     if there and tablet.house != TIDY:
-        sku = tablet.chance.choice(there)
+        few = [sku for sku in there if sku in SCARCE]
+        sku = tablet.chance.choice(few if few and tablet.chance.random() < 0.4 else there)
         async with world.alone(tablet.house):
             if world.truth.at(shelf(tablet.house), sku):
                 world.truth.move([Move(sku, shelf(tablet.house), LOST, 1)])
