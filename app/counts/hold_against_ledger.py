@@ -3,8 +3,9 @@
 Sound goods are counted together, whoever they are promised to: available, reserved and committed, without what was
 picked, for an order or a transfer, and has not left yet, since that stands packed elsewhere. A scan made earlier
 (`occurredAt`, from a tablet that was offline) is held against the books of then: what moved since is taken back. What
-is said later of an earlier time (a pick that another tablet had kept) is added at the review. A bin is held against
-what it held then, by `bin_records`.
+is said later of an earlier time (a pick that another tablet had kept) is added at the review. The books of then may be
+below zero, when more was taken than they had: that is found as well. A bin is held against what it held then, by
+`bin_records`.
 
 Picks are no movements; `pick_records` has them, with a minus when the units leave or go back, so that a shipment of
 picked units changes nothing of what stands on the shelf.
@@ -37,7 +38,7 @@ SELECT c.line, coalesce(l.version, 0) AS version,
         (SELECT sum(r.quantity) FROM bin_records r
          WHERE r.bin_id = c.bin_id AND r.sku_id = c.sku_id
            AND coalesce(r.occurred_at, r.posted_at) > c.occurred_at), 0) END)
-    ELSE greatest(0, CASE c.bucket WHEN 'damaged' THEN coalesce(l.damaged, 0)
+    ELSE CASE c.bucket WHEN 'damaged' THEN coalesce(l.damaged, 0)
       WHEN 'quality_control' THEN coalesce(l.quality_control, 0)
       ELSE coalesce(l.available + l.reserved + l.committed, 0) - coalesce(
         (SELECT sum(p.quantity) FROM pick_records p WHERE p.sku_id = c.sku_id AND p.warehouse_id = $1), 0) END
@@ -47,7 +48,7 @@ SELECT c.line, coalesce(l.version, 0) AS version,
       + CASE WHEN c.occurred_at IS NULL OR c.bucket <> 'available' THEN 0 ELSE coalesce(
         (SELECT sum(p.quantity) FROM pick_records p
          WHERE p.sku_id = c.sku_id AND p.warehouse_id = $1
-           AND coalesce(p.occurred_at, p.posted_at) > c.occurred_at), 0) END)
+           AND coalesce(p.occurred_at, p.posted_at) > c.occurred_at), 0) END
   END::int AS expected
 FROM unnest($2::int[], $3::int[], $4::int[], $5::text[], $6::timestamptz[])
   AS c (line, sku_id, bin_id, bucket, occurred_at)

@@ -128,3 +128,18 @@ async def test_what_was_put_back_and_is_told_late_counts_from_when_it_stood_ther
     await floor.do("Cancel", work, occurredAt=put_back_at)
     assert await review(floor, count_id) == (-1, -1)
     assert (await floor.level("SKU-0", await floor.house_of(work)))["available"] == 9
+
+
+async def test_books_that_were_below_zero_at_a_scan_are_put_right_whole(floor: Floor) -> None:
+    """Twelve were thrown away of ten in the books and one was left; then five came. All of it is told late."""
+    count_id, thrown_at = await begin(floor, "BER"), await now(floor)
+    scanned_at = await now(floor)
+    five: dict[str, Any] = {"warehouse": "BER", "lines": [{"sku": "SKU-0", "quantity": 5}]}
+    await floor.admin.mutate("stockReceive", "", **five)
+    thrown = {"warehouse": "BER", "reason": "THROWN_AWAY", "lines": [{"sku": "SKU-0", "delta": -12}]}
+    made = await floor.admin.mutate("stockAdjust", "", occurredAt=thrown_at, **thrown)
+    assert made["userErrors"] == []
+    late = await scan(floor, count_id, 1, occurredAt=scanned_at)
+    assert (late["lines"][0]["expected"], late["status"]) == (-2, "REVIEW")
+    assert await review(floor, count_id) == (3, 3)
+    assert (await floor.level("SKU-0", "BER"))["available"] == 1 + 5
