@@ -167,5 +167,6 @@ routing_decisions = Table(
     Column("complete", Boolean, nullable=False),
     Column("inputs", JSON, nullable=False),
     Column("outcome", JSON, nullable=False),
+    Column("erased_at", DateTime(timezone=True)),
     Index("ix_routing_decisions_order_id", "order_id", "id"),
 )

@@ -1,6 +1,7 @@
 """Erase who an order was for: on the schedule of its kind of channel, or when somebody asks for it.
 
-The order stays, with country and region. The stored events that told of it lose their bodies, which hold the same data.
+The order stays, with country and region; routing's decisions on it stay without distances and postal code. The stored
+events that told of it lose their bodies, which hold the same data.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ UPDATE inbound_events SET body = '' WHERE id IN (
   ORDER BY e.received_at LIMIT $1)
 """
 """Also of events that nobody could read: which order they told of is not known."""
+_DECISIONS = "SELECT erase_decisions($1)"
+"""Decisions cannot be changed, but by this function of the database."""
 _NOTE = "INSERT INTO order_events (order_id, actor, action) VALUES ($1, $2, 'CONTACT_ERASED')"
 
 
@@ -79,6 +82,7 @@ async def erase_order(
             message = "It is still to be shipped to somebody: ship or cancel it first."
             raise Refusal(RefusalCode.WRONG_STATE, message, ("id",))
         await connection.execute(_ERASE, order_id)
+        await connection.execute(_DECISIONS, order_id)
         await write_state(connection, order, {}, [OrderEvent("CONTACT_ERASED")], provenance.actor)
 
     return await change_found(state, principal, order_id, call, work)
@@ -102,6 +106,7 @@ async def _erase(state: State, order_id: UUID) -> None:
         async with state.database.hot.acquire() as connection, connection.transaction():
             await connection.execute(_HELD, order_id)
             await connection.execute(_ERASE, order_id)
+            await connection.execute(_DECISIONS, order_id)
             await connection.execute(_NOTE, order_id, "system")
 
     await rerun(once)

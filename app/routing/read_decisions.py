@@ -9,6 +9,7 @@ import orjson
 
 from adapters.postgres.database import Database
 from app.run_once import Answer
+from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
 from domain.routing.explain_batch import explain_batch, revive_shares
 from domain.routing.keep_plan import keep_plan
@@ -19,10 +20,11 @@ from domain.routing.route import route
 DECISIONS_MAX = 50
 _READ = """
 SELECT d.id, d.order_id, d.policy_version, d.at, d.seconds, d.trigger, d.solver, d.complete, d.inputs::text AS inputs,
-  d.outcome::text AS outcome, p.document::text AS document
+  d.outcome::text AS outcome, d.erased_at, p.document::text AS document
 FROM routing_decisions d LEFT JOIN routing_policies p ON p.version = d.policy_version
 WHERE d.order_id = $1 ORDER BY d.id DESC LIMIT $2
 """
+KEPT = ("order_id", "policy_version", "at", "seconds", "trigger", "solver", "complete", "erased_at")
 _CHANNEL = "SELECT channel_id FROM orders WHERE id = $1"
 _NAMES = "SELECT id, code FROM skus WHERE id = ANY($1::int[])"
 
@@ -48,17 +50,19 @@ async def read_decisions(database: Database, principal: Principal, order_id: UUI
 def _show(row: Any) -> Answer:
     inputs, outcome = orjson.loads(row["inputs"]), orjson.loads(row["outcome"])
     document = inputs.get("policy") or (row["document"] and orjson.loads(row["document"]))
-    kept = {
-        name: row[name] for name in ("order_id", "policy_version", "at", "seconds", "trigger", "solver", "complete")
-    }
+    kept = {name: row[name] for name in KEPT}
     return {**kept, "inputs": inputs, "outcome": outcome, "policy": document}
 
 
 def replay(decision: Answer) -> bool | None:
     """Whether the policy decides the same on the same numbers again; of an order among many, given what it was given.
 
-    None for a batch of which only the outcome was kept, as it was once.
+    None for a batch of which only the outcome was kept, as it was once. Raises `Refusal` DECISION_ERASED when it has
+    forgotten where the order went.
     """
+    if decision["erased_at"] is not None:
+        message = "The buyer was erased, and with that where the order went: it cannot be decided again."
+        raise Refusal(RefusalCode.DECISION_ERASED, message)
     inputs = decision["inputs"]
     if "sites" not in inputs:
         return None

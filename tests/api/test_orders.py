@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 
 from app.channels.connect_channel import ChannelConnect, connect_channel
@@ -247,6 +248,53 @@ async def test_who_it_was_for_is_erased_with_what_the_channel_sent(company: Chan
     assert await company.value("SELECT sealed IS NULL FROM order_contacts"), "a late word brings nothing back"
     again = await company.admin.mutate("eventReprocess", "event { id }", id=await event_id(company))
     assert again["userErrors"][0]["code"] == "WRONG_STATE"
+
+
+DECISIONS = """query($id: ID!) { routingDecisions(order: $id) { replays replayRefused { code } erasedAt precision
+  policyVersion cost { amount } parcels { warehouse distanceKm units { quantity } }
+  steps { candidates { warehouse removedBy distanceKm detail terms { total } } } } }"""
+RULE = {
+    "name": "near",
+    "warehouses": {"maxDistanceKm": 900},
+    "orders": {"destinations": ["DE"], "postalPrefixes": ["1"]},
+}
+NEAR = {"name": "near", "currency": "EUR", "rules": [RULE]}
+
+
+async def test_decisions_on_an_erased_order_cannot_say_where_it_went(company: ChannelCompany) -> None:
+    made = await company.admin.mutate("routingPolicySave", "policy { version }", document=NEAR)
+    await company.admin.mutate("routingPolicyPublish", "", version=made["policy"]["version"])
+    await company.execute("UPDATE warehouses SET latitude = 52.5, longitude = 13.4 WHERE code = 'BER'")
+    await company.execute("UPDATE warehouses SET latitude = 40.7, longitude = -74 WHERE code = 'NYC'")
+    company.state.routing.forget()
+    await take(company, say({"SKU-0": 1}, version=1, address=PLACE))
+    order = (await company.admin.data('{ order(channel: "shop", externalId: "o-1") { id } }'))["order"]
+    (before,) = (await company.admin.data(DECISIONS, id=order["id"]))["routingDecisions"]
+    assert (before["replays"], before["replayRefused"], before["precision"]) == (True, None, "CITY")
+    removed = [one for one in before["steps"][0]["candidates"] if one["removedBy"] == "DISTANCE"]
+    assert "km" in removed[0]["detail"]
+    await take(company, say({"SKU-0": 1}, version=2, cancelled=True))
+    assert (await company.admin.mutate("orderErase", SHOWN, id=order["id"]))["userErrors"] == []
+    (after,) = (await company.admin.data(DECISIONS, id=order["id"]))["routingDecisions"]
+    assert (after["replays"], after["replayRefused"]) == (None, {"code": "DECISION_ERASED"})
+    assert after["erasedAt"] is not None
+    assert after["precision"] == "NONE"
+    assert [(one["distanceKm"], one["units"]) for one in after["parcels"]] == [(None, [{"quantity": 1}])]
+    assert after["cost"] == before["cost"]
+    candidates = after["steps"][0]["candidates"]
+    assert {one["warehouse"] for one in candidates} == {"BER", "NYC"}
+    for one in candidates:
+        assert (one["distanceKm"], one["detail"], one["terms"]) == (None, None, None)
+    kept = await company.value("SELECT inputs::text || outcome::text FROM routing_decisions")
+    assert '"postal_code": null' in kept
+    assert "CITY" not in kept
+    period = {"from": "2026-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "version": before["policyVersion"]}
+    query = """query($from: DateTime!, $to: DateTime!, $version: Int) {
+      routingSimulate(from: $from, to: $to, version: $version) { orders undecided } }"""
+    simulated = (await company.admin.data(query, **period))["routingSimulate"]
+    assert simulated == {"orders": 0, "undecided": 1}
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await company.execute("UPDATE routing_decisions SET inputs = '{}'")
 
 
 async def event_id(company: ChannelCompany) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 from strawberry.scalars import JSON
@@ -29,6 +29,7 @@ from app.routing.plan_backlog import plan_backlog
 from app.routing.read_decisions import DECISIONS_MAX, read_decisions, replay
 from app.routing.read_policies import count_policies, read_policies, read_policy_row
 from app.routing.simulate_policy import simulate_policy
+from domain.errors import Refusal
 from domain.identity import Role
 
 READ = requires(STAFF, "orders:read")
@@ -38,7 +39,15 @@ PLAN = [*requires([Role.ADMIN, Role.OPERATIONS, Role.ECOMMERCE, Role.ENGINEER], 
 async def _read(info: Info, order: strawberry.ID, limit: int) -> list[RoutingDecision]:
     key = decode_uuid(order, "Order", ("order",))
     rows = await read_decisions(info.context.state.database, info.context.principal, key, limit)
-    return [decision_from_row(row, replay(row)) for row in rows]
+    return [decision_from_row(row, _replay(row)) for row in rows]
+
+
+def _replay(row: dict[str, Any]) -> bool | Refusal | None:
+    """A refusal is shown with its decision, beside the others."""
+    try:
+        return replay(row)
+    except Refusal as refusal:
+        return refusal
 
 
 @strawberry.type

@@ -12,7 +12,8 @@ import strawberry
 from strawberry.scalars import JSON
 
 from api.ids import encode_id
-from api.scalars import Counted, Edge, Money, PageInfo, to_money
+from api.scalars import Counted, Edge, Money, PageInfo, UserError, to_money, user_error
+from domain.errors import Refusal
 
 MICROS = Decimal(1_000_000)
 
@@ -154,7 +155,11 @@ class RoutingDecision:
     steps: list[RoutingStep]
     replays: bool | None = strawberry.field(
         description="Whether the policy decides the same on the kept numbers again, tried now; of a batch: given what "
-        "the batch gave this order. Null: the numbers were not kept."
+        "the batch gave this order. Null: the numbers were not kept, or `replayRefused`."
+    )
+    replay_refused: UserError | None = strawberry.field(description="DECISION_ERASED: why it cannot be tried again.")
+    erased_at: datetime.datetime | None = strawberry.field(
+        description="When the buyer was: distances, the postal code and what it cost from elsewhere are gone."
     )
     batch_orders: int | None = strawberry.field(description="Of BATCH: orders that were moved together.")
     cost_before: Money | None = strawberry.field(description="Of BATCH: of what it had, by the same policy.")
@@ -186,7 +191,7 @@ class RoutingSimulation:
     orders: int
     changed_orders: int = strawberry.field(description="That would have been filled from elsewhere.")
     left_out: int = strawberry.field(description="Decisions beyond the limit of one simulation.")
-    undecided: int = strawberry.field(description="Orders of the period without a decision on record.")
+    undecided: int = strawberry.field(description="Orders of the period without a decision on record, or erased.")
     planned: RoutingTotals
     actual: RoutingTotals = strawberry.field(description="What happened.")
     loads: list[RoutingLoad]
@@ -251,7 +256,7 @@ def terms_from_kept(kept: list[int] | None) -> RoutingTerms | None:
     )
 
 
-def decision_from_row(row: Mapping[str, Any], replays: bool | None) -> RoutingDecision:
+def decision_from_row(row: Mapping[str, Any], replays: bool | Refusal | None) -> RoutingDecision:
     inputs, outcome = row["inputs"], row["outcome"]
     currency = (row["policy"] or {}).get("currency")
     batch = inputs.get("batch") if "sites" in inputs else None
@@ -268,7 +273,9 @@ def decision_from_row(row: Mapping[str, Any], replays: bool | None) -> RoutingDe
         parcels=[_parcel(one) for one in outcome["parcels"]],
         waiting=_units(outcome["waiting"]),
         steps=[_step(one, inputs, row["skus"]) for one in outcome["steps"]],
-        replays=replays,
+        replays=None if isinstance(replays, Refusal) else replays,
+        replay_refused=user_error(replays) if isinstance(replays, Refusal) else None,
+        erased_at=row["erased_at"],
         batch_orders=None if batch is None else batch["orders"],
         cost_before=None if batch is None else to_money(Decimal(batch["before"]) / MICROS, currency),
     )
