@@ -1,4 +1,7 @@
-"""A partner gives units up: those it was asked to cancel are cancelled, the rest is promised from elsewhere."""
+"""A partner gives units up: those it was asked to cancel are cancelled, the rest is promised from elsewhere.
+
+The rest of a kit goes with what was refused of it, since a kit is promised whole.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from app.fulfillment.change_work import Ask, change_work
 from app.fulfillment.close_lists import close_lists
 from app.fulfillment.give_up import give_up
 from app.fulfillment.lock_work import Work, note_event
+from app.fulfillment.pick_work import KIT_SHORT, put_back
 from app.fulfillment.reject_work import reject_work
+from app.kits.keep_whole import find_leftovers
 from app.orders.lock_order import lock_order
 from app.orders.release_units import release_units
 from app.orders.write_state import write_state
@@ -66,7 +71,11 @@ async def _give_up(connection: Any, work: Work, units: Mapping[int, int], ask: A
     if any(rest.values()):
         lost = bool(MISSING.search(why))
         reason = RejectReason.NOT_IN_STOCK if lost else RejectReason.CANNOT_SHIP
+        left = put_back(work.lines, cancelled)
+        mates = await find_leftovers(connection, work.order_id, left, rest)
         await give_up(connection, work, rest, "PARTNER_REFUSED", ask, lost=lost, why=reason.value)
+        if mates:
+            await give_up(connection, work, mates, KIT_SHORT, ask, lost=False, why=reason.value)
     await note_event(connection, work, ask.provenance, "PARTNER_REFUSED", ask.at(), ask.note, units=sum(units.values()))
     await close_lists(connection, work.id)
 
