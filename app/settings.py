@@ -98,6 +98,8 @@ class Settings(BaseSettings):
     """Orders are polled again from so long before the last poll: vendors' lists shift while they are paged."""
     subscribe_again_seconds: float = Field(default=900.0, gt=0)
     """How often it is looked whether a channel still sends us its events."""
+    returns_poll_seconds: float = Field(default=900.0, gt=0)
+    """How often a channel is asked for returns that it does not tell of by itself."""
     return_expected_days: int = Field(default=30, ge=1)
     """How long a customer has to send a return in, unless it says otherwise."""
     return_inspect_hours: float = Field(default=48.0, gt=0)

@@ -244,7 +244,7 @@ class ReturnNotice:
     has put the units back into its own count. `refund`: amount and currency, `refunded` whether that was paid.
     `items`: (the channel's SKU, units), from a channel that does not name lines. `announces` False: it is about money
     alone, and makes no return. `cancelled`: it does not come after all. `refund_id`: the channel's id of the refund;
-    `refund_at`: when it was paid, None when that is now.
+    `refund_at`: when it was paid, None when that is now. `exchange`: what the channel calls that which is sent instead.
     """
 
     external_id: str
@@ -259,6 +259,7 @@ class ReturnNotice:
     cancelled: bool = False
     refund_id: str | None = None
     refund_at: datetime.datetime | None = None
+    exchange: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

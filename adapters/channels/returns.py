@@ -1,4 +1,4 @@
-"""What some channels can be asked about returns: to pay a refund."""
+"""What some channels can be asked about returns: to pay a refund, and which are coming."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
-from adapters.channels.base import WriteResult
+from adapters.channels.base import InboundEvent, WriteResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +39,30 @@ class RefundingChannel(Protocol):
         """Safe to call again at any time. Raises `Fault`.
 
         `OK`: paid. `ACCEPTED`: being paid, its news will say when. `receipt`: the channel's id of the refund.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnPage:
+    """Each record as an event with its body. `cursor`: gives the next page; None at the end."""
+
+    records: tuple[tuple[InboundEvent, bytes], ...]
+    cursor: str | None
+
+
+@runtime_checkable
+class ReturnListingChannel(Protocol):
+    """A channel that tells of returns only when it is asked. What a record means, `read_event` says."""
+
+    @property
+    def lists_returns(self) -> bool:
+        """Whether this connection has any to list."""
+        ...
+
+    async def list_returns(self, since: datetime.datetime, cursor: str | None = None) -> ReturnPage:
+        """Those created since. An event's id is the return's, `@`, and its version, which sorts as text.
+
+        Raises `Fault`.
         """
         ...

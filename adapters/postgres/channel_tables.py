@@ -87,6 +87,7 @@ channel_health = Table(
     Column("orders_until", DateTime(timezone=True)),
     Column("orders_polled_at", DateTime(timezone=True)),
     Column("orders_window", JSONB),
+    Column("returns_polled_at", DateTime(timezone=True)),
     Column("subscribed_to", Text),
     Column("subscriptions_due_at", DateTime(timezone=True)),
     CheckConstraint("failures >= 0", name="failures"),
@@ -224,6 +225,12 @@ inbound_events = Table(
     Column("order_external_id", Text),
     Index("ix_inbound_events_waiting", "id", postgresql_where=text("processed_at IS NULL")),
     Index("ix_inbound_events_bodies", "received_at", postgresql_where=text("body <> ''::bytea")),
+    Index(
+        "ix_inbound_events_returns",
+        "channel_id",
+        "occurred_at",
+        postgresql_where=text("topic = 'EXTERNAL_RETURN'"),
+    ),
     Index(
         "ix_inbound_events_order",
         "channel_id",

@@ -44,7 +44,7 @@ WITH due AS (
 )
 UPDATE inbound_events e SET next_attempt_at = now() + make_interval(secs => $2), attempts = e.attempts + 1
 FROM due WHERE e.id = due.id
-RETURNING e.id, e.channel_id, e.topic, e.body, e.attempts, e.error,
+RETURNING e.id, e.channel_id, e.external_id, e.topic, e.body, e.occurred_at, e.attempts, e.error,
   least(e.received_at, e.occurred_at) AS at
 """
 _CHANNELS = f"SELECT {COLUMNS} FROM channels WHERE id = ANY($1::int[])"  # noqa: S608
@@ -62,6 +62,12 @@ FROM unnest($1::bigint[], $2::bool[], $3::text[], $4::float8[], $5::text[], $6::
 WHERE e.id = d.id
 """
 """Which order it told of is kept, so that its body goes when who the order was for is erased: at once if it was."""
+VERSIONED = "EXTERNAL_RETURN"
+"""Records of this topic are the whole state of one thing: the id ends with `@` and the version, the time is its too."""
+_LATER = f"""
+SELECT EXISTS (SELECT FROM inbound_events WHERE topic = '{VERSIONED}' AND channel_id = $1 AND occurred_at > $2
+  AND starts_with(external_id, $3))
+"""  # noqa: S608
 log = structlog.get_logger()
 
 
@@ -116,6 +122,8 @@ async def _process(state: State, record: Any, event: Any) -> Outcome:
         channel = state.channels.open(record)
         if channel.adapter is None:
             return Outcome(done=True, error="This kind of channel sends no events.")
+        if await _is_overtaken(state, event):
+            return Outcome(done=True)
         for news in channel.adapter.read_event(event["topic"], event["body"]):
             if isinstance(news, OrderSeen):
                 told_of = news.order.external_id
@@ -129,6 +137,14 @@ async def _process(state: State, record: Any, event: Any) -> Outcome:
         log.exception("an event cannot be processed", event_id=event["id"], channel=record["code"])
         return Outcome(done=False, error=repr(error), told_of=told_of)
     return Outcome(done=True, told_of=told_of)
+
+
+async def _is_overtaken(state: State, event: Any) -> bool:
+    """Whether a later version of the same thing is stored: that one says all, and this one may be a worker late."""
+    if event["topic"] != VERSIONED:
+        return False
+    name = f"{event['external_id'].rpartition('@')[0]}@"
+    return bool(await state.database.hot.fetchval(_LATER, event["channel_id"], event["occurred_at"], name))
 
 
 async def _act(state: State, channel: OpenChannel, news: ChannelNews, at: datetime.datetime) -> str | None:

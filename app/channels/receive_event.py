@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from adapters.channels.base import ChallengedChannel
+from adapters.channels.base import ChallengedChannel, InboundEvent
 from app.channels.keep_subscribed import write_address
 from app.channels.open_channel import COLUMNS, OpenChannel
 from app.state import State
@@ -50,6 +50,17 @@ async def store_event(state: State, channel: OpenChannel, headers: Mapping[str, 
         return Receipt.FORGED
     stored = await state.database.hot.fetchval(
         _STORE, channel.id, event.event_id, event.topic, _keep_headers(headers), body, event.occurred_at
+    )
+    if stored is None:
+        return Receipt.DUPLICATE
+    state.doorbell.ring("events")
+    return Receipt.STORED
+
+
+async def store_record(state: State, channel_id: int, event: InboundEvent, body: bytes) -> Receipt:
+    """What was asked for over a connection of ours, which needs no proof."""
+    stored = await state.database.hot.fetchval(
+        _STORE, channel_id, event.event_id, event.topic, "{}", body, event.occurred_at
     )
     if stored is None:
         return Receipt.DUPLICATE

@@ -16,6 +16,7 @@ from app.channels.claim_listings import Lane
 from app.channels.keep_subscribed import keep_subscribed
 from app.channels.observe_listings import observe_listings
 from app.channels.open_channel import COLUMNS, OpenChannel
+from app.channels.poll_returns import poll_returns
 from app.channels.pull_orders import pull_orders
 from app.channels.push_quantities import push_quantities
 from app.channels.receive_messages import receive_messages
@@ -29,6 +30,7 @@ REFRESH_SECONDS = 1.0
 OBSERVE_SECONDS = 2.0
 SETTLE_SECONDS = 2.0
 ORDERS_SECONDS = 5.0
+RETURNS_SECONDS = 15.0
 SUBSCRIPTIONS_SECONDS = 5.0
 QUEUE_SECONDS = 0.5
 THROTTLE_SECONDS_MAX = 5.0
@@ -79,6 +81,7 @@ def _start(state: State, current: dict[int, OpenChannel], channel_id: int, owner
         ("observe", OBSERVE_SECONDS, lambda c: observe_listings(state, c), None, False),
         ("queue", QUEUE_SECONDS, lambda c: receive_messages(state, c), None, False),
         ("orders", ORDERS_SECONDS, lambda c: pull_orders(state, c), None, False),
+        ("returns", RETURNS_SECONDS, lambda c: poll_returns(state, c), None, False),
         ("subscriptions", SUBSCRIPTIONS_SECONDS, lambda c: keep_subscribed(state, c), None, False),
     ]
     code = current[channel_id].code

@@ -174,6 +174,8 @@ async def _adopt(
         lines = _merge(lines, wanted, (await count_sold(connection, order_id, return_id)).left)
         await keep_lines(connection, held.id, lines)
     columns: dict[str, Any] = {"channel_id": channel_id, "external_id": notice.external_id}
+    if notice.exchange is not None:
+        columns["exchange_reference"] = notice.exchange[:200]
     if notice.restocked:
         columns["channel_restocked"] = True
     stamps = _pay(held, notice, columns, now)

@@ -17,6 +17,7 @@ from adapters.channels.amazon.call_api import AmazonApi
 from adapters.channels.amazon.choose_route import Pace, Route, choose_route, size_batch, size_patches
 from adapters.channels.amazon.confirm_shipment import confirm_shipment
 from adapters.channels.amazon.connection import AmazonConnection
+from adapters.channels.amazon.list_returns import list_returns
 from adapters.channels.amazon.observe import list_items, observe
 from adapters.channels.amazon.patch_quantities import patch_quantities
 from adapters.channels.amazon.pull_orders import pull_order, pull_orders
@@ -43,7 +44,7 @@ from adapters.channels.base import (
     WriteOutcome,
     WriteResult,
 )
-from adapters.channels.returns import Refund
+from adapters.channels.returns import Refund, ReturnPage
 from domain.errors import CauseClass
 
 FEED_SECONDS_MIN = 30.0
@@ -132,6 +133,13 @@ class AmazonChannel:
             "returnRefund(step: CONFIRMED)."
         )
         return WriteResult(WriteOutcome.REFUSED, message, CauseClass.POLICY)
+
+    @property
+    def lists_returns(self) -> bool:
+        return self.connection.external_returns
+
+    async def list_returns(self, since: datetime.datetime, cursor: str | None = None) -> ReturnPage:
+        return await list_returns(self.api, since, cursor)
 
     async def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
         return verify_event(self.connection, headers, body)

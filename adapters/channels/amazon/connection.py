@@ -30,6 +30,7 @@ RATES: Mapping[str, Rate] = MappingProxyType(
         "searchOrders": Rate(0.0056, 20),
         "getOrder": Rate(0.5, 30),
         "confirmShipment": Rate(2, 10),
+        "listReturns": Rate(0.5, 10),  # its model publishes none: a guess on the safe side
     }
 )
 
@@ -44,6 +45,7 @@ class AmazonConnection:
     `lwa_url`: where Login with Amazon gives tokens. `fulfillment_channel`: the code of the stock this connection
     writes; a listing stocked under another code (FBA's `AMAZON_NA`) is not touched. `product_type`: for listings whose
     own is not known. `feed_seconds`: how long a feed usually takes until it is applied, before one was measured.
+    `external_returns`: the seller has External Fulfillment (SmartConnect), whose returns are listed.
     `search_lag_seconds`: how far searches for orders stay behind the clock; the vendor asks for two minutes.
     """
 
@@ -60,3 +62,4 @@ class AmazonConnection:
     carriers: Mapping[str, str] = field(default_factory=lambda: CARRIERS)
     feed_seconds: float = 300.0
     search_lag_seconds: float = 125.0
+    external_returns: bool = False

@@ -26,11 +26,13 @@ def open_amazon(
     http: httpx.AsyncClient, quota: Quota, config: Mapping[str, Any], secrets: Mapping[str, str]
 ) -> AmazonChannel:
     """`config`: seller_id, marketplace_id, client_id; optional base_url, lwa_url, fulfillment_channel, product_type,
-    feed_seconds, search_lag_seconds. `secrets`: client_secret, refresh_token. Raises a permanent `Fault`.
+    feed_seconds, search_lag_seconds, external_returns. `secrets`: client_secret, refresh_token.
+    Raises a permanent `Fault`.
     """
     _require(config, REQUIRED)
     _require(secrets, ("client_secret", "refresh_token"))
     options: dict[str, Any] = {name: str(config[name]) for name in (*REQUIRED, *TEXTS) if config.get(name)}
+    options["external_returns"] = config.get("external_returns") is True
     options |= {name: float(config[name]) for name in SECONDS if name in config}
     connection = AmazonConnection(
         client_secret=secrets["client_secret"], refresh_token=secrets["refresh_token"], **options

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from adapters.channels.amazon.connection import FEED_TYPE, AmazonConnection
+from adapters.channels.amazon.list_returns import EXTERNAL_RETURN, read_return
 from adapters.channels.base import BatchFinished, ChannelNews, InboundEvent, Observation, OrderToPull, QuantitySeen
 from domain.errors import CauseClass, Fault
 
@@ -51,12 +52,14 @@ def read_event(connection: AmazonConnection, topic: str, body: bytes) -> Sequenc
         MFN_QUANTITY_CHANGE: _read_quantity_change,
     }
     reader = readers.get(topic)
-    if reader is None and topic != UNREADABLE:
+    if reader is None and topic not in (UNREADABLE, EXTERNAL_RETURN):
         return ()
     try:
+        if topic == EXTERNAL_RETURN:
+            return read_return(orjson.loads(body))
         payload = pick(orjson.loads(body), "Payload")
         return reader(connection, payload) if reader else ()
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         message = f"Amazon's {topic} notification cannot be read ({type(error).__name__})."
         raise Fault(message, transient=False, cause=CauseClass.VALIDATION) from None
 

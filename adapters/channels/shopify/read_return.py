@@ -24,7 +24,11 @@ def read_approved_return(raw: dict[str, Any]) -> ReturnNotice:
         item = (line.get("fulfillment_line_item") or {}).get("line_item") or line.get("line_item") or {}
         if item.get("admin_graphql_api_id"):
             lines.append((str(item["admin_graphql_api_id"]), int(line["quantity"])))
-    return ReturnNotice(raw["admin_graphql_api_id"], raw["order"]["admin_graphql_api_id"], tuple(lines))
+    exchanges = int(raw.get("total_exchange_line_items") or len(raw.get("exchange_line_items") or ()))
+    exchange = f"{exchanges} lines of the same order, added by the store" if exchanges else None
+    return ReturnNotice(
+        raw["admin_graphql_api_id"], raw["order"]["admin_graphql_api_id"], tuple(lines), exchange=exchange
+    )
 
 
 def read_refunded_return(raw: dict[str, Any]) -> ReturnNotice | None:

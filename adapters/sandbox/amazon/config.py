@@ -51,6 +51,7 @@ LIMITS: Mapping[str, Limit] = MappingProxyType(
         "searchOrders": Limit(0.0056, 20),
         "getOrder": Limit(0.5, 30),
         "confirmShipment": Limit(2, 10),
+        "listReturns": Limit(0.5, 10),
     }
 )
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.sandbox.amazon import serve_feeds, serve_listings, serve_orders
+from adapters.sandbox.amazon import serve_feeds, serve_listings, serve_orders, serve_returns
 from adapters.sandbox.amazon.answer_calls import Endpoint, Gate
 from adapters.sandbox.amazon.config import MarketConfig
 from adapters.sandbox.amazon.grant_tokens import grant_token
@@ -30,6 +30,7 @@ from adapters.sandbox.keep_file import kept_in
 LISTINGS = "/listings/2021-08-01/items/{seller_id}"
 FEEDS = "/feeds/2021-06-30"
 ORDERS = "/orders/2026-01-01/orders"
+RETURNS = "/externalFulfillment/2024-09-11/returns"
 
 
 def create_market(config: MarketConfig) -> Starlette:
@@ -61,6 +62,8 @@ def list_routes(market: Market) -> list[Route]:
         Route("/", doors.show_page, methods=["GET"]),
         Route("/buy", doors.buy, methods=["POST"]),
         Route("/cancel", doors.cancel, methods=["POST"]),
+        Route("/return", doors.open_return, methods=["POST"]),
+        Route("/return-status", doors.move_return, methods=["POST"]),
         Route("/state", doors.show_state, methods=["GET"]),
         Route("/faults", doors.set_faults, methods=["POST"]),
         Route("/products", doors.load_products, methods=["POST"]),
@@ -89,6 +92,7 @@ def _list_api(gate: Gate) -> list[Route]:
         Route(f"{FEEDS}/feeds/{{feed_id}}", gate.open("getFeed", feeds.get_feed), methods=["GET"]),
         Route(ORDERS, gate.open("searchOrders", orders.search_orders), methods=["GET"]),
         Route(f"{ORDERS}/{{order_id}}", gate.open("getOrder", orders.get_order), methods=["GET"]),
+        Route(RETURNS, gate.open("listReturns", serve_returns.list_returns), methods=["GET"]),
         Route("/orders/v0/orders/{order_id}/shipmentConfirmation", ship, methods=["POST"]),
     ]
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from adapters.sandbox.amazon.market import Market
-from adapters.sandbox.amazon.state import Document, Due, Feed, Line, Listing, Order, Package, State
+from adapters.sandbox.amazon.state import Document, Due, Feed, Line, Listing, Order, Package, Return, State
 
 FORMAT = 1
 COUNTER_LEAP = 10_000
@@ -30,6 +30,7 @@ def dump_market(market: Market, *, clean: bool) -> bytes:
             "counters": state.counters,
             "listings": list(state.listings.values()),
             "orders": list(state.orders.values())[-ORDERS_SAVED_MAX:],
+            "returns": list(state.returns.values()),
             "documents": list(state.documents.values()),
             "feeds": list(state.feeds.values()),
             "due": state.due,
@@ -62,6 +63,7 @@ def _lay_over(state: State, saved: dict[str, Any]) -> None:
         lines = [Line(**line) for line in raw.pop("lines")]
         packages = [Package(**package) for package in raw.pop("packages")]
         state.orders[raw["order_id"]] = Order(lines=lines, packages=packages, **raw)
+    state.returns.update((raw["return_id"], Return(**raw)) for raw in saved.get("returns", []))
     for raw in saved["documents"]:
         state.documents[raw["document_id"]] = Document(**raw)
     for raw in saved["feeds"]:

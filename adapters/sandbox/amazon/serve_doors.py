@@ -14,6 +14,7 @@ from adapters.sandbox.amazon.config import PRODUCTS_MAX, ConfigError, ProductCon
 from adapters.sandbox.amazon.market import Market
 from adapters.sandbox.amazon.place_order import cancel_order, place_order, read_cart, request_cancel
 from adapters.sandbox.amazon.serve_page import render_page
+from adapters.sandbox.amazon.serve_returns import move_return, open_return, render_return
 from adapters.sandbox.amazon.state import Order, load_product, shown_quantity
 from adapters.sandbox.amazon.work_off import work_off
 from adapters.sandbox.faults import FaultError
@@ -67,6 +68,26 @@ class MarketDoors:
         else:
             cancel_order(self.market, order, "BUYER", reason)
         return JsonResponse(_render_receipt(order))
+
+    async def open_return(self, request: Request) -> Response:
+        """{"order_id", "lines": [{"sku", "quantity"}], "reason"?, "kind"?}: each line comes back by itself."""
+        raw = _read_object(await request.body()) or {}
+        order = self.market.state.orders.get(str(raw.get("order_id")))
+        if order is None:
+            return _refuse(404, "UNKNOWN_ORDER", "order_id is of no order here")
+        try:
+            made = open_return(self.market, order, raw)
+        except OrderError as error:
+            return _refuse(error.status, error.code, str(error))
+        return JsonResponse({"returns": [render_return(self.market, known) for known in made]}, 201)
+
+    async def move_return(self, request: Request) -> Response:
+        """{"return", "status"}."""
+        try:
+            known = move_return(self.market, _read_object(await request.body()) or {})
+        except OrderError as error:
+            return _refuse(error.status, error.code, str(error))
+        return JsonResponse(render_return(self.market, known))
 
     async def show_state(self, request: Request) -> Response:
         """`?since=<seconds>` leaves out older orders and writes; times are of the marketplace's own clock."""

@@ -98,6 +98,23 @@ class Order:
 
 
 @dataclass(slots=True)
+class Return:
+    """One item that comes back. `kind`: NORMAL, REPLACEMENT or EXCHANGE."""
+
+    return_id: str
+    rma_id: str
+    order_id: str
+    sku: str
+    units: int
+    reason: str
+    kind: str
+    status: str
+    created_at: float
+    updated_at: float
+    reference: str
+
+
+@dataclass(slots=True)
 class Document:
     """`content` is None until it was uploaded."""
 
@@ -135,6 +152,7 @@ class State:
     config: MarketConfig
     listings: dict[str, Listing] = field(default_factory=dict)
     orders: OrderedDict[str, Order] = field(default_factory=OrderedDict)
+    returns: OrderedDict[str, Return] = field(default_factory=OrderedDict)
     documents: OrderedDict[str, Document] = field(default_factory=OrderedDict)
     feeds: OrderedDict[str, Feed] = field(default_factory=OrderedDict)
     due: list[Due] = field(default_factory=list)

@@ -51,6 +51,10 @@ class AmazonConnection:
     product_type: str | None = strawberry.field(
         default=strawberry.UNSET, description="Of listings whose own is not known; left out: PRODUCT."
     )
+    external_returns: bool | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The seller has External Fulfillment (SmartConnect): its returns are asked for.",
+    )
     queue_url: str | None = strawberry.field(
         default=strawberry.UNSET, description="The SQS queue that Amazon leaves notifications in."
     )
@@ -70,6 +74,7 @@ class AmazonConnectionChange:
     lwa_url: str | None = strawberry.UNSET
     fulfillment_channel: str | None = strawberry.UNSET
     product_type: str | None = strawberry.UNSET
+    external_returns: bool | None = strawberry.UNSET
     queue_url: str | None = strawberry.UNSET
     queue_region: str | None = strawberry.field(name="region", default=strawberry.UNSET)
     aws_access_key_id: str | None = strawberry.UNSET

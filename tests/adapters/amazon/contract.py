@@ -24,6 +24,7 @@ MODELS = {
     "feeds_2021-06-30": {"createFeed", "createFeedDocument", "getFeed", "getFeedDocument"},
     "orders_2026-01-01": {"searchOrders", "getOrder"},
     "ordersV0": {"confirmShipment"},
+    "externalFulfillmentReturns_2024-09-11": {"listReturns"},
 }
 OPERATIONS = frozenset().union(*MODELS.values())
 NOTIFICATIONS = {

@@ -13,7 +13,7 @@ from adapters.channels.amazon.patch_quantities import read_submission
 from adapters.channels.amazon.pull_orders import pull_orders
 from adapters.channels.amazon.read_event import UNREADABLE, read_envelope
 from adapters.channels.amazon.settle_feed import measure_feed, read_report
-from adapters.channels.base import ListingRef, Observation, OrderToPull, QuantitySeen, WriteOutcome
+from adapters.channels.base import ListingRef, Observation, OrderToPull, QuantitySeen, ReturnSeen, WriteOutcome
 from domain.errors import CauseClass, Fault
 from tests.adapters.amazon.conftest import CONTRACTS, Setup, answering, write
 from tests.adapters.amazon.contract import EXAMPLE_DEFECTS, NOTIFICATIONS, OPERATIONS, Contract, Operation
@@ -39,6 +39,22 @@ def list_notifications() -> Iterator[Any]:
     for path in sorted((CONTRACTS / "schemas" / "notifications").glob("*.json")):
         for place, example in enumerate(json.loads(path.read_text()).get("examples", [])):
             yield pytest.param(path.stem, example, id=f"{path.stem}-{place}")
+
+
+CAUSES = {
+    401: CauseClass.AUTH,
+    403: CauseClass.AUTH,
+    404: CauseClass.MAPPING,
+    429: CauseClass.QUOTA,
+    500: CauseClass.OUTAGE,
+    503: CauseClass.OUTAGE,
+}
+
+
+async def parse_returns(response: dict[str, Any]) -> Any:
+    channel = answering(httpx.Response(200, json=response))
+    page = await channel.list_returns(now() - HOUR)
+    return [channel.read_event(event.topic, body) for event, body in page.records]
 
 
 async def parse(operation: Operation, response: dict[str, Any]) -> Any:
@@ -75,12 +91,14 @@ async def test_static_pairs(operation: Operation, status: int, pair: dict[str, A
         wrapped = {"errors": response["errors"]} if status >= 400 else response
         assert list(operation.judge_response(status, wrapped)) == []
     if status < 300:
-        assert await parse(operation, response)
+        assert await (parse_returns(response) if operation.name == "listReturns" else parse(operation, response))
         return
     channel = answering(httpx.Response(status, json=response))
     with pytest.raises(Fault) as caught:
         await channel.api.call(operation.name, operation.method, "/x")
-    assert (caught.value.transient, caught.value.cause) == (False, CauseClass.VALIDATION)
+    cause = CAUSES.get(status, CauseClass.VALIDATION)
+    transient = cause in (CauseClass.OUTAGE, CauseClass.QUOTA)
+    assert (caught.value.transient, caught.value.cause) == (transient, cause)
 
 
 def test_every_operation_has_pairs() -> None:
@@ -103,6 +121,10 @@ async def test_what_the_static_answers_say(contract: Contract) -> None:
         ("028-1234567-8901234", "TR", 2),
         ("114-9876543-1234567", "US", 1),
     ]
+    returned = [await parse_returns(p["response"]) for o, s, p in pairs if o.name == "listReturns" and s == 200]
+    [first] = returned[0][0]
+    assert isinstance(first, ReturnSeen)
+    assert (first.notice.order_external_id, first.notice.items) == ("407-7727827-8514700", (("1002400773021", 1),))
     [page] = [await parse(o, p["response"]) for o, s, p in pairs if o.name == "searchListingsItems" and s == 200]
     assert [(item.sku, item.title, item.quantity) for item in page.items] == [
         ("GM-ZDPI-9B4E", "Hardside Carry-On Spinner Suitcase Luggage", 100)
@@ -157,6 +179,7 @@ async def test_every_operation_and_notification_was_judged(setup: Setup, contrac
     await channel.pull_orders(now() - HOUR, now())
     await channel.read_order(placed["id"])
     await channel.confirm_shipment(shipment_of(placed))
+    await channel.list_returns(now() - HOUR)
     channel.feed_seconds = 0.001
     [receipt] = {r.receipt for r in await channel.set_quantities([write("CUP-1", n, key=f"k{n}") for n in range(20)])}
     for _ in range(20):

@@ -90,7 +90,10 @@ def test_a_refund_that_names_its_return_is_known_by_it() -> None:
 def test_an_approved_return_is_expected_with_what_it_names() -> None:
     line = {"quantity": 2, "fulfillment_line_item": {"line_item": {"admin_graphql_api_id": "gid://shopify/LineItem/1"}}}
     for lines, named in (([], ()), ([line], (("gid://shopify/LineItem/1", 2),))):
-        body = {"admin_graphql_api_id": "gid://shopify/Return/5", "order": {"admin_graphql_api_id": ORDER}}
+        body: dict[str, Any] = {
+            "admin_graphql_api_id": "gid://shopify/Return/5",
+            "order": {"admin_graphql_api_id": ORDER},
+        }
         found = read_event("returns/approve", orjson.dumps({**body, "return_line_items": lines}))
         assert found == [ReturnSeen(ReturnNotice("gid://shopify/Return/5", ORDER, named))]
     assert read_event("returns/request", b"{}") == ()
