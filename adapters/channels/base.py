@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from adapters.channels.channel_refund import ChannelRefund
 from domain.errors import CauseClass, Fault
 from domain.kits import Part
 
@@ -131,18 +132,6 @@ class ChannelOrderLine:
     quantity: int
     unit_price: Decimal | None = None
     part: Part | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelRefund:
-    """Money that went back for an order, as its record shows it; neither `paid` nor `failed`: it is on its way."""
-
-    id: str
-    amount: Decimal
-    currency: str
-    paid: bool
-    failed: bool = False
-    at: datetime.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

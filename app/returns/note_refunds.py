@@ -6,7 +6,8 @@ import datetime
 from typing import Any
 from uuid import UUID
 
-from adapters.channels.base import ChannelOrder, ChannelRefund, ReturnNotice
+from adapters.channels.base import ChannelOrder, ReturnNotice
+from adapters.channels.channel_refund import ChannelRefund
 from app.exceptions.open_cases import open_cases
 from app.orders.take_order import take_order
 from app.returns.hold_return import keep_return, lock_return

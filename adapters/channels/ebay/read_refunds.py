@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from adapters.channels.base import ChannelRefund
+from adapters.channels.channel_refund import ChannelRefund
 from adapters.channels.ebay.read_time import parse_time
 
 

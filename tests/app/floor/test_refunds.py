@@ -13,11 +13,11 @@ import pytest
 from adapters.channels.base import (
     ChannelOrder,
     ChannelOrderLine,
-    ChannelRefund,
     ReturnNotice,
     WriteOutcome,
     WriteResult,
 )
+from adapters.channels.channel_refund import ChannelRefund
 from adapters.channels.memory import MemoryChannel
 from adapters.channels.returns import Refund
 from api.ids import encode_id
