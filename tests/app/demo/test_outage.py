@@ -26,6 +26,7 @@ from tests.up import Up, end, start_up, wait_ready, wait_until
 
 OUTAGE_SECONDS = float(os.environ.get("ONHAND_TEST_OUTAGE_SECONDS", "3"))
 SETTINGS = {"ONHAND_OBSERVE_AGAIN_SECONDS": "2", "ONHAND_ORDERS_POLL_SECONDS": "2", "ONHAND_DRIFT_SECONDS": "5"}
+pytestmark = pytest.mark.timeout(120 + 3 * OUTAGE_SECONDS)
 TITLES = {channel.kind: channel.title for channel in DEMO_CHANNELS}
 LISTINGS = """
 { listings(first: 250, filter: {channel: "%s"}, after: %s) {
