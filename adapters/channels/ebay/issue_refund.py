@@ -11,7 +11,8 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any
 from urllib.parse import quote
 
-from adapters.channels.base import ChannelRefund, WriteOutcome, WriteResult
+from adapters.channels.base import WriteOutcome, WriteResult
+from adapters.channels.channel_refund import ChannelRefund
 from adapters.channels.ebay.announce_limits import FULFILLMENT
 from adapters.channels.ebay.client import EbayClient
 from adapters.channels.ebay.read_errors import ORDER_UNKNOWN, EbayFault

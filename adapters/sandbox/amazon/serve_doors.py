@@ -71,7 +71,7 @@ class MarketDoors:
 
     async def open_return(self, request: Request) -> Response:
         """{"order_id", "lines": [{"sku", "quantity"}], "reason"?, "kind"?}: each line comes back by itself."""
-        raw = _read_object(await request.body()) or {}
+        raw = read_object(await request.body()) or {}
         order = self.market.state.orders.get(str(raw.get("order_id")))
         if order is None:
             return _refuse(404, "UNKNOWN_ORDER", "order_id is of no order here")
@@ -84,7 +84,7 @@ class MarketDoors:
     async def move_return(self, request: Request) -> Response:
         """{"return", "status"}."""
         try:
-            known = move_return(self.market, _read_object(await request.body()) or {})
+            known = move_return(self.market, read_object(await request.body()) or {})
         except OrderError as error:
             return _refuse(error.status, error.code, str(error))
         return JsonResponse(render_return(self.market, known))

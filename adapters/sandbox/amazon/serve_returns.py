@@ -11,8 +11,8 @@ import orjson
 
 from adapters.sandbox.amazon.answer_calls import Call, check_query, refuse_input
 from adapters.sandbox.amazon.market import Market
-from adapters.sandbox.amazon.place_order import OrderError
 from adapters.sandbox.amazon.state import Order, Return, now, trim, write_time
+from adapters.sandbox.read_body import OrderError
 
 PAGE_DEFAULT, PAGE_MAX = 10, 100
 RETURNS_MAX = 5_000
