@@ -98,6 +98,8 @@ WAREHOUSES = (
         range_share=0.40,
     ),
 )
+PARTNER = "harborline"
+"""Runs the THIRD_PARTY warehouse, and works through our API."""
 THIRD_PARTY = next(house for house in WAREHOUSES if house.kind == "THIRD_PARTY")
 StockPlan = Mapping[str, Mapping[str, int]]
 

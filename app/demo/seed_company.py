@@ -6,6 +6,7 @@ that was killed is completed by the next one. What people changed since stays as
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +15,8 @@ from typing import TypeVar
 from app.catalog.save_warehouse import create_warehouse
 from app.catalog.upsert import SkuLine, save_skus
 from app.demo.assortment import CURRENCY, SEED, Product, build_assortment
-from app.demo.company import COMPANY, WAREHOUSES, plan_stock
+from app.demo.company import COMPANY, PARTNER, THIRD_PARTY, WAREHOUSES, plan_stock
+from app.partners.save_partner import PartnerChange, save_partner
 from app.progress import Progress
 from app.state import State
 from app.stock.move_stock import MoveLine, prepare_movement
@@ -28,6 +30,9 @@ BATCH_LINES = 100
 _KNOWN_WAREHOUSES = "SELECT code FROM warehouses"
 _KNOWN_SKUS = "SELECT code FROM skus WHERE code = ANY($1::text[])"
 _ANY_SKU = "SELECT EXISTS (SELECT FROM skus)"
+_HAS_PARTNER = """
+SELECT EXISTS (SELECT FROM partners p JOIN warehouses w ON w.id = p.warehouse_id WHERE w.code = $1)
+"""
 _POSTED = "SELECT DISTINCT reference FROM stock_movements WHERE reference = ANY($1::text[])"
 
 
@@ -58,6 +63,7 @@ async def seed_company(state: State, progress: Progress, seed: int = SEED) -> bo
         raise Refusal(RefusalCode.NOT_ALLOWED, message)
     products = build_assortment(seed)
     changed = await _seed_warehouses(state, progress)
+    changed |= await _seed_partner(state, progress)
     changed |= await _seed_skus(state, progress, products)
     changed |= await _seed_stock(state, progress, products, seed)
     return changed
@@ -72,6 +78,16 @@ async def _seed_warehouses(state: State, progress: Progress) -> bool:
     for number, house in enumerate(missing, start=1):
         await create_warehouse(state.database, house.columns(), None)
         progress.count(number, len(missing))
+    return True
+
+
+async def _seed_partner(state: State, progress: Progress) -> bool:
+    """Whoever runs the third party's warehouse is a partner who works through our API."""
+    if await state.database.hot.fetchval(_HAS_PARTNER, THIRD_PARTY.code):
+        return False
+    progress.step(f"Connecting {PARTNER}, the logistics partner")
+    wanted = PartnerChange(PARTNER, THIRD_PARTY.code, "API")
+    await save_partner(state, SEEDER, wanted, datetime.datetime.now(datetime.UTC), None)
     return True
 
 

@@ -14,7 +14,7 @@ from app.demo.accounts import Account, claim_account
 from app.demo.channels import DEMO_CHANNELS, DemoChannel
 from app.demo.seed import answers, seed_demo
 from app.demo.seed_company import holds_another_company
-from app.demo.tokens import ensure_floor_token, ensure_role_tokens, ensure_traffic_token
+from app.demo.tokens import ensure_floor_token, ensure_partner_token, ensure_role_tokens, ensure_traffic_token
 from app.embedded import EmbeddedError
 from app.sandboxes import SANDBOXES
 from app.settings import Settings
@@ -48,9 +48,12 @@ async def start_demo(instance: Instance, settings: Settings, admin_secret: str) 
         await seed_demo(state, accounts, instance.progress)
         instance.progress.step("Writing a token for each role")
         tokens = await ensure_role_tokens(state, instance.data_dir, admin_secret)
-        traffic_token = await ensure_traffic_token(state, instance.data_dir)
-        floor_token = await ensure_floor_token(state, instance.data_dir)
-    _start_traffic(instance, accounts, traffic_token, floor_token)
+        files = {
+            "--token-file": await ensure_traffic_token(state, instance.data_dir),
+            "--floor-token-file": await ensure_floor_token(state, instance.data_dir),
+            "--partner-token-file": await ensure_partner_token(state, instance.data_dir),
+        }
+    _start_traffic(instance, accounts, files)
     return Demo(tokens, [(channel.title, accounts[channel.kind].url) for channel in DEMO_CHANNELS])
 
 
@@ -71,9 +74,10 @@ async def _wait_until_serving(instance: Instance, http: httpx.AsyncClient, accou
         await asyncio.sleep(POLL_SECONDS)
 
 
-def _start_traffic(instance: Instance, accounts: dict[str, Account], token_file: Path, floor_token_file: Path) -> None:
-    command = [sys.executable, "-m", "app.demo.traffic", "--api", instance.url, "--token-file", str(token_file)]
-    command += ["--floor-token-file", str(floor_token_file)]
+def _start_traffic(instance: Instance, accounts: dict[str, Account], token_files: dict[str, Path]) -> None:
+    command = [sys.executable, "-m", "app.demo.traffic", "--api", instance.url]
+    for option, path in token_files.items():
+        command += [option, str(path)]
     for kind, account in accounts.items():
         command += ["--shop", f"{kind}={account.url}"]
     instance.add(Child("traffic", command, instance.outside_environment))

@@ -1,6 +1,7 @@
 """Gentle traffic for the demo: customers buy, carts come and go, suppliers deliver, warehouses ship. Without end.
 
-    python -m app.demo.traffic --api URL --token-file FILE --floor-token-file FILE --shop KIND=URL
+    python -m app.demo.traffic --api URL --token-file FILE --floor-token-file FILE --partner-token-file FILE
+        --shop KIND=URL
 
 It uses the doors everybody uses, the shops' tills and the public API, through which companies order directly, and
 keeps nothing: whatever is restarted, it goes on. A delivery fills up what it finds low, so stock never runs dry for
@@ -27,6 +28,7 @@ from app.demo.company import StockPlan, plan_stock
 from app.demo.ranges import list_range
 from app.demo.shoppers import SHOPPERS, Shopper, fill_basket
 from app.demo.work_floor import work_floor
+from app.demo.work_partner import work_partner
 
 PAUSE_SECONDS = 1.0
 """Between two actions, on average."""
@@ -75,12 +77,16 @@ class Shop:
 
 @dataclass(slots=True)
 class Traffic:
-    """`carts`: ids of reservations that may still be held. `floor_token_file`: of those who work in warehouses."""
+    """`carts`: ids of reservations that may still be held. `floor_token_file`: of those who work in warehouses.
+
+    `partner_token_file`: of those who work in the partner's.
+    """
 
     http: httpx.AsyncClient
     api: str
     token_file: Path
     floor_token_file: Path
+    partner_token_file: Path
     shops: Sequence[Shop]
     products: Mapping[str, Product]
     plan: StockPlan
@@ -94,6 +100,10 @@ class Traffic:
     async def ask_floor(self, query: str, variables: Mapping[str, Any]) -> Any:
         """The same for those who work in the warehouses."""
         return await self._ask(self.floor_token_file, query, variables)
+
+    async def ask_partner(self, query: str, variables: Mapping[str, Any]) -> Any:
+        """The same for the partner's people."""
+        return await self._ask(self.partner_token_file, query, variables)
 
     async def _ask(self, token_file: Path, query: str, variables: Mapping[str, Any]) -> Any:
         token = (await asyncio.to_thread(token_file.read_text)).strip()
@@ -174,10 +184,15 @@ async def work(traffic: Traffic) -> None:
     await work_floor(traffic.ask_floor, traffic.dice)
 
 
+async def deliver(traffic: Traffic) -> None:
+    """The partner goes on with what it was given."""
+    await work_partner(traffic.ask_partner, traffic.dice)
+
+
 Action = Callable[[Traffic], Awaitable[None]]
 ACTIONS: tuple[tuple[Action, float], ...] = (
     *((buy, 0.35), (order, 0.09), (reserve, 0.12)),
-    *((release, 0.1), (replenish, 0.12), (work, 0.22)),
+    *((release, 0.1), (replenish, 0.12), (work, 0.17), (deliver, 0.08)),
 )
 """(what, how likely)."""
 
@@ -206,6 +221,7 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--api", required=True, help="where Onhand serves, as http://127.0.0.1:8000")
     parser.add_argument("--token-file", required=True, type=Path, help="a token that may read and write stock")
     parser.add_argument("--floor-token-file", required=True, type=Path, help="a token that may fulfil orders")
+    parser.add_argument("--partner-token-file", required=True, type=Path, help="the token of the demo's partner")
     parser.add_argument("--shop", action="append", required=True, help="KIND=URL of a marketplace; may be repeated")
     parser.add_argument("--pause-seconds", type=float, default=PAUSE_SECONDS, help="between actions (%(default)s)")
     return parser.parse_args(arguments)
@@ -218,7 +234,7 @@ async def main(arguments: Sequence[str]) -> None:
     shops = [Shop(SHOPPERS[kind], url, list_range(kind, products)) for kind, _, url in named]
     async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as http:
         by_code = {product.code: product for product in products}
-        tokens = (given.token_file, given.floor_token_file)
+        tokens = (given.token_file, given.floor_token_file, given.partner_token_file)
         traffic = Traffic(http, given.api, *tokens, shops, by_code, plan_stock(products))
         await run_traffic(traffic, given.pause_seconds)
 

@@ -14,7 +14,7 @@ from app.demo.company import WAREHOUSES
 
 YOURS = "LYO-1"
 """Its work waits for a newcomer; what nobody takes on in time is promised from elsewhere."""
-BUSY = tuple(house.code for house in WAREHOUSES if house.code != YOURS)
+BUSY = tuple(house.code for house in WAREHOUSES if house.code != YOURS and house.kind == "OWN")
 STATES = ("RELEASED", "ACCEPTED", "PICKING", "PICKED", "PACKED", "PARTLY_SHIPPED")
 WORKED_MAX = 12
 """Steps at one time."""
@@ -36,14 +36,22 @@ Ask = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 async def work_floor(ask: Ask, dice: random.Random) -> int:
     """One step each for the oldest work of one warehouse; returns how many. Raises whatever `ask` raises."""
     chosen = {"warehouses": [dice.choice(BUSY)], "statuses": list(STATES)}
-    found = await ask(_QUEUE, {"filter": chosen, "first": WORKED_MAX * 2})
-    free = [work for work in found["fulfillmentOrders"]["nodes"] if work["holdReason"] is None]
+    free = await read_queue(ask, chosen)
     for work in free[:WORKED_MAX]:
-        verb, fields = choose_step(work, dice)
-        field = f"fulfillmentOrder{verb}"
-        step = _STEP.format(verb=field[0].upper() + field[1:], field=field)
-        await ask(step, {"input": {"id": work["id"], **fields}})
+        await take_step(ask, work["id"], *choose_step(work, dice))
     return min(len(free), WORKED_MAX)
+
+
+async def read_queue(ask: Ask, chosen: Mapping[str, Any]) -> list[Any]:
+    """The oldest work that is chosen and not held."""
+    found = await ask(_QUEUE, {"filter": chosen, "first": WORKED_MAX * 2})
+    return [work for work in found["fulfillmentOrders"]["nodes"] if work["holdReason"] is None]
+
+
+async def take_step(ask: Ask, work_id: str, verb: str, fields: Mapping[str, Any]) -> None:
+    field = f"fulfillmentOrder{verb}"
+    step = _STEP.format(verb=field[0].upper() + field[1:], field=field)
+    await ask(step, {"input": {"id": work_id, **fields}})
 
 
 def choose_step(work: Mapping[str, Any], dice: random.Random) -> tuple[str, dict[str, Any]]:

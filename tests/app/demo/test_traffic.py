@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import random
 import time
 from collections.abc import AsyncIterator
@@ -17,8 +18,23 @@ from app.demo.assortment import build_assortment
 from app.demo.company import plan_stock
 from app.demo.seed import seed_demo
 from app.demo.shoppers import buy_at_shopify
-from app.demo.tokens import ensure_floor_token, ensure_traffic_token
-from app.demo.traffic import NotAnswered, Shop, Traffic, buy, order, release, replenish, reserve, run_traffic, work
+from app.demo.tokens import ensure_floor_token, ensure_partner_token, ensure_traffic_token
+from app.demo.traffic import (
+    NotAnswered,
+    Shop,
+    Traffic,
+    buy,
+    deliver,
+    order,
+    release,
+    replenish,
+    reserve,
+    run_traffic,
+    work,
+)
+from app.fulfillment.release_work import release_work
+from app.partners.plan_events import plan_events
+from app.routing.read_facts import FRESH_SECONDS
 from app.settings import Settings
 from app.state import State
 from app.worker import start_loops
@@ -61,6 +77,7 @@ async def demo(sealed: Settings, demo_state: State, store: httpx.AsyncClient, tm
     (tmp_path / "sandbox").mkdir()
     token = await ensure_traffic_token(demo_state, tmp_path)
     floor_token = await ensure_floor_token(demo_state, tmp_path)
+    partner_token = await ensure_partner_token(demo_state, tmp_path)
     async with running_app(sealed) as (app, _):
         api = Weather(httpx.ASGITransport(app))
         mounts = {"http://onhand": api, ACCOUNT.url: store._transport}
@@ -68,7 +85,9 @@ async def demo(sealed: Settings, demo_state: State, store: httpx.AsyncClient, tm
         async with httpx.AsyncClient(mounts=mounts) as http:
             shops = [Shop(buy_at_shopify, ACCOUNT.url, list(products.values()))]
             plan = plan_stock(tuple(products.values()))
-            traffic = Traffic(http, "http://onhand", token, floor_token, shops, products, plan, random.Random(1))
+            traffic = Traffic(
+                http, "http://onhand", token, floor_token, partner_token, shops, products, plan, random.Random(1)
+            )
             yield Demo(traffic, demo_state, api)
 
 
@@ -153,6 +172,26 @@ async def test_what_is_bought_is_shipped_and_known_at_the_store(demo: Demo, stor
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+
+
+async def test_the_partner_ships_what_it_was_given_and_sees_nothing_else(demo: Demo) -> None:
+    theirs = "warehouse_id = (SELECT id FROM warehouses WHERE code = 'EWR-3PL')"
+    assert await demo.count(f"SELECT kind FROM partners WHERE {theirs}") == "API"
+    for _ in range(2):
+        await order(demo.traffic)
+    await demo.count(f"UPDATE channel_warehouses SET status = 'SHADOW' WHERE NOT {theirs} RETURNING 1")
+    await asyncio.sleep(FRESH_SECONDS + 0.1)
+    for _ in range(8):
+        await order(demo.traffic)
+    given = await demo.count(f"SELECT count(*) FROM fulfillment_orders WHERE {theirs}")
+    assert given >= 3
+    while await release_work(demo.state):
+        pass
+    assert await plan_events(demo.state, datetime.datetime.now(datetime.UTC)) >= given
+    for _ in range(4):
+        await deliver(demo.traffic)
+    assert await demo.count(f"SELECT count(*) FROM fulfillments WHERE {theirs}") >= 2
+    assert await demo.count(f"SELECT count(*) FROM fulfillments WHERE NOT {theirs}") == 0
 
 
 async def test_it_goes_on_when_the_api_comes_back_and_takes_a_new_token(demo: Demo) -> None:
