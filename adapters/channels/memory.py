@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapters.channels.base import (
+    Cancellation,
     ChannelNews,
     ChannelOrder,
     InboundEvent,
@@ -53,6 +54,9 @@ class MemoryChannel:
     """What it says to the next ones; OK when there is nothing left to say."""
     refunds: list[Refund] = field(default_factory=list)
     refund_answers: list[WriteResult | Fault] = field(default_factory=list)
+    cancellations: list[Cancellation] = field(default_factory=list)
+    """Every cancellation it was told of, each time."""
+    cancel_answers: list[WriteResult | Fault] = field(default_factory=list)
 
     def batch_size(self, pending: int, *, urgent: bool) -> int:
         return min(pending, self.size)
@@ -107,20 +111,25 @@ class MemoryChannel:
 
     async def confirm_shipment(self, shipment: Shipment) -> WriteResult:
         self.parcels.append(shipment)
-        said = self.parcel_answers.pop(0) if self.parcel_answers else WriteResult(WriteOutcome.OK)
-        if isinstance(said, Fault):
-            raise said
-        return said
+        return _say(self.parcel_answers)
+
+    async def cancel_order(self, cancellation: Cancellation) -> WriteResult:
+        self.cancellations.append(cancellation)
+        return _say(self.cancel_answers)
 
     async def issue_refund(self, refund: Refund) -> WriteResult:
         self.refunds.append(refund)
-        said = self.refund_answers.pop(0) if self.refund_answers else WriteResult(WriteOutcome.OK)
-        if isinstance(said, Fault):
-            raise said
-        return said
+        return _say(self.refund_answers)
 
     async def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
         return InboundEvent(headers["id"], headers["topic"]) if "id" in headers else None
 
     def read_event(self, topic: str, body: bytes) -> Sequence[ChannelNews]:
         return ()
+
+
+def _say(answers: list[WriteResult | Fault]) -> WriteResult:
+    said = answers.pop(0) if answers else WriteResult(WriteOutcome.OK)
+    if isinstance(said, Fault):
+        raise said
+    return said

@@ -29,6 +29,7 @@ from adapters.channels.amazon.settle_feed import settle_feed
 from adapters.channels.amazon.submit_feed import UPLOAD_SECONDS, FeedBook, submit_feed
 from adapters.channels.amazon.verify_event import seal_event, verify_event
 from adapters.channels.base import (
+    Cancellation,
     Channel,
     ChannelNews,
     ChannelOrder,
@@ -121,6 +122,11 @@ class AmazonChannel:
 
     async def confirm_shipment(self, shipment: Shipment) -> WriteResult:
         return await confirm_shipment(self.api, shipment)
+
+    async def cancel_order(self, cancellation: Cancellation) -> WriteResult:
+        """The contract has no call for it: confirmShipment is all that a seller who ships can say of an order."""
+        message = "Amazon takes no cancellation from an application: cancel it in Seller Central."
+        return WriteResult(WriteOutcome.REFUSED, message, CauseClass.POLICY)
 
     def seal_event(self, body: bytes) -> dict[str, str]:
         """The headers to hand a queue message's body in with, for `verify_event`."""

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import httpx
 
 from adapters.channels.base import (
+    Cancellation,
     ChallengedChannel,
     Channel,
     ChannelNews,
@@ -24,6 +25,7 @@ from adapters.channels.base import (
     Quota,
     Shipment,
     SubscribedChannel,
+    WriteOutcome,
     WriteResult,
 )
 from adapters.channels.ebay.announce_limits import LimitReader
@@ -85,6 +87,11 @@ class EbayChannel:
 
     async def issue_refund(self, refund: Refund) -> WriteResult:
         return await issue_refund(self.client, refund)
+
+    async def cancel_order(self, cancellation: Cancellation) -> WriteResult:
+        """The contract has no call for it: issue_refund pays the buyer, and leaves the order to be shipped."""
+        message = "eBay takes no cancellation from an application: cancel it in eBay's Seller Hub."
+        return WriteResult(WriteOutcome.REFUSED, message, CauseClass.POLICY)
 
     async def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
         return await verify_event(self.keys, headers, body)

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from adapters.channels.base import (
+    Cancellation,
     ChannelNews,
     ChannelOrder,
     InboundEvent,
@@ -25,6 +26,7 @@ from adapters.channels.base import (
 )
 from adapters.channels.returns import Refund
 from adapters.channels.shopify.access_token import AccessToken
+from adapters.channels.shopify.cancel_order import cancel_order
 from adapters.channels.shopify.client import BUCKET, ShopifyClient
 from adapters.channels.shopify.confirm_shipment import confirm_shipment
 from adapters.channels.shopify.issue_refund import issue_refund
@@ -83,6 +85,9 @@ class ShopifyChannel:
 
     async def issue_refund(self, refund: Refund) -> WriteResult:
         return await issue_refund(self.client, refund, notify=self.notify_buyer)
+
+    async def cancel_order(self, cancellation: Cancellation) -> WriteResult:
+        return await cancel_order(self.client, cancellation, notify=self.notify_buyer)
 
     async def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
         signature = headers.get("x-shopify-hmac-sha256")

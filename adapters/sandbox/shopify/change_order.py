@@ -41,44 +41,50 @@ def pay_order(state: State, order: Order) -> None:
     announce(state, order, ORDERS_PAID)
 
 
-def cancel_order(state: State, order: Order, reason: str = "CUSTOMER") -> None:
-    """Gives every unit back. Raises OrderError 409 when it was cancelled or anything of it was shipped."""
+def cancel_order(
+    state: State, order: Order, reason: str = "CUSTOMER", *, refund: bool = True, restock: bool = True
+) -> None:
+    """`restock`: every unit is on sale again. Raises OrderError 409 when it was cancelled, or shipped in part."""
     if order.cancelled_at is not None:
         raise OrderError(409, "CANCELLED", f"{order.name} is cancelled already")
     if order.parcels:
         raise OrderError(409, "SHIPPED", f"{order.name} is on its way")
     refunded = [(line, line.current) for line in order.lines if line.current]
-    lines = [RefundLine(line.index, units, "cancel") for line, units in refunded]
+    lines = [RefundLine(line.index, units, "cancel" if restock else "no_restock") for line, units in refunded]
     for line, units in refunded:
-        remove_units(state, order, line, units, restock=True)
+        remove_units(state, order, line, units, restock=restock)
     for part in order.parts:
         part.status = "CANCELLED"
     order.cancelled_at, order.cancel_reason = now(), reason
     paid = order.financial_status == "PAID"
-    if paid:
-        record_refund(state, order, lines, add_up(order, lines))
-    else:
+    if not paid:
         order.financial_status = "VOIDED"
+    elif refund:
+        record_refund(state, order, lines, add_up(order, lines))
     announce(state, order, ORDERS_CANCELLED)
 
 
 def edit_order(state: State, order: Order, quantities: dict[str, int]) -> None:
-    """Lowers lines to these quantities. Raises OrderError with nothing changed."""
-    _require_open(order)
-    removals = [(_find_line(order, sku), quantity) for sku, quantity in quantities.items()]
+    """Lowers lines, by SKU, to these quantities. Raises OrderError with nothing changed."""
+    lower_lines(state, order, [(_find_line(order, sku), quantity) for sku, quantity in quantities.items()])
+
+
+def lower_lines(state: State, order: Order, removals: list[tuple[Line, int]], *, restock: bool = True) -> None:
+    """To these quantities; `restock`: what goes is on sale again. Raises OrderError with nothing changed."""
+    require_open(order)
     for line, quantity in removals:
         if not line.shipped <= quantity <= line.current:
             raise OrderError(409, "BAD_QUANTITY", f"{line.sku} can be lowered to {line.shipped}..{line.current}")
     edits = [(line, line.current - quantity) for line, quantity in removals if quantity < line.current]
     for line, units in edits:
-        remove_units(state, order, line, units, restock=True)
+        remove_units(state, order, line, units, restock=restock)
     state.emit(ORDERS_EDITED, lambda: render_edit(state, order, edits))
     announce(state, order)
 
 
 def refund_order(state: State, order: Order, quantities: dict[str, int], *, restock: bool) -> None:
     """Takes units back, shipped or not; `restock` puts them on sale again. Raises OrderError with nothing changed."""
-    _require_open(order)
+    require_open(order)
     refunded = [(_find_line(order, sku), quantity) for sku, quantity in quantities.items()]
     for line, units in refunded:
         if not 0 < units <= line.current:
@@ -101,7 +107,7 @@ def _split(line: Line, units: int, *, restock: bool) -> list[RefundLine]:
 
 def hold_order(state: State, order: Order, *, held: bool) -> None:
     """Holds every open fulfilment order, or lets the held ones go. Raises OrderError 409."""
-    _require_open(order)
+    require_open(order)
     before, after = (OPEN, "ON_HOLD") if held else (("ON_HOLD",), "OPEN")
     for part in order.parts:
         if part.status in before:
@@ -111,7 +117,7 @@ def hold_order(state: State, order: Order, *, held: bool) -> None:
 
 def request_cancellation(state: State, order: Order) -> None:
     """The buyer wants it back; whoever ships it decides. Raises OrderError 409 when nothing is left to ship."""
-    _require_open(order)
+    require_open(order)
     parts = [part for part in order.parts if part.status in OPEN]
     if not parts:
         raise OrderError(409, "SHIPPED", f"nothing of {order.name} is left to cancel")
@@ -139,7 +145,7 @@ def remove_units(state: State, order: Order, line: Line, units: int, *, restock:
         put_back(state, next(iter(state.locations)), line, units, committed=0, restock=True)
 
 
-def _require_open(order: Order) -> None:
+def require_open(order: Order) -> None:
     if order.cancelled_at is not None:
         raise OrderError(409, "CANCELLED", f"{order.name} is cancelled")
 

@@ -18,6 +18,7 @@ ALL_SCOPES = frozenset(
         "write_orders",
         "read_returns",
         "write_returns",
+        "write_order_edits",
         "read_products",
         "read_merchant_managed_fulfillment_orders",
         "write_merchant_managed_fulfillment_orders",
@@ -127,6 +128,8 @@ class StoreConfig:
     query_points_max: int = 1000
     # Between an order and its fulfilment orders.
     routing_seconds: float = 0.2
+    # Between orderCancel and what its job does.
+    cancel_seconds: float = 0.2
     # True: the store sells whatever is asked, as a shop does whose cached number is stale.
     oversell: bool = False
     webhook_retry_seconds: tuple[float, ...] = WEBHOOK_RETRY_SECONDS
@@ -139,7 +142,7 @@ class StoreConfig:
             raise ConfigError("the sandbox store needs an access token and a webhook secret")
         if not 1 <= len(self.locations) <= LOCATIONS_MAX:
             raise ConfigError(f"the sandbox store needs 1 to {LOCATIONS_MAX} locations")
-        if self.token_seconds <= 0 or self.routing_seconds < 0:
-            raise ConfigError("token_seconds must be more than 0, routing_seconds 0 or more")
+        if self.token_seconds <= 0 or min(self.routing_seconds, self.cancel_seconds) < 0:
+            raise ConfigError("token_seconds must be more than 0, routing_seconds and cancel_seconds 0 or more")
         if self.restore_rate < 1:
             raise ConfigError("restore_rate must be 1 point per second or more")

@@ -26,6 +26,7 @@ BASES = {
     "ExchangeLineItem": 34_500_000_000,
     "OrderTransaction": 6_700_000_000_000,
     "OrderEdit": 78_900_000_000,
+    "CalculatedOrder": 79_900_000_000,
     "WebhookSubscription": 1_200_000_000_000,
     "InventoryAdjustmentGroup": 3_300_000_000_000,
     "MailingAddress": 9_400_000_000_000,

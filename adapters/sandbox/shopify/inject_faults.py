@@ -22,6 +22,7 @@ class FaultKind(StrEnum):
     REFUND_FAILED = "refund_failed"  # a refund is recorded and its payment fails
     RESTOCK_ANYWAY = "restock_anyway"  # refunded units are on sale again whatever was asked
     CANCEL_RACE = "cancel_race"  # the buyer cancels just before a parcel is told
+    CANCEL_NOT_DONE = "cancel_not_done"  # orderCancel is accepted, and its job does nothing
     SLOW_WRITE = "slow_write"  # a write takes `seconds` before it commits, so that others can overlap it
     OUTSIDE_CHANGE = "outside_change"  # somebody takes one unit of a level just before it is written
     IDEMPOTENCY_RECHECK = "idempotency_recheck"  # a repeated key is compared again instead of replayed

@@ -25,6 +25,7 @@ from adapters.sandbox.shopify.resolve_stock import (
 )
 from adapters.sandbox.shopify.state import (
     TOPICS,
+    Edit,
     Level,
     Line,
     Location,
@@ -84,6 +85,7 @@ FINDERS: dict[str, Any] = {
 }
 
 NODE_TYPES: dict[type, str] = {
+    Edit: "CalculatedOrder",
     Item: "InventoryItem",
     Level: "InventoryLevel",
     Line: "LineItem",

@@ -16,6 +16,7 @@ from graphql import (
 )
 
 from adapters.sandbox.shopify import (
+    cancel_orders,
     resolve_fulfillment,
     resolve_orders,
     resolve_returns,
@@ -41,6 +42,10 @@ SCOPES = {
     "refundCreate": "write_orders",
     "return": "read_returns",
     "returnProcess": "write_returns",
+    "orderCancel": "write_orders",
+    "orderEditBegin": "write_order_edits",
+    "orderEditCommit": "write_order_edits",
+    "orderEditSetQuantity": "write_order_edits",
     "productVariant": "read_products",
     "productVariants": "read_products",
     "inventoryActivate": "write_inventory",
@@ -58,7 +63,8 @@ def read_sdl() -> str:
 def build_store_schema() -> GraphQLSchema:
     """The same for every store of the process: a store's state comes with the request."""
     schema = build_schema(read_sdl())
-    for module in (resolve_stock, resolve_orders, resolve_fulfillment, resolve_returns, resolve_store):
+    orders = (resolve_orders, resolve_fulfillment, resolve_returns, cancel_orders)
+    for module in (resolve_stock, *orders, resolve_store):
         for type_name, resolvers in module.RESOLVERS.items():
             _hang_resolvers(schema.type_map[type_name], resolvers)
     node, returned = schema.type_map["Node"], schema.type_map["ReturnLineItemType"]

@@ -215,6 +215,16 @@ class Order:
 
 
 @dataclass(slots=True)
+class Edit:
+    """An order edit that is not committed: what would remain of each line. `restock`: what goes is on sale again."""
+
+    index: int
+    order: int
+    quantities: dict[int, int]
+    restock: bool = False
+
+
+@dataclass(slots=True)
 class Subscription:
     """`configured`: by the store's start; it follows when a later start names another address."""
 
@@ -276,6 +286,7 @@ class State:
     locations: dict[int, Location] = field(default_factory=dict)
     levels: dict[tuple[int, int], Level] = field(default_factory=dict)
     orders: OrderedDict[int, Order] = field(default_factory=OrderedDict)
+    edits: OrderedDict[int, Edit] = field(default_factory=OrderedDict)
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     adjustments: OrderedDict[int, Adjustment] = field(default_factory=OrderedDict)
     attempts: OrderedDict[str, Attempt] = field(default_factory=OrderedDict)
