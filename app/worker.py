@@ -31,6 +31,7 @@ from app.logs import configure_logs
 from app.metrics import serving_metrics
 from app.orders.erase_contact import erase_contacts
 from app.orders.mind_orders import mind_orders
+from app.orders.tell_cancellations import tell_cancellations
 from app.partners.delegate_work import delegate_work
 from app.partners.forget_rows import forget_partner_rows
 from app.partners.plan_events import plan_events
@@ -138,6 +139,7 @@ def _list_fulfillment(state: State) -> list[Loop]:
         ("reroute", seconds, lambda: reroute_orders(state, allocate_order), BELL),
         ("confirm", seconds, lambda: confirm_shipments(state), BELL),
         ("refunds", seconds, lambda: tell_refunds(state), BELL),
+        ("cancel", seconds, lambda: tell_cancellations(state), BELL),
         ("settle", CASES_SECONDS, lambda: settle_order_cases(state), None),
         ("pick lists", CLEANING_SECONDS, lambda: tidy_lists(state), None),
     ]

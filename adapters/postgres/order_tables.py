@@ -125,6 +125,27 @@ order_events = Table(
     Index("ix_order_events_order_id_id", "order_id", "id"),
 )
 
+cancel_notices = Table(
+    "cancel_notices",
+    metadata,
+    Column("order_id", Uuid, ForeignKey("orders.id"), primary_key=True),
+    Column("state", Text, nullable=False, server_default="PENDING"),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", DateTime(timezone=True), server_default=func.now()),
+    Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("told_at", DateTime(timezone=True)),
+    Column("acknowledged_at", DateTime(timezone=True)),
+    Column("error", Text),
+    CheckConstraint("state IN ('PENDING', 'TOLD', 'ACKNOWLEDGED', 'REFUSED', 'LAPSED')", name="state"),
+    CheckConstraint("reason IN ('SELLER', 'BUYER', 'STOCK', 'FRAUD')", name="reason"),
+    Index(
+        "ix_cancel_notices_next_attempt_at",
+        "next_attempt_at",
+        postgresql_where=text("state IN ('PENDING', 'TOLD')"),
+    ),
+)
+
 warehouse_days = Table(
     "warehouse_days",
     metadata,

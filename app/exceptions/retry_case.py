@@ -15,6 +15,7 @@ from app.fulfillment.change_parcel import confirm_again
 from app.fulfillment.change_work import BELL
 from app.fulfillment.reroute_units import ask_again as ask_warehouses
 from app.fulfillment.reroute_units import ask_for_reroute
+from app.orders.note_cancellation import tell_again
 from app.partners.note_contact import try_partner
 from app.returns.queue_refund import ask_again
 from app.run_once import Answer, refuse_once, run_once
@@ -42,6 +43,7 @@ BELLS = {
     CaseKind.SHORT_PICK: BELL,
     CaseKind.CONFIRMATION_REFUSED: BELL,
     CaseKind.REFUND_REFUSED: BELL,
+    CaseKind.CANCELLATION_REFUSED: BELL,
     CaseKind.PARTNER_SILENT: "partners",
 }
 WAREHOUSES_MAX = 50
@@ -110,6 +112,9 @@ async def _recover(connection: Any, kind: CaseKind, subject: str) -> None:
         return
     if kind is CaseKind.CONFIRMATION_REFUSED:
         await confirm_again(connection, _key(name))
+        return
+    if kind is CaseKind.CANCELLATION_REFUSED:
+        await tell_again(connection, _key(name))
         return
     key = int(name)
     if kind is CaseKind.CHANNEL_DOWN:

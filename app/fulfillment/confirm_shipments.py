@@ -8,25 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import random
-import time
 from typing import Any
 
-import structlog
-
-from adapters.channels.base import Shipment, Throttled, WriteOutcome, WriteResult
-from app.channels.note_attempt import Attempt, note_attempt
-from app.channels.open_channel import COLUMNS, OpenChannel
+from adapters.channels.base import Shipment, WriteOutcome, WriteResult
+from app.channels.open_channel import COLUMNS
+from app.channels.tell_channel import draw_wait, tell_channel
 from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
 from app.kits.tell_kits import read_kit_lines
 from app.state import State
-from domain.errors import CauseClass, Fault
+from domain.errors import CauseClass
 from domain.exceptions import CaseKind, Problem, Severity
 
 PARCELS_MAX = 16
-BACKOFF_SECONDS = 1.0
-BACKOFF_SECONDS_MAX = 300.0
 LANE = "CONFIRM"
 _CLAIM = """
 WITH due AS (
@@ -55,7 +49,6 @@ WHERE id = $1 AND confirmation = 'PENDING' AND attempts = $2 RETURNING id
 """Whoever comes after its lease finds another attempt there, and nothing to write."""
 _TELL = "UPDATE orders SET updated_at = clock_timestamp() WHERE id = $1"
 """Who watches the order sees what became of its parcel."""
-log = structlog.get_logger()
 
 
 async def confirm_shipments(state: State) -> int:
@@ -80,7 +73,6 @@ async def _confirm(state: State, record: Any, parcel: Any, lines: tuple[tuple[st
     if not lines:  # parts of kits that another parcel completes, and tells
         await _settle(state, record, parcel, WriteResult(WriteOutcome.OK))
         return
-    started, at = time.monotonic(), datetime.datetime.now(datetime.UTC)
     shipment = Shipment(
         parcel["external_id"],
         lines,
@@ -89,29 +81,8 @@ async def _confirm(state: State, record: Any, parcel: Any, lines: tuple[tuple[st
         parcel["shipped_at"],
         str(parcel["id"]),
     )
-    channel: OpenChannel | None = None
-    fault: Fault | None = None
-    try:
-        channel = state.channels.open(record)
-        assert channel.adapter is not None
-        result = await channel.adapter.confirm_shipment(shipment)
-    except Fault as raised:
-        fault, result = raised, _read_fault(raised)
-    except Exception as error:
-        log.exception("a parcel cannot be confirmed", channel=record["code"], parcel=str(parcel["id"]))
-        result = WriteResult(WriteOutcome.TRANSIENT, repr(error), CauseClass.UNKNOWN)
-    if channel is not None and not isinstance(fault, Throttled):
-        done = int(result.outcome in (WriteOutcome.OK, WriteOutcome.ACCEPTED))
-        await note_attempt(state, Attempt(channel, LANE, at, time.monotonic() - started, 1, done, 1 - done), fault)
-    await _settle(state, record, parcel, result)
-
-
-def _read_fault(fault: Fault) -> WriteResult:
-    """What a person can put right at the connection is tried again; it is the channel's case, not the parcel's."""
-    again = fault.transient or fault.cause is CauseClass.AUTH
-    wait = fault.wait_seconds if isinstance(fault, Throttled) else None
-    outcome = WriteOutcome.TRANSIENT if again else WriteOutcome.REFUSED
-    return WriteResult(outcome, str(fault), fault.cause, wait_seconds=wait)
+    told = tell_channel(state, record, LANE, str(parcel["id"]), lambda channel: channel.confirm_shipment(shipment))
+    await _settle(state, record, parcel, await told)
 
 
 async def _settle(state: State, record: Any, parcel: Any, result: WriteResult) -> None:
@@ -124,7 +95,7 @@ async def _settle(state: State, record: Any, parcel: Any, result: WriteResult) -
         case _:
             confirmation = "PENDING"
     error = None if confirmation == "CONFIRMED" else (result.message or result.outcome.value)[:500]
-    wait = _backoff(parcel["attempts"]) if result.wait_seconds is None else result.wait_seconds
+    wait = draw_wait(result, parcel["attempts"])
     async with state.database.hot.acquire() as connection, connection.transaction():
         if confirmation != "PENDING":
             await connection.execute(_TELL, parcel["order_id"])
@@ -153,8 +124,3 @@ def _problem(record: Any, parcel: Any, result: WriteResult) -> Problem:
         None,
         parcel["warehouse_id"],
     )
-
-
-def _backoff(attempts: int) -> float:
-    ceiling: float = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS * 2.0 ** min(attempts, 16))
-    return random.random() * ceiling  # noqa: S311

@@ -6,6 +6,9 @@ A kit counts as shipped with the parcel that completes it, counting what earlier
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
+
+from domain.cancellations import KitPart
 
 KIT_LINES = """
 WITH parcel AS (
@@ -24,8 +27,19 @@ WITH parcel AS (
 SELECT id AS fulfillment_id, external_id, (min(after / per_kit) - min(before / per_kit))::int AS quantity
 FROM parts GROUP BY 1, 2
 """
+_PARTS = """
+SELECT l.line, split_part(l.external_id, '#', 1) AS name, k.quantity FROM order_lines l
+JOIN skus c ON c.id = l.sku_id JOIN kit_components k ON k.component_id = l.sku_id JOIN skus s ON s.id = k.kit_id
+  AND l.external_id = split_part(l.external_id, '#', 1) || '#' || s.code || '#' || c.code
+WHERE l.order_id = $1 AND l.external_id LIKE '%#%#%'
+"""
 
 
 async def read_kit_lines(database: Any, parcel_ids: list[Any]) -> list[Any]:
     """(parcel, the channel's line, kits that it completes), none where it completes none."""
     return [row for row in await database.fetch(KIT_LINES, parcel_ids) if row["quantity"] > 0]
+
+
+async def read_kit_parts(database: Any, order_id: UUID) -> dict[int, KitPart]:
+    """Of an order's lines that are components of kits, by the line's number."""
+    return {row["line"]: KitPart(row["name"], row["quantity"]) for row in await database.fetch(_PARTS, order_id)}

@@ -11,9 +11,11 @@ from app.calls import check_remarks
 from app.orders.change_order import by_name, drop_units, remember_cancelled
 from app.orders.find_order import change_found, check_open
 from app.orders.lock_order import OrderNow
+from app.orders.note_cancellation import REASONS
 from app.orders.write_state import OrderEvent, write_state
 from app.run_once import Answer
 from app.state import State
+from domain.cancellations import CancelReason
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
 from domain.provenance import Provenance, Remarks
@@ -49,7 +51,8 @@ async def cancel_order_units(
         units = _choose(order, lines)
         asked = await drop_units(connection, order, units, "ORDER_CANCELLED", provenance)
         done = {number: count - asked.get(number, 0) for number, count in units.items()}
-        await remember_cancelled(connection, order, units)
+        reason = REASONS.get((remarks.reason or "").upper(), CancelReason.SELLER)
+        await remember_cancelled(connection, order, units, reason)
         data = {"reason": remarks.reason, "cancelled": by_name(order, done), "askedOfWarehouse": by_name(order, asked)}
         await write_state(connection, order, {}, [OrderEvent("CANCELLED", remarks.note, data)], provenance.actor)
         return {"asked": by_name(order, asked)}

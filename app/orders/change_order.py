@@ -20,11 +20,13 @@ from app.orders.ask_cancellation import ask_cancellation, cancel_units, recall_c
 from app.orders.hold_order import hold_works
 from app.orders.keep_contact import Contact, open_contact, seal_contact
 from app.orders.lock_order import OrderNow, lock_order, see_order
+from app.orders.note_cancellation import ask_to_tell, end_notice
 from app.orders.plan_change import OrderPlan, plan_change
 from app.orders.release_units import release_units
 from app.orders.write_state import OrderEvent, write_state
 from app.state import State
 from app.transact import rerun
+from domain.cancellations import CancelReason, NoticeState
 from domain.errors import CauseClass
 from domain.exceptions import CaseKind, Problem, Severity
 from domain.order_change import LineChanges
@@ -136,6 +138,11 @@ async def change_lines(
     if changes.empty:
         return []
     await _write_untold(connection, now, changes.untold)
+    heard = bool(changes.untold) and not any(line.untold for line in now.lines.values())
+    if heard and await end_notice(connection, now.id, NoticeState.ACKNOWLEDGED):
+        events = [OrderEvent("CANCELLATION_ACKNOWLEDGED")]
+    else:
+        events = []
     await recall_cancellation(connection, now, changes.recall)
     asked = await drop_units(connection, now, changes.drop, reason, who)
     await _add_units(connection, now, changes.add)
@@ -148,7 +155,7 @@ async def change_lines(
         "recalled": by_name(now, changes.recall),
     }
     told_of = {name: units for name, units in data.items() if units}
-    return [OrderEvent(_name(reason), data=told_of)] if told_of else []
+    return [*events, OrderEvent(_name(reason), data=told_of)] if told_of else events
 
 
 async def drop_units(
@@ -167,8 +174,11 @@ async def drop_units(
     return dict(await ask_cancellation(connection, now, {n: count for n, count in begun.items() if count}))
 
 
-async def remember_cancelled(connection: Any, now: OrderNow, units: Mapping[int, int]) -> None:
-    """Units were cancelled here: the channel will go on naming them until it hears of it."""
+async def remember_cancelled(
+    connection: Any, now: OrderNow, units: Mapping[int, int], reason: CancelReason = CancelReason.SELLER
+) -> None:
+    """Units were cancelled here: the channel will go on naming them until it hears of it, and it is to hear of it."""
+    await ask_to_tell(connection, now.id, reason)
     await _write_untold(connection, now, {number: now.lines[number].untold + count for number, count in units.items()})
 
 

@@ -23,10 +23,16 @@ _HEAD = """
 SELECT o.id, c.code AS channel, o.channel_id, o.external_id, o.name, {status} AS status, o.payment, o.hold_reason,
   o.cancel_requested_at, o.placed_at, o.ship_by, o.deliver_by, o.destination::text AS destination, o.version,
   o.updated_at, ct.erased_at AS contact_erased_at,
-  {own} AS own, {total} AS total, o.currency, {problem} AS problem, ({lines})::text AS lines
+  {own} AS own, {total} AS total, o.currency, {problem} AS problem, ({lines})::text AS lines,
+  ({notice})::text AS cancellation
 """
 _FROM = """
 FROM orders o JOIN channels c ON c.id = o.channel_id LEFT JOIN order_contacts ct ON ct.order_id = o.id
+"""
+_NOTICE = """
+SELECT json_build_object('state', n.state, 'reason', n.reason, 'asked_at', n.asked_at, 'told_at', n.told_at,
+  'acknowledged_at', n.acknowledged_at, 'attempts', n.attempts, 'error', n.error)
+FROM cancel_notices n WHERE n.order_id = o.id
 """
 _LINES = """
 SELECT coalesce(json_agg(json_build_object(
@@ -93,9 +99,9 @@ class _Question:
     theirs: str = ""
 
     def select(self) -> str:
-        shown = {"own": "true", "total": "NULL::numeric", "problem": "NULL::text"}
+        shown = {"own": "true", "total": "NULL::numeric", "problem": "NULL::text", "notice": "NULL"}
         if not self.own:
-            shown = {"own": "false", "total": "o.total", "problem": "o.problem"}
+            shown = {"own": "false", "total": "o.total", "problem": "o.problem", "notice": _NOTICE}
         return _HEAD.format(status=self.status, lines=self.lines, **shown) + _FROM
 
 
@@ -113,7 +119,13 @@ def _ask(principal: Principal) -> _Question:
 
 def _row(record: Any) -> dict[str, Any]:
     goal = orjson.loads(record["destination"] or "{}") or {}
-    return {**dict(record), "lines": orjson.loads(record["lines"]), "destination": goal}
+    notice = orjson.loads(record["cancellation"] or "null")
+    return {
+        **dict(record),
+        "lines": orjson.loads(record["lines"]),
+        "destination": goal,
+        "cancellation": notice,
+    }
 
 
 async def read_order(

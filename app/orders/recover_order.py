@@ -18,6 +18,7 @@ from app.orders.substitute_warehouse import Way, choose_way, substitute_warehous
 from app.orders.write_state import OrderEvent, write_state
 from app.run_once import Answer, run_once
 from app.state import State
+from domain.cancellations import CancelReason
 from domain.errors import Refusal, RefusalCode
 from domain.exceptions import CaseKind
 from domain.identity import Principal
@@ -31,7 +32,7 @@ class Recovery(StrEnum):
     """`BACKORDER`: it waits for stock. `SUBSTITUTE`: from a warehouse its channel does not sell from, at once where the
     policy lets that ship it, else by a transfer that the order waits for.
 
-    `CANCEL`: what is missing is cancelled, and whoever watches the order is told to notify the buyer.
+    `CANCEL`: what is missing is cancelled, and its channel is told.
     """
 
     BACKORDER = "BACKORDER"
@@ -73,7 +74,7 @@ async def recover_order(
             done |= await _substitute(connection, principal, order, way, provenance)
         elif choice is Recovery.CANCEL:
             await cancel_units(connection, order, missing)
-            await remember_cancelled(connection, order, missing)
+            await remember_cancelled(connection, order, missing, CancelReason.STOCK)
         name = "TRANSFER_AWAITED" if "transfer" in done else _EVENTS[choice]
         await write_state(connection, order, {}, [OrderEvent(name, note, done)], provenance.actor)
         await change_case(connection, case_id, _act(choice, note, done), provenance, {"recovery": choice.value, **done})

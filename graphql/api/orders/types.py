@@ -18,9 +18,17 @@ from api.fulfillment.types import FulfillmentOrder, work_from_row
 from api.ids import encode_id
 from api.scalars import Counted, Edge, Money, PageInfo, to_money
 from api.stock.types import Node
+from domain.cancellations import CancelReason, NoticeState
 from domain.orders import LineCounts, LineStatus, OrderStatus, Payment, line_status
 
 strawberry.enum(OrderStatus, description="BACKORDERED: nothing that it still wants is promised from a warehouse.")
+strawberry.enum(
+    NoticeState,
+    name="CancelNoticeState",
+    description="TOLD: the channel took it. ACKNOWLEDGED: its own word of the order names no more than is left. "
+    "REFUSED: a case says what to do. LAPSED: nothing was left to tell, it was shipped or is wanted after all.",
+)
+strawberry.enum(CancelReason, description="As a channel may pass it on to the buyer.")
 strawberry.enum(LineStatus, name="OrderLineStatus", description="What one line has come to.")
 strawberry.enum(Payment, description="PENDING: stock is held for it, nothing is released to a warehouse.")
 
@@ -79,6 +87,17 @@ class OrderContact:
 
 
 _WORK = Requires(roles=EVERYONE, scope="fulfillment:read")
+@strawberry.type(description="Whether the order's channel knows what was cancelled of it here.")
+class CancelNotice:
+    state: NoticeState
+    reason: CancelReason
+    asked_at: datetime.datetime
+    told_at: datetime.datetime | None = strawberry.field(description="When the channel took it first.")
+    acknowledged_at: datetime.datetime | None = strawberry.field(
+        description="When the channel's own word of the order first named no more than is left."
+    )
+    attempts: int
+    error: str | None = strawberry.field(description="Why the last try failed.")
 
 
 @strawberry.type(
@@ -104,6 +123,10 @@ class Order(Node):
     version: str
     updated_at: datetime.datetime
     lines: list[OrderLine]
+    cancellation: CancelNotice | None = strawberry.field(
+        description="Null when nothing was cancelled here, when its channel is told nothing, and for tokens that are "
+        "limited to warehouses."
+    )
     events: strawberry.Private[list[OrderEvent] | None] = None
 
     @strawberry.field(
@@ -135,6 +158,7 @@ class OrderConnection(Counted):
     page_info: PageInfo
 
 
+_MOMENTS = ("asked_at", "told_at", "acknowledged_at")
 _KEPT = (
     *("channel", "external_id", "name", "status", "payment", "hold_reason", "cancel_requested_at", "placed_at"),
     *("ship_by", "deliver_by", "contact_erased_at", "problem", "updated_at"),
@@ -155,8 +179,21 @@ def order_from_row(row: Any, events: list[OrderEvent] | None = None) -> Order:
         ),
         total=_money(row["total"], row["currency"]),
         version=str(row["version"]),
+        cancellation=_notice(row["cancellation"]),
         events=[] if row["own"] else events,
         **{name: row[name] for name in _KEPT},
+    )
+
+
+def _notice(found: Any) -> CancelNotice | None:
+    if found is None:
+        return None
+    return CancelNotice(
+        state=NoticeState(found["state"]),
+        reason=CancelReason(found["reason"]),
+        attempts=found["attempts"],
+        error=found["error"],
+        **{name: found[name] and datetime.datetime.fromisoformat(found[name]) for name in _MOMENTS},
     )
 
 

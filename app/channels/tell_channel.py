@@ -1,0 +1,62 @@
+"""One call that tells a channel something of an order, with what came of it on record. No transaction is open.
+
+Faults become outcomes: what a person can put right at the connection is tried again, and is the channel's case.
+"""
+
+from __future__ import annotations
+
+import datetime
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from adapters.channels.base import Channel, Throttled, WriteOutcome, WriteResult
+from app.channels.note_attempt import Attempt, note_attempt
+from app.channels.open_channel import OpenChannel
+from app.state import State
+from domain.errors import CauseClass, Fault
+
+BACKOFF_SECONDS = 1.0
+BACKOFF_SECONDS_MAX = 300.0
+DONE = (WriteOutcome.OK, WriteOutcome.ACCEPTED)
+log = structlog.get_logger()
+
+
+async def tell_channel(
+    state: State, record: Any, lane: str, subject: str, tell: Callable[[Channel], Awaitable[WriteResult]]
+) -> WriteResult:
+    """`record`: the channel's row. Never raises for what the channel did: that is the outcome."""
+    started, at = time.monotonic(), datetime.datetime.now(datetime.UTC)
+    channel: OpenChannel | None = None
+    fault: Fault | None = None
+    try:
+        channel = state.channels.open(record)
+        assert channel.adapter is not None
+        result = await tell(channel.adapter)
+    except Fault as raised:
+        fault, result = raised, _read_fault(raised)
+    except Exception as error:
+        log.exception("a channel cannot be told", channel=record["code"], lane=lane, subject=subject)
+        result = WriteResult(WriteOutcome.TRANSIENT, repr(error), CauseClass.UNKNOWN)
+    if channel is not None and not isinstance(fault, Throttled):
+        done = int(result.outcome in DONE)
+        await note_attempt(state, Attempt(channel, lane, at, time.monotonic() - started, 1, done, 1 - done), fault)
+    return result
+
+
+def draw_wait(result: WriteResult, attempts: int) -> float:
+    """Seconds until the next try: the vendor's hint, or exponential with full jitter."""
+    if result.wait_seconds is not None:
+        return result.wait_seconds
+    ceiling: float = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS * 2.0 ** min(attempts, 16))
+    return random.random() * ceiling  # noqa: S311
+
+
+def _read_fault(fault: Fault) -> WriteResult:
+    again = fault.transient or fault.cause is CauseClass.AUTH
+    wait = fault.wait_seconds if isinstance(fault, Throttled) else None
+    outcome = WriteOutcome.TRANSIENT if again else WriteOutcome.REFUSED
+    return WriteResult(outcome, str(fault), fault.cause, wait_seconds=wait)
