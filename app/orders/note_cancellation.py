@@ -1,4 +1,4 @@
-"""The notice of an order whose channel has to hear what was cancelled here: one row, always on the caller's transaction.
+"""The notice of an order whose channel has to hear what was cancelled here: one row, on the caller's transaction.
 
 It comes after the order's row in the order of locks. What there is to tell is not in it: that follows from the lines.
 """
@@ -18,7 +18,8 @@ INSERT INTO cancel_notices AS n (order_id, reason, attempts)
 SELECT o.id, $2, 0 FROM orders o JOIN channels c ON c.id = o.channel_id
 WHERE o.id = $1 AND c.kind <> 'B2B' AND c.status <> 'SHADOW'
 ON CONFLICT (order_id) DO UPDATE SET state = 'PENDING', reason = excluded.reason, attempts = n.attempts + 1,
-  next_attempt_at = clock_timestamp(), asked_at = clock_timestamp(), told_at = NULL, acknowledged_at = NULL, error = NULL
+  next_attempt_at = clock_timestamp(), asked_at = clock_timestamp(), told_at = NULL, acknowledged_at = NULL,
+  error = NULL
 """
 """Another attempt: whoever is telling the channel now finds it, and leaves the row to who comes next."""
 _END = """

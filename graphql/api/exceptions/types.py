@@ -28,7 +28,8 @@ strawberry.enum(
     "another reason. CHANGE_REFUSED: a channel changes an order too late. PROMISE_AT_RISK: an order must ship soon "
     "and has not. ALLOCATION_IMPOSSIBLE: no warehouse can promise what an order wants. REJECTION: a warehouse does not "
     "ship, and no other can. SHORT_PICK: units were not where they should be. CONFIRMATION_REFUSED: a channel does not "
-    "take a parcel. CANCELLATION_REFUSED: an order is to be cancelled at its channel by hand. PARTNER_SILENT: a logistics partner does not answer. PARTNER_EVENTS_STOPPED: its webhook was "
+    "take a parcel. CANCELLATION_REFUSED: an order is to be cancelled at its channel by hand. "
+    "PARTNER_SILENT: a logistics partner does not answer. PARTNER_EVENTS_STOPPED: its webhook was "
     "switched off. PARTNER_CONTRADICTION: it says what cannot be. STOCK_DIFFERENCE: it has other stock than it should.",
 )
 strawberry.enum(Severity, name="ExceptionSeverity", description="To be taken up within 15 min, 1 h, 8 h or 3 days.")
