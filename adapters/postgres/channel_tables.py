@@ -189,7 +189,9 @@ sync_attempts = Table(
     Column("failed", Integer, nullable=False),
     Column("cause", Text),
     Column("error", Text),
-    CheckConstraint("lane IN ('ZERO', 'BULK', 'SETTLE', 'OBSERVE', 'ORDERS', 'CONFIRM', 'REFUND', 'CANCEL')", name="lane"),
+    CheckConstraint(
+        "lane IN ('ZERO', 'BULK', 'SETTLE', 'OBSERVE', 'ORDERS', 'CONFIRM', 'REFUND', 'CANCEL')", name="lane"
+    ),
     Index("ix_sync_attempts_channel_id_id", "channel_id", "id"),
     Index("ix_sync_attempts_started_at", "started_at"),
 )

@@ -73,7 +73,10 @@ class ListingState(StrEnum):
     BLOCKED = "BLOCKED"
 
 
-@strawberry.enum(description="ZERO and BULK push, SETTLE asks about accepted batches, OBSERVE reads back.")
+@strawberry.enum(
+    description="ZERO and BULK push, SETTLE asks about accepted batches, OBSERVE reads back, ORDERS pulls. CONFIRM tells "
+    "of parcels, REFUND of refunds, CANCEL of cancellations."
+)
 class SyncLane(StrEnum):
     ZERO = "ZERO"
     BULK = "BULK"
@@ -81,6 +84,8 @@ class SyncLane(StrEnum):
     OBSERVE = "OBSERVE"
     ORDERS = "ORDERS"
     CONFIRM = "CONFIRM"
+    REFUND = "REFUND"
+    CANCEL = "CANCEL"
 
 
 @strawberry.type(description="What is published of what a channel may sell. Units unless said otherwise.")

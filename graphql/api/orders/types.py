@@ -87,6 +87,8 @@ class OrderContact:
 
 
 _WORK = Requires(roles=EVERYONE, scope="fulfillment:read")
+
+
 @strawberry.type(description="Whether the order's channel knows what was cancelled of it here.")
 class CancelNotice:
     state: NoticeState
