@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -43,6 +44,15 @@ class CancelledLine(NamedTuple):
     external_id: str
     units: int
     left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """Units of a channel's order that we shall not ship."""
+
+    order_external_id: str
+    lines: tuple[CancelledLine, ...]
+    reason: CancelReason = CancelReason.SELLER
 
 
 class KitPart(NamedTuple):

@@ -15,6 +15,7 @@ from typing import Protocol, runtime_checkable
 
 from adapters.channels.channel_refund import ChannelRefund
 from domain.cancellations import CancelledLine, CancelReason
+from domain.cancellations import Cancellation
 from domain.errors import CauseClass, Fault
 from domain.kits import Part
 
@@ -197,15 +198,6 @@ class Shipment:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancellation:
-    """Units that we shall not ship."""
-
-    order_external_id: str
-    lines: tuple[CancelledLine, ...]
-    reason: CancelReason = CancelReason.SELLER
-
-
-@dataclass(frozen=True, slots=True)
 class InboundEvent:
     """A verified event before its meaning is read. `event_id`: for deduplication; `topic`: the vendor's word."""
 
@@ -365,8 +357,7 @@ class Channel(Protocol):
     async def cancel_order(self, cancellation: Cancellation) -> WriteResult:
         """Have the channel cancel these units: safe to call again, what it does not name any more is not told twice.
 
-        The channel's own stock must not rise by it: the units are published as any others are. `REFUSED` with cause
-        POLICY when the vendor offers no such call: a person cancels at the marketplace then.
+        The channel's own stock must not rise by it: the units are published as any others are. Raises `Fault`.
         """
         ...
 

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapters.channels.base import (
-    Cancellation,
     ChannelNews,
     ChannelOrder,
     InboundEvent,
@@ -25,6 +24,7 @@ from adapters.channels.base import (
     WriteResult,
 )
 from adapters.channels.returns import Refund
+from domain.cancellations import Cancellation
 from domain.errors import CauseClass, Fault
 
 Hook = Callable[[Sequence[QuantityWrite]], Awaitable[None]]

@@ -1,6 +1,7 @@
 """One call that tells a channel something of an order, with what came of it on record. No transaction is open.
 
-Faults become outcomes: what a person can put right at the connection is tried again, and is the channel's case.
+Faults become outcomes. A connection that lets nobody in is the channel's case, and tried again; a call that it does not
+let in, or that the vendor does not offer, is refused like anything else that the vendor does not take.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import structlog
 
 from adapters.channels.base import Channel, Throttled, WriteOutcome, WriteResult
+from adapters.channels.refuse_call import NotOffered, NotPermitted
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
 from app.state import State
@@ -22,6 +24,8 @@ from domain.errors import CauseClass, Fault
 BACKOFF_SECONDS = 1.0
 BACKOFF_SECONDS_MAX = 300.0
 DONE = (WriteOutcome.OK, WriteOutcome.ACCEPTED)
+UNSENT = (Throttled, NotOffered)
+"""They say nothing of the connection."""
 log = structlog.get_logger()
 
 
@@ -41,9 +45,10 @@ async def tell_channel(
     except Exception as error:
         log.exception("a channel cannot be told", channel=record["code"], lane=lane, subject=subject)
         result = WriteResult(WriteOutcome.TRANSIENT, repr(error), CauseClass.UNKNOWN)
-    if channel is not None and not isinstance(fault, Throttled):
+    if channel is not None and not isinstance(fault, UNSENT):
         done = int(result.outcome in DONE)
-        await note_attempt(state, Attempt(channel, lane, at, time.monotonic() - started, 1, done, 1 - done), fault)
+        attempt = Attempt(channel, lane, at, time.monotonic() - started, 1, done, 1 - done)
+        await note_attempt(state, attempt, None if isinstance(fault, NotPermitted) else fault)
     return result
 
 
@@ -56,7 +61,7 @@ def draw_wait(result: WriteResult, attempts: int) -> float:
 
 
 def _read_fault(fault: Fault) -> WriteResult:
-    again = fault.transient or fault.cause is CauseClass.AUTH
+    again = fault.transient or (fault.cause is CauseClass.AUTH and not isinstance(fault, NotPermitted))
     wait = fault.wait_seconds if isinstance(fault, Throttled) else None
     outcome = WriteOutcome.TRANSIENT if again else WriteOutcome.REFUSED
     return WriteResult(outcome, str(fault), fault.cause, wait_seconds=wait)

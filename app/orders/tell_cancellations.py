@@ -11,7 +11,7 @@ import asyncio
 import datetime
 from typing import Any
 
-from adapters.channels.base import Cancellation, Channel, WriteOutcome, WriteResult
+from adapters.channels.base import Channel, WriteOutcome, WriteResult
 from app.channels.open_channel import COLUMNS
 from app.channels.tell_channel import DONE, draw_wait, tell_channel
 from app.exceptions.open_cases import open_cases
@@ -21,7 +21,7 @@ from app.orders.note_cancellation import end_notice
 from app.orders.take_order import take_order
 from app.orders.write_state import OrderEvent, note_events
 from app.state import State
-from domain.cancellations import CancelledLine, CancelReason, NoticeState, list_cancelled
+from domain.cancellations import Cancellation, CancelledLine, CancelReason, NoticeState, list_cancelled
 from domain.errors import CauseClass
 from domain.exceptions import CaseKind, Problem, Severity
 
@@ -30,7 +30,8 @@ LANE = "CANCEL"
 WAIT_SECONDS = 5.0
 """Until a warehouse that was asked is looked at again."""
 LOOK_SECONDS = 15.0
-"""A channel sends its own word within moments; after that it is asked for."""
+"""A channel sends its own word within moments; after that it is asked for, each time later."""
+LOOK_SECONDS_MAX = 300.0
 UNAPPLIED_SECONDS = 900.0
 """A channel that took a notice and shows nothing of it so long is a person's to ask."""
 _CLAIM = """
@@ -116,10 +117,11 @@ async def _settle(state: State, record: Any, notice: Any, result: WriteResult) -
     refused = result.outcome is WriteOutcome.REFUSED
     kept = NoticeState.TOLD if done else NoticeState.REFUSED if refused else NoticeState.PENDING
     error = None if done else (result.message or result.outcome.value)[:500]
-    wait = LOOK_SECONDS if done else draw_wait(result, notice["attempts"])
+    attempts = notice["attempts"]
+    wait = min(LOOK_SECONDS_MAX, LOOK_SECONDS * attempts) if done else draw_wait(result, attempts)
     async with state.database.hot.acquire() as connection, connection.transaction():
         await connection.execute(_TELL, notice["order_id"])
-        keep = (notice["order_id"], notice["attempts"], kept.value, error, wait)
+        keep = (notice["order_id"], attempts, kept.value, error, wait)
         if await connection.fetchval(_DONE, *keep) is None:
             return
         if refused:

@@ -8,28 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import random
-import time
 from typing import Any
 
-import structlog
-
-from adapters.channels.base import Throttled, WriteOutcome, WriteResult
+from adapters.channels.base import WriteOutcome, WriteResult
+from adapters.channels.refuse_call import NotOffered
 from adapters.channels.returns import Refund, RefundingChannel
-from app.channels.note_attempt import Attempt, note_attempt
-from app.channels.open_channel import COLUMNS, OpenChannel
+from app.channels.open_channel import COLUMNS
+from app.channels.tell_channel import draw_wait, tell_channel
 from app.exceptions.open_cases import open_cases
 from app.floor.find_document import write_label
 from app.returns.hold_return import keep_return, lock_return
 from app.returns.split_kits import name_sold_lines
 from app.state import State
-from domain.errors import CauseClass, Fault
 from domain.exceptions import CaseKind, Severity
 from domain.identity import Principal
 from domain.returns import MoneyTrack
 
 REFUNDS_MAX = 16
-BACKOFF_SECONDS_MAX = 300.0
 LANE = "REFUND"
 SYSTEM = Principal("refunds", "refunds", frozenset())
 BY_HAND = (
@@ -60,7 +55,6 @@ SELECT refund_external_id FROM returns WHERE order_id = $1 AND id <> $2 AND refu
 _CHANNELS = f"SELECT {COLUMNS} FROM channels WHERE id = ANY($1::int[])"  # noqa: S608
 _MINE = "SELECT FROM returns WHERE id = $1 AND refund_attempts = $2 AND refund_state = 'PENDING'"
 """Whoever comes after its lease finds another attempt there, and nothing to write."""
-log = structlog.get_logger()
 
 
 async def tell_refunds(state: State) -> int:
@@ -75,25 +69,12 @@ async def tell_refunds(state: State) -> int:
 
 
 async def _tell(state: State, record: Any, row: Any) -> None:
-    started, at = time.monotonic(), datetime.datetime.now(datetime.UTC)
-    channel: OpenChannel | None = None
-    fault: Fault | None = None
-    try:
-        channel = state.channels.open(record)
-        adapter: object = channel.adapter
-        if not isinstance(adapter, RefundingChannel):
-            await _settle(state, row, WriteResult(WriteOutcome.REFUSED, BY_HAND, CauseClass.POLICY))
-            return
-        result = await adapter.issue_refund(await _write_refund(state, row))
-    except Fault as raised:
-        fault, result = raised, _read_fault(raised)
-    except Exception as error:
-        log.exception("a refund cannot be told", channel=record["code"], refund=str(row["id"]))
-        result = WriteResult(WriteOutcome.TRANSIENT, repr(error), CauseClass.UNKNOWN)
-    if channel is not None and not isinstance(fault, Throttled):
-        done = int(result.outcome in (WriteOutcome.OK, WriteOutcome.ACCEPTED))
-        await note_attempt(state, Attempt(channel, LANE, at, time.monotonic() - started, 1, done, 1 - done), fault)
-    await _settle(state, row, result)
+    async def pay(channel: object) -> WriteResult:
+        if not isinstance(channel, RefundingChannel):
+            raise NotOffered(BY_HAND)
+        return await channel.issue_refund(await _write_refund(state, row))
+
+    await _settle(state, row, await tell_channel(state, record, LANE, str(row["id"]), pay))
 
 
 async def _write_refund(state: State, row: Any) -> Refund:
@@ -109,14 +90,6 @@ async def _write_refund(state: State, row: Any) -> Refund:
         write_label("return", row["number"]),
         frozenset(found[0] for found in others),
     )
-
-
-def _read_fault(fault: Fault) -> WriteResult:
-    """What a person can put right at the connection is tried again; it is the channel's case, not the refund's."""
-    again = fault.transient or fault.cause is CauseClass.AUTH
-    wait = fault.wait_seconds if isinstance(fault, Throttled) else None
-    outcome = WriteOutcome.TRANSIENT if again else WriteOutcome.REFUSED
-    return WriteResult(outcome, str(fault), fault.cause, wait_seconds=wait)
 
 
 async def _settle(state: State, row: Any, result: WriteResult) -> None:
@@ -143,15 +116,9 @@ def _judge(
     if result.outcome is WriteOutcome.REFUSED:
         return {"refund_state": "REFUSED", "refund_next_at": None, "refund_error": error}, {}
     if result.outcome not in (WriteOutcome.OK, WriteOutcome.ACCEPTED):
-        wait = _backoff(row["refund_attempts"]) if result.wait_seconds is None else result.wait_seconds
-        again = now + datetime.timedelta(seconds=wait)
+        again = now + datetime.timedelta(seconds=draw_wait(result, row["refund_attempts"]))
         return {"refund_state": "PENDING", "refund_next_at": again, "refund_error": error}, {}
     sent = {"refund_state": "SENT", "refund_next_at": None, "refund_error": None, "refund_external_id": result.receipt}
     if result.outcome is WriteOutcome.ACCEPTED:
         return {**sent, "money": MoneyTrack.TOLD.value}, {"refund_told_at": now}
     return {**sent, "money": MoneyTrack.CONFIRMED.value}, {"refund_told_at": now, "refund_confirmed_at": now}
-
-
-def _backoff(attempts: int) -> float:
-    ceiling: float = min(BACKOFF_SECONDS_MAX, 2.0 ** min(attempts, 16))
-    return random.random() * ceiling  # noqa: S311

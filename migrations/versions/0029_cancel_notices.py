@@ -22,7 +22,7 @@ TABLE = (
       acknowledged_at TIMESTAMP WITH TIME ZONE,
       error TEXT,
       CONSTRAINT pk_cancel_notices PRIMARY KEY (order_id),
-      CONSTRAINT fk_cancel_notices_order_id_orders FOREIGN KEY (order_id) REFERENCES orders (id),
+      CONSTRAINT fk_cancel_notices_order_id FOREIGN KEY (order_id) REFERENCES orders (id),
       CONSTRAINT ck_cancel_notices_state
         CHECK (state IN ('PENDING', 'TOLD', 'ACKNOWLEDGED', 'REFUSED', 'LAPSED')),
       CONSTRAINT ck_cancel_notices_reason CHECK (reason IN ('SELLER', 'BUYER', 'STOCK', 'FRAUD'))

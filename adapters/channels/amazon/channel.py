@@ -29,7 +29,6 @@ from adapters.channels.amazon.settle_feed import settle_feed
 from adapters.channels.amazon.submit_feed import UPLOAD_SECONDS, FeedBook, submit_feed
 from adapters.channels.amazon.verify_event import seal_event, verify_event
 from adapters.channels.base import (
-    Cancellation,
     Channel,
     ChannelNews,
     ChannelOrder,
@@ -46,6 +45,9 @@ from adapters.channels.base import (
     WriteResult,
 )
 from adapters.channels.returns import Refund, ReturnPage
+from adapters.channels.refuse_call import NotOffered
+from adapters.channels.returns import Refund
+from domain.cancellations import Cancellation
 from domain.errors import CauseClass
 
 FEED_SECONDS_MIN = 30.0
@@ -125,8 +127,7 @@ class AmazonChannel:
 
     async def cancel_order(self, cancellation: Cancellation) -> WriteResult:
         """The contract has no call for it: confirmShipment is all that a seller who ships can say of an order."""
-        message = "Amazon takes no cancellation from an application: cancel it in Seller Central."
-        return WriteResult(WriteOutcome.REFUSED, message, CauseClass.POLICY)
+        raise NotOffered("Amazon takes no cancellation from an application: cancel it in Seller Central.")
 
     def seal_event(self, body: bytes) -> dict[str, str]:
         """The headers to hand a queue message's body in with, for `verify_event`."""

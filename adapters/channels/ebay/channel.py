@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import httpx
 
 from adapters.channels.base import (
-    Cancellation,
     ChallengedChannel,
     Channel,
     ChannelNews,
@@ -25,7 +24,6 @@ from adapters.channels.base import (
     Quota,
     Shipment,
     SubscribedChannel,
-    WriteOutcome,
     WriteResult,
 )
 from adapters.channels.ebay.announce_limits import LimitReader
@@ -46,7 +44,9 @@ from adapters.channels.ebay.settings import TOPICS, EbayCredentials, EbaySetting
 from adapters.channels.ebay.spend_revisions import RevisionBudget
 from adapters.channels.ebay.subscribe_events import Endpoint, subscribe_events
 from adapters.channels.ebay.verify_event import verify_event
+from adapters.channels.refuse_call import NotOffered
 from adapters.channels.returns import Refund, RefundingChannel
+from domain.cancellations import Cancellation
 from domain.errors import CauseClass, Fault
 
 
@@ -90,8 +90,7 @@ class EbayChannel:
 
     async def cancel_order(self, cancellation: Cancellation) -> WriteResult:
         """The contract has no call for it: issue_refund pays the buyer, and leaves the order to be shipped."""
-        message = "eBay takes no cancellation from an application: cancel it in eBay's Seller Hub."
-        return WriteResult(WriteOutcome.REFUSED, message, CauseClass.POLICY)
+        raise NotOffered("eBay takes no cancellation from an application: cancel it in eBay's Seller Hub.")
 
     async def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
         return await verify_event(self.keys, headers, body)

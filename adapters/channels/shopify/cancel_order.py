@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.channels.base import Cancellation, ChannelOrder, WriteOutcome, WriteResult
+from adapters.channels.base import ChannelOrder, WriteOutcome, WriteResult
 from adapters.channels.shopify.client import ShopifyClient
 from adapters.channels.shopify.pull_orders import pull_order
-from domain.cancellations import CancelReason
+from domain.cancellations import Cancellation, CancelReason
 from domain.errors import CauseClass
 
 TRIES = 2

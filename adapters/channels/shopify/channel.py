@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 
 from adapters.channels.base import (
-    Cancellation,
     ChannelNews,
     ChannelOrder,
     InboundEvent,
@@ -37,6 +36,7 @@ from adapters.channels.shopify.read_event import read_event
 from adapters.channels.shopify.renew_subscriptions import renew_subscriptions
 from adapters.channels.shopify.set_quantities import WRITES_MAX, set_quantities
 from adapters.channels.shopify.verify_webhook import read_headers, verify_webhook
+from domain.cancellations import Cancellation
 
 SHOPIFY_BUCKETS = {BUCKET: (100.0, 1_000.0)}
 """The smallest plan's points a second; every answer says what the store really has."""

@@ -1,9 +1,10 @@
 """One call of Shopify's Admin GraphQL API 2026-07, with its failures sorted into transient and permanent.
 
 Fault
-├── Throttled   the points are used up
-├── TooCostly   one call may not ask for so much: ask for less
-└── Fault       transient or permanent, with its cause
+├── Throttled     the points are used up
+├── NotPermitted  the token has not the scope of this call
+├── TooCostly     one call may not ask for so much: ask for less
+└── Fault         transient or permanent, with its cause
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 
 from adapters.channels.base import Quota, Throttled
+from adapters.channels.refuse_call import NotPermitted
 from adapters.channels.shopify.access_token import AccessToken
 from domain.errors import CauseClass, Fault
 
@@ -22,7 +24,6 @@ BUCKET = "graphql"
 WAIT_SECONDS_DEFAULT = 1.0
 TRANSIENT_CODES = frozenset({None, "INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "TIMEOUT"})
 """An error without a code is the vendor's own time-out; every other code blames the request."""
-AUTH_CODES = frozenset({"ACCESS_DENIED", "SHOP_INACTIVE"})
 
 
 class TooCostly(Fault):
@@ -115,11 +116,13 @@ def _fault_of(errors: Any, extensions: dict[str, Any]) -> Fault:
     message = f"Shopify: {code or 'error'}: {first.get('message')}"
     if code == "THROTTLED":
         return Throttled("Shopify is throttling.", _wait_seconds(extensions.get("cost") or {}))
+    if code == "ACCESS_DENIED":
+        return NotPermitted(message)
     if code == "MAX_COST_EXCEEDED":
         return TooCostly(message)
     if code in TRANSIENT_CODES:
         return Fault(message, transient=True, cause=CauseClass.OUTAGE)
-    cause = CauseClass.AUTH if code in AUTH_CODES else CauseClass.VALIDATION
+    cause = CauseClass.AUTH if code == "SHOP_INACTIVE" else CauseClass.VALIDATION
     return Fault(message, transient=False, cause=cause)
 
 

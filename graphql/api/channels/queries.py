@@ -8,13 +8,13 @@ from functools import partial
 import strawberry
 
 from api.channels.exposure import ChannelExposure, OversellExposure
+from api.channels.lanes import SyncLane
 from api.channels.types import (
     Channel,
     Listing,
     ListingConnection,
     ListingState,
     SyncAttempt,
-    SyncLane,
     attempt_from_row,
     channel_from_row,
     listings_from_rows,

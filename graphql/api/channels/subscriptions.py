@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import strawberry
 
-from api.channels.types import Listing, SyncAttempt, SyncLane, attempt_from_row, listing_from_row
+from api.channels.lanes import SyncLane
+from api.channels.types import Listing, SyncAttempt, attempt_from_row, listing_from_row
 from api.context import Context, Info
 from api.directives import EVERYONE, requires
 from api.ids import encode_id

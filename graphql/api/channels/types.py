@@ -8,6 +8,7 @@ from typing import Any
 
 import strawberry
 
+from api.channels.lanes import SyncLane
 from api.context import Info
 from api.directives import Cost
 from api.scalars import Counted, Edge, PageInfo, page_size
@@ -71,21 +72,6 @@ class ListingState(StrEnum):
     DRIFTED = "DRIFTED"
     FROZEN = "FROZEN"
     BLOCKED = "BLOCKED"
-
-
-@strawberry.enum(
-    description="ZERO and BULK push, SETTLE asks about accepted batches, OBSERVE reads back, ORDERS pulls. CONFIRM tells "
-    "of parcels, REFUND of refunds, CANCEL of cancellations."
-)
-class SyncLane(StrEnum):
-    ZERO = "ZERO"
-    BULK = "BULK"
-    SETTLE = "SETTLE"
-    OBSERVE = "OBSERVE"
-    ORDERS = "ORDERS"
-    CONFIRM = "CONFIRM"
-    REFUND = "REFUND"
-    CANCEL = "CANCEL"
 
 
 @strawberry.type(description="What is published of what a channel may sell. Units unless said otherwise.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from adapters.channels.base import Cancellation, WriteOutcome
+from adapters.channels.base import WriteOutcome
 from adapters.sandbox.shopify.state import Level, Order
-from domain.cancellations import CancelledLine, CancelReason
+from domain.cancellations import Cancellation, CancelledLine, CancelReason
 from domain.errors import CauseClass, Fault
 from tests.adapters.shopify.conftest import Setup
 

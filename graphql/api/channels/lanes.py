@@ -1,0 +1,22 @@
+"""The lanes in which a channel is called, as clients see them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import strawberry
+
+
+@strawberry.enum(
+    description="ZERO and BULK push, SETTLE asks about accepted batches, OBSERVE reads back, ORDERS pulls. "
+    "CONFIRM tells of parcels, REFUND of refunds, CANCEL of cancellations."
+)
+class SyncLane(StrEnum):
+    ZERO = "ZERO"
+    BULK = "BULK"
+    SETTLE = "SETTLE"
+    OBSERVE = "OBSERVE"
+    ORDERS = "ORDERS"
+    CONFIRM = "CONFIRM"
+    REFUND = "REFUND"
+    CANCEL = "CANCEL"
