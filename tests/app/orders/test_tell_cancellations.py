@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+
+import pytest
 
 from adapters.channels.base import WriteOutcome, WriteResult
 from adapters.channels.memory import MemoryChannel
+from adapters.channels.refuse_call import NotOffered
 from api.ids import encode_id
 from app.orders.tell_cancellations import tell_cancellations
-from domain.cancellations import CancelledLine
+from domain.cancellations import Cancellation, CancelledLine
 from domain.errors import CauseClass, Fault
 from tests.app.orders.world import advance, available, cases, events_of, order_row, say, take
 from tests.channel_company import ChannelCompany
@@ -18,8 +22,8 @@ OUTAGE = Fault("no answer", transient=True, cause=CauseClass.OUTAGE)
 BY_HAND = WriteResult(WriteOutcome.REFUSED, "do it there", CauseClass.POLICY)
 
 
-async def cancel(company: ChannelCompany, **units: int) -> None:
-    key = encode_id("Order", str((await order_row(company))["id"]))
+async def cancel(company: ChannelCompany, name: str = "o-1", **units: int) -> None:
+    key = encode_id("Order", str((await order_row(company, name))["id"]))
     lines = [{"line": f"line-{sku.replace('_', '-')}", "quantity": count} for sku, count in units.items()]
     made = await company.admin.mutate("orderCancel", "order { status }", id=key, **({"lines": lines} if lines else {}))
     assert made["userErrors"] == []
@@ -120,3 +124,56 @@ async def test_units_that_are_cancelled_later_are_told_too(company: ChannelCompa
     await cancel(company, SKU_0=1)
     await tell_cancellations(company.state)
     assert [told.lines[0].left for told in shop(company).cancellations] == [2, 1]
+
+
+async def test_a_channel_that_offers_no_such_call_is_a_persons_to_tell(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 3}))
+    await cancel(company)
+    shop(company).cancel_answers = [NotOffered("cancel it at the marketplace")]
+    await tell_cancellations(company.state)
+    assert await state_of(company) == "REFUSED"
+    row = await company.state.database.hot.fetchrow("SELECT kind, cause, detail, owner FROM exception_cases")
+    assert tuple(row or ()) == ("CANCELLATION_REFUSED", "POLICY", "cancel it at the marketplace", "SUPPORT")
+    assert await company.value("SELECT count(*) FROM sync_attempts WHERE lane = 'CANCEL'") == 0, "nothing was sent"
+    await due(company)
+    assert await tell_cancellations(company.state) == 0
+    await take(company, say({"SKU-0": 3}, cancelled=True))
+    assert (await state_of(company), await cases(company)) == ("ACKNOWLEDGED", [])
+
+
+async def test_many_workers_tell_each_cancellation_once(company: ChannelCompany) -> None:
+    names = [f"o-{n}" for n in range(1, 6)]
+    for name in names:
+        await take(company, say({"SKU-0": 1}, name))
+        await cancel(company, name)
+    tried = await asyncio.gather(*(tell_cancellations(company.state) for _ in range(4)))
+    told = sorted(told.order_external_id for told in shop(company).cancellations)
+    assert (sum(tried), told) == (len(names), names)
+
+
+async def test_a_worker_that_comes_after_its_lease_writes_nothing(
+    company: ChannelCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is stopped with its request sent; the second tells it again, since the order shows nothing of it."""
+    asked, goes_on = asyncio.Event(), asyncio.Event()
+    plain = MemoryChannel.cancel_order
+
+    async def stop_first(self: MemoryChannel, cancellation: Cancellation) -> WriteResult:
+        if asked.is_set():
+            return await plain(self, cancellation)
+        asked.set()
+        await goes_on.wait()
+        return BY_HAND
+
+    monkeypatch.setattr(MemoryChannel, "cancel_order", stop_first)
+    await take(company, say({"SKU-0": 3}))
+    await cancel(company)
+    first = asyncio.create_task(tell_cancellations(company.state))
+    await asked.wait()
+    assert await tell_cancellations(company.state) == 0, "the first has the lease"
+    await due(company)
+    assert await tell_cancellations(company.state) == 1
+    goes_on.set()
+    await first
+    assert (await state_of(company), await cases(company)) == ("TOLD", [])
+    assert (await events_of(company)).count("CANCELLATION_TOLD") == 1
