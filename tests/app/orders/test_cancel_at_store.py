@@ -150,6 +150,8 @@ async def test_an_order_is_cancelled_in_part_and_then_whole(shop: Shop) -> None:
     assert (await shop.level(), await events_of(shop.company, placed)) == ((10, 10, 0), before)
     assert (await shop.show(placed))[:2] == ("CANCELLED", "ACKNOWLEDGED")
     assert shop.calls == ["orderEditCommit(", "orderCancel("]
+    assert await shop.company.value("SELECT count(*) FROM exception_cases") == 0
+    assert await shop.company.value("SELECT count(*) FROM returns") == 0, "its refunds are no returns"
     await assert_whole(shop.company)
 
 
