@@ -58,7 +58,7 @@ async def retry_case(
     provenance: Provenance,
     call: IdempotentCall | None,
 ) -> Answer:
-    """Tell a listing, a parcel, a refund or a cancellation again, process an event again, try a channel again, or route an order again.
+    """Tell a listing, a parcel, a refund or a cancellation again, process an event, try a channel, or route an order.
 
     `exception` of the answer is the case. `warehouses`: codes of those that rejected the order or picked it short, to
     be asked again.
