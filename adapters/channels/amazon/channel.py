@@ -135,11 +135,10 @@ class AmazonChannel:
 
     async def issue_refund(self, refund: Refund) -> WriteResult:
         """None of Amazon's contracts has one."""
-        message = (
+        raise NotOffered(
             "Amazon lets no seller's software pay a refund: pay it in Seller Central, then say so with "
             "returnRefund(step: CONFIRMED)."
         )
-        return WriteResult(WriteOutcome.REFUSED, message, CauseClass.POLICY)
 
     @property
     def lists_returns(self) -> bool:
