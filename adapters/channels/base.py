@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from adapters.channels.channel_refund import ChannelRefund
 from domain.cancellations import CancelledLine, CancelReason
@@ -371,29 +371,4 @@ class Channel(Protocol):
 
     def read_event(self, topic: str, body: bytes) -> Sequence[ChannelNews]:
         """What a stored event means; empty for a topic that is none of ours. Raises a permanent `Fault` when broken."""
-        ...
-
-
-@runtime_checkable
-class ChallengedChannel(Protocol):
-    """A channel whose vendor sends events only to an endpoint that answered its challenge."""
-
-    def answer_challenge(self, challenge: str, address: str | None = None) -> str:
-        """The JSON body that proves that the endpoint is ours. `address`: of the endpoint, unless it has its own."""
-        ...
-
-
-@runtime_checkable
-class SubscribedChannel(Protocol):
-    """A channel whose vendor drops a subscription that was not answered for a while: look again on a schedule."""
-
-    def lacks_for_events(self) -> str | None:
-        """What the connection lacks to be sent events, in words: the channel is polled then. None when nothing."""
-        ...
-
-    async def renew_subscriptions(self, address: str) -> Sequence[str]:
-        """Have every topic that `read_event` needs sent to `address`; the topics that were not.
-
-        Raises `Fault`; a permanent one when the vendor refuses a topic, after all others were tried.
-        """
         ...

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import structlog
 
-from adapters.channels.base import SubscribedChannel, Throttled
+from adapters.channels.base import Throttled
+from adapters.channels.subscribe_events import SubscribedChannel
 from app.channels.open_channel import OpenChannel
 from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases

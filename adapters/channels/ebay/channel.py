@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import httpx
 
 from adapters.channels.base import (
-    ChallengedChannel,
     Channel,
     ChannelNews,
     ChannelOrder,
@@ -23,7 +22,6 @@ from adapters.channels.base import (
     QuantityWrite,
     Quota,
     Shipment,
-    SubscribedChannel,
     WriteResult,
 )
 from adapters.channels.ebay.announce_limits import LimitReader
@@ -46,6 +44,7 @@ from adapters.channels.ebay.subscribe_events import Endpoint, subscribe_events
 from adapters.channels.ebay.verify_event import verify_event
 from adapters.channels.refuse_call import NotOffered
 from adapters.channels.returns import Refund, RefundingChannel
+from adapters.channels.subscribe_events import ChallengedChannel, SubscribedChannel
 from domain.cancellations import Cancellation
 from domain.errors import CauseClass, Fault
 

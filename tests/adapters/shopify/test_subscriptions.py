@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from adapters.channels.base import ChallengedChannel, SubscribedChannel
 from adapters.channels.shopify import renew_subscriptions as renewing
 from adapters.channels.shopify.read_event import IGNORED, PART_TOPICS, READERS
+from adapters.channels.subscribe_events import ChallengedChannel, SubscribedChannel
 from domain.errors import CauseClass, Fault
 from tests.adapters.shopify.conftest import Listener, Setup, open_setup
 
