@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import Protocol
 
 from adapters.channels.channel_refund import ChannelRefund
-from domain.cancellations import CancelledLine, CancelReason
 from domain.cancellations import Cancellation
 from domain.errors import CauseClass, Fault
 from domain.kits import Part

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from adapters.channels.base import ChallengedChannel, InboundEvent
+from adapters.channels.base import InboundEvent
 from adapters.channels.subscribe_events import ChallengedChannel
 from app.channels.keep_subscribed import write_address
 from app.channels.open_channel import COLUMNS, OpenChannel

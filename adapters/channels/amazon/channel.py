@@ -44,9 +44,8 @@ from adapters.channels.base import (
     WriteOutcome,
     WriteResult,
 )
-from adapters.channels.returns import Refund, ReturnPage
 from adapters.channels.refuse_call import NotOffered
-from adapters.channels.returns import Refund
+from adapters.channels.returns import Refund, ReturnPage
 from domain.cancellations import Cancellation
 from domain.errors import CauseClass
 
