@@ -10,12 +10,12 @@ import asyncio
 import contextlib
 from typing import Any
 
+from adapters.sandbox.read_body import OrderError
 from adapters.sandbox.shopify.change_order import cancel_order, lower_lines, require_open
 from adapters.sandbox.shopify.context import Info, state_of
 from adapters.sandbox.shopify.ids import number_of, read_gid, write_gid
 from adapters.sandbox.shopify.inject_faults import FaultKind
 from adapters.sandbox.shopify.paginate import build_connection
-from adapters.sandbox.shopify.place_order import OrderError
 from adapters.sandbox.shopify.state import Edit, Line, Order, State, trim
 
 EDITS_MAX = 200
