@@ -54,6 +54,7 @@ AIMED = {
     "orderReference": "external_id",
     "source": "warehouse",
     "sources": "warehouse",
+    "shipFrom": "warehouse",
     "destination": "warehouse",
     "destinations": "warehouse",
     "rule": "rule",
