@@ -53,12 +53,17 @@ class LineChanges:
         return not (self.add or self.drop or self.recall or self.new or self.untold)
 
 
-def compare_lines(known: Iterable[KnownLine], wanted: Mapping[str, int]) -> LineChanges:
-    """`wanted`: units by external id; a line that is not there is wanted no more."""
+def compare_lines(
+    known: Iterable[KnownLine], wanted: Mapping[str, int], unshipped: Mapping[str, int] | None = None
+) -> LineChanges:
+    """`wanted`: units by external id; a line that is not there is wanted no more.
+
+    `unshipped`: those of them that the channel wants shipped yet, where it says so.
+    """
     changes, seen = LineChanges(), set()
     for line in known:
         seen.add(line.external_id)
-        named = wanted.get(line.external_id, 0)
+        named = _count_named(line, wanted.get(line.external_id, 0), (unshipped or {}).get(line.external_id))
         untold = max(0, min(line.untold, named - line.kept))
         if untold != line.untold:
             changes.untold[line.line] = untold
@@ -73,6 +78,16 @@ def compare_lines(known: Iterable[KnownLine], wanted: Mapping[str, int]) -> Line
             _put(changes.add, line.line, -surplus - recall)
     changes.new = [name for name, units in wanted.items() if name not in seen and units > 0]
     return changes
+
+
+def _count_named(line: KnownLine, wanted: int, left: int | None) -> int:
+    """Units that came back are named no more, and take none of those that are still to be shipped.
+
+    Parcels that the channel does not know yet count twice here, which can only keep what is there.
+    """
+    if left is None or not line.counts.shipped:
+        return wanted
+    return max(wanted, min(line.kept + line.untold, line.counts.shipped + left))
 
 
 def _put(into: dict[int, int], line: int, units: int) -> None:

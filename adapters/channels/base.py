@@ -124,7 +124,8 @@ class Address:
 class ChannelOrderLine:
     """`quantity`: still wanted, cancelled units left out, shipped ones not. `unit_price`: in the order's currency.
 
-    `part`: of a kit that the line was made of; no channel tells it.
+    `part`: of a kit that the line was made of; no channel tells it. `unshipped`: units that are still to be shipped,
+    where the channel says so: a unit that was shipped and came back is in neither number.
     """
 
     external_id: str
@@ -133,6 +134,7 @@ class ChannelOrderLine:
     quantity: int
     unit_price: Decimal | None = None
     part: Part | None = None
+    unshipped: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ def plan_change(
     if is_late(now, order):
         return plan
     wanted = {} if order.cancelled else count_wanted(order)
+    left = {} if order.cancelled else count_unshipped(order)
     if order.version is not None and order.version != now.row["channel_version"]:
         plan.columns["channel_version"] = order.version
     if now.status is OrderStatus.CANCELLED:
@@ -65,7 +66,7 @@ def plan_change(
         plan.lines.untold = told.untold
         plan.revived = bool(told.add or told.new) and bool(plan.columns)
         return plan
-    plan.lines = compare_lines(now.known_lines(), wanted)
+    plan.lines = compare_lines(now.known_lines(), wanted, left)
     _plan_payment(plan, now, order)
     _plan_request(plan, now, order, at)
     _plan_promise(plan, now, order)
@@ -80,6 +81,11 @@ def count_wanted(order: ChannelOrder) -> dict[str, int]:
     for line in order.lines:
         wanted[line.external_id] += line.quantity
     return dict(wanted)
+
+
+def count_unshipped(order: ChannelOrder) -> dict[str, int]:
+    """Units that are still to be shipped, of the lines of which the channel says so."""
+    return {line.external_id: line.unshipped for line in order.lines if line.unshipped is not None}
 
 
 def _plan_payment(plan: OrderPlan, now: OrderNow, order: ChannelOrder) -> None:

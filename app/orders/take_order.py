@@ -57,8 +57,14 @@ def merge_lines(lines: Sequence[ChannelOrderLine]) -> tuple[ChannelOrderLine, ..
     found: dict[str, ChannelOrderLine] = {}
     for line in lines:
         known = found.get(line.external_id)
-        found[line.external_id] = line if known is None else replace(known, quantity=known.quantity + line.quantity)
+        found[line.external_id] = line if known is None else _add_line(known, line)
     return tuple(line for line in found.values() if line.quantity > 0)
+
+
+def _add_line(known: ChannelOrderLine, line: ChannelOrderLine) -> ChannelOrderLine:
+    told = known.unshipped is not None and line.unshipped is not None
+    left = (known.unshipped or 0) + (line.unshipped or 0) if told else None
+    return replace(known, quantity=known.quantity + line.quantity, unshipped=left)
 
 
 async def _take_new(state: State, channel_id: int, order: ChannelOrder) -> bool:

@@ -45,3 +45,21 @@ def test_saying_what_is_kept_changes_nothing(lines: list[KnownLine]) -> None:
     changes = compare_lines(lines, {line.external_id: line.kept + line.untold for line in lines})
     assert changes.empty
     assert changes.late == {}
+
+
+def test_units_that_came_back_take_none_that_are_still_to_be_shipped() -> None:
+    """Three ordered, two shipped and both refunded: the channel names one, and wants it shipped."""
+    line = KnownLine(0, "l0", LineCounts(3, 1, 2, 0))
+    assert compare_lines([line], {"l0": 1}).drop == {0: 1}, "without the other number nobody can tell"
+    told = compare_lines([line], {"l0": 1}, {"l0": 1})
+    assert (told.empty, told.late) == (True, {})
+    given_up = compare_lines([line], {"l0": 0}, {"l0": 0})
+    assert (given_up.drop, given_up.late) == ({0: 1}, {})
+
+
+def test_a_parcel_that_the_channel_has_not_heard_of_adds_nothing() -> None:
+    line = KnownLine(0, "l0", LineCounts(3, 2, 1, 0))
+    assert compare_lines([line], {"l0": 3}, {"l0": 3}).empty
+    assert compare_lines([line], {"l0": 5}, {"l0": 5}).add == {0: 2}
+    later = compare_lines([line], {"l0": 2}, {"l0": 1})
+    assert (later.drop, later.late) == ({0: 1}, {})

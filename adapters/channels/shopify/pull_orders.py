@@ -38,7 +38,7 @@ fragment OrderFields on Order {
 """
 _LINES = """
 fragment Lines on LineItemConnection {
-  nodes { id sku title currentQuantity }
+  nodes { id sku title currentQuantity unfulfilledQuantity }
   pageInfo { hasNextPage endCursor }
 }
 """

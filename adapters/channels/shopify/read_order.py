@@ -1,7 +1,8 @@
 """An order as Onhand knows it, from a webhook's payload or from the API.
 
 Numeric ids lost precision in the vendor's examples: the global ids are used. A unit that was refunded or removed is
-no longer in the current quantity of its line.
+no longer in the current quantity of its line, also one that was shipped and came back: what is still to be shipped
+tells them apart.
 """
 
 from __future__ import annotations
@@ -83,15 +84,20 @@ def _drop_empty(lines: list[ChannelOrderLine]) -> tuple[ChannelOrderLine, ...]:
 
 
 def _read_payload_line(raw: dict[str, Any]) -> ChannelOrderLine:
-    quantity = raw.get("current_quantity", raw["quantity"])
-    price = _read_amount(raw.get("price"))
+    quantity, left = raw.get("current_quantity", raw["quantity"]), raw.get("fulfillable_quantity")
     return ChannelOrderLine(
-        str(raw["admin_graphql_api_id"]), raw.get("sku") or None, raw.get("title"), int(quantity), price
+        str(raw["admin_graphql_api_id"]),
+        raw.get("sku") or None,
+        raw.get("title"),
+        int(quantity),
+        _read_amount(raw.get("price")),
+        unshipped=None if left is None else int(left),
     )
 
 
 def _read_node_line(node: dict[str, Any]) -> ChannelOrderLine:
-    return ChannelOrderLine(node["id"], node["sku"] or None, node["title"], node["currentQuantity"])
+    sku, left = node["sku"] or None, node["unfulfilledQuantity"]
+    return ChannelOrderLine(node["id"], sku, node["title"], node["currentQuantity"], unshipped=left)
 
 
 def _read_address(raw: dict[str, Any], region: str, country: str) -> Address:
