@@ -264,6 +264,17 @@ async def test_a_count_does_not_look_for_what_is_picked_and_stands_at_the_dock(c
     assert done["count"]["status"] == "POSTED", "nothing differs"
 
 
+async def test_who_cancels_one_that_is_picked_says_that_it_is_back_on_its_shelf(company: FloorCompany) -> None:
+    """Nobody asks the source again, as an order's warehouse is: a count after it finds all of it there."""
+    transfer = await create(company)
+    await company.do("transferPick", TRANSFER, id=transfer, lines=[{"sku": "SKU-0", "quantity": 4}])
+    await company.do("transferCancel", TRANSFER, id=transfer)
+    count = await company.do("countCreate", "count { id }", warehouse="BER", skus=["SKU-0"])
+    found = [{"sku": "SKU-0", "quantity": 100}]
+    done = await company.do("countSubmit", "count { status }", id=count["count"]["id"], lines=found)
+    assert done["count"]["status"] == "POSTED", "nothing differs"
+
+
 async def test_an_end_that_is_not_mine_is_not_mine_to_act_on(company: FloorCompany) -> None:
     transfer = await create(company)
     nyc, syd = await company.hire(Role.WAREHOUSE, houses=("NYC",)), await company.hire(Role.WAREHOUSE, houses=("SYD",))

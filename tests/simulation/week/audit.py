@@ -12,7 +12,7 @@ from app.stock.verify_ledger import verify_ledger
 from tests.simulation.week.bins import audit_bins
 from tests.simulation.week.company import World
 from tests.simulation.week.count import audit_accuracy
-from tests.simulation.week.kits import audit_kits
+from tests.simulation.week.kits import audit_kits, unpack
 from tests.simulation.week.legacy import OLD, audit_legacy
 from tests.simulation.week.outside import list_cancelled
 
@@ -47,6 +47,10 @@ _WANTING = """
 SELECT 'order:' || o.id AS subject, c.kind <> 'B2B' AS market, sum(l.quantity - l.allocated - l.shipped - l.cancelled)::int AS units
 FROM orders o JOIN order_lines l ON l.order_id = o.id JOIN channels c ON c.id = o.channel_id
 GROUP BY 1, 2
+"""
+_SHIPPED = """
+SELECT o.id::text AS id, o.status, l.sku_code AS sku, sum(l.shipped)::int AS shipped
+FROM orders o JOIN order_lines l ON l.order_id = o.id GROUP BY 1, 2, 3
 """
 _LATE_TRANSFERS = "SELECT 'transfer:' || id AS subject FROM transfers WHERE state = 'AWAITING_APPROVAL'"
 _LATE_ADJUSTMENTS = "SELECT 'adjustment:' || id AS subject FROM adjustments WHERE state = 'PENDING'"
@@ -143,7 +147,7 @@ async def _reasons(world: World) -> dict[str, tuple[set[str], set[str]]]:
     short = {stock[key] for key in world.unposted}
     differing = {stock[sku, OLD] for sku in world.differing}
     cancelled, parcels = await list_cancelled(world)
-    late = cancelled | {f"order:{key}" for key, order in world.orders.items() if order.changed_late}
+    gone, ended = await _list_late(world)
     return {
         "APPROVAL_WAITING": (waiting, waiting),
         "TRANSFER_DISCREPANCY": (
@@ -154,9 +158,28 @@ async def _reasons(world: World) -> dict[str, tuple[set[str], set[str]]]:
         "RETURN_UNINSPECTED": (uninspected, uninspected),
         "COUNT_SHORTAGE": (short, short),
         "STOCK_DIFFERENCE": (differing, differing),
-        "CHANGE_REFUSED": (set(), late),
+        "CHANGE_REFUSED": (gone, gone | ended | cancelled),
         "CONFIRMATION_REFUSED": (set(), parcels),
     }
+
+
+async def _list_late(world: World) -> tuple[set[str], set[str]]:
+    """Orders of which more left than their buyers want now, and orders that had ended when more was wanted of them."""
+    shipped: dict[str, dict[str, int]] = {}
+    ended = set()
+    for row in await world.state.database.hot.fetch(_SHIPPED):
+        shipped.setdefault(row["id"], {})[row["sku"]] = row["shipped"]
+        if row["status"] in {"SHIPPED", "CANCELLED"}:
+            ended.add(row["id"])
+    gone, late = set(), set()
+    for key, order in world.orders.items():
+        wanted = {} if order.cancelled else unpack(world, order.lines)
+        left = shipped.get(key, {})
+        if any(n > wanted.get(sku, 0) for sku, n in left.items()):
+            gone.add(f"order:{key}")
+        if key in ended and any(n > left.get(sku, 0) for sku, n in wanted.items()):
+            late.add(f"order:{key}")
+    return gone, late
 
 
 async def _judge_orders(world: World, open_: dict[str, set[str]]) -> list[str]:

@@ -61,8 +61,6 @@ class Order:
     lines: dict[str, int]
     version: int = 1
     cancelled: bool = False
-    changed_late: bool = False
-    """A change was told that may have come too late for what was shipped."""
 
 
 @dataclass(slots=True)

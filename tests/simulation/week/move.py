@@ -94,7 +94,20 @@ async def _decide(world: World, tablet: Tablet, one: Any) -> None:
     if roll < 0.25:
         await world.tell(world.second, "transferApprove", "transfer { id }", id=one["id"])
     elif roll < 0.3:
-        await world.tell(world.second, "transferCancel", "transfer { id }", id=one["id"])
+        await _cancel(world, one)
+
+
+async def _cancel(world: World, one: Any) -> None:
+    """Before it leaves: whoever says so has what was picked put back on its shelf, before anybody counts there."""
+    name, source = one["id"], one["source"]["code"]
+    async with world.alone(source):
+        found = (await ask(world.boss, world.tally, _NODE, {"id": name}))["node"]
+        if found["state"] not in {"AWAITING_APPROVAL", "APPROVED", "PICKING"} or name in world.recorded_at(source):
+            return
+        made = await world.tell(world.second, "transferCancel", "transfer { id }", id=name)
+        if not made["userErrors"]:
+            for unit in list(world.truth.table.get(name, ())):
+                world.truth.put_back(name, unit.label, 1)
 
 
 def _left(line: Any) -> int:
@@ -106,21 +119,25 @@ def _left(line: Any) -> int:
 async def _leave(world: World, tablet: Tablet, one: Any) -> None:
     """Picked, and shipped when all is picked or nobody will pick more."""
     chance = tablet.chance
-    if one["state"] == "APPROVED" and chance.random() < 0.08:
-        await world.tell(world.second, "transferCancel", "transfer { id }", id=one["id"])
+    if chance.random() < 0.06:
+        await _cancel(world, one)
         return
     if not await _pick(world, tablet, one):
         return
     source, target = one["source"]["code"], one["destination"]["code"]
-    on_table = {x["sku"]["code"]: world.truth.labelled(one["id"], x["sku"]["code"]) for x in one["lines"]}
-    units = {sku: n for sku, n in on_table.items() if n}
-    if not units:
-        await world.tell(world.second, "transferCancel", "transfer { id }", id=one["id"])
-        return
-    world.trucks[one["id"]] = target
-    act = _departure(source, target, one["id"], units, Place("table", one["id"]))
-    await tablet.do(Act(act.name, act.fields, act.moves, act.effects), NODE_OF)
+
+    def make() -> Act | None:
+        on_table = {x["sku"]["code"]: world.truth.labelled(one["id"], x["sku"]["code"]) for x in one["lines"]}
+        units = {sku: n for sku, n in on_table.items() if n}
+        if not units:
+            return None
+        world.trucks[one["id"]] = target
+        return _departure(source, target, one["id"], units, Place("table", one["id"]))
+
+    await tablet.do(make, NODE_OF)
     _clear_table(world, one["id"])
+    if one["id"] not in world.trucks:
+        await _cancel(world, one)
 
 
 def _loose(world: World, house: str, sku: str) -> int:

@@ -81,7 +81,6 @@ async def _change(world: World, chance: random.Random, *, cancel: bool) -> None:
     if order.channel != SHOP or order.cancelled:
         return
     order.version += 1
-    order.changed_late = True
     if cancel:
         order.cancelled = True
     else:
