@@ -55,8 +55,12 @@ FROM unnest($2::int[], $3::text[], $4::int[], $5::int[], $6::bigint[], $7::bigin
 WHERE l.count_id = $1 AND l.line = u.line
 """
 _VARIANCES = """
-SELECT line, array_agg(quantity - expected ORDER BY id) FROM count_scans WHERE count_id = $1 AND line = ANY($2::int[])
-GROUP BY line
+SELECT line, array_agg(quantity - expected ORDER BY scanned_at, id) FROM count_scans
+WHERE count_id = $1 AND line = ANY($2::int[]) GROUP BY line
+"""
+_NOTE_OLDER = """
+UPDATE count_lines l SET status = u.status, scans = l.scans + 1 FROM unnest($2::int[], $3::text[]) AS u (line, status)
+WHERE l.count_id = $1 AND l.line = u.line
 """
 _END = "UPDATE count_lines SET status = 'POSTED' WHERE count_id = $1 AND status = 'COUNTED'"
 
@@ -78,6 +82,8 @@ class _Scanned:
     scan: CountScan
     sku_id: int
     bin_id: int | None
+    newest: Any = None
+    """The line as a scan left it that was told sooner and made later; None when there is none."""
 
 
 async def submit_count(
@@ -140,8 +146,14 @@ async def _match(state: State, connection: Any, count: Any, scans: Sequence[Coun
             raise Refusal(RefusalCode.DUPLICATE_LINE, f"{scan.sku!r} comes twice: add the two up.", path)
         if line is not None and CountLineStatus(line["status"]) not in SCANNABLE:
             raise Refusal(RefusalCode.WRONG_STATE, f"{scan.sku!r} is counted already.", path)
-        found[number] = _Scanned(number, scan, sku_id, bin_id)
+        found[number] = _Scanned(number, scan, sku_id, bin_id, line if _is_older(scan, line) else None)
     return list(found.values())
+
+
+def _is_older(scan: CountScan, line: Any) -> bool:
+    """Whether somebody looked again before this was told: what stood there last is what counts."""
+    seen = None if line is None else line["scanned_at"]
+    return seen is not None and scan.occurred_at is not None and bool(scan.occurred_at < seen)
 
 
 def _check_scan(scan: CountScan, created_at: datetime.datetime, path: tuple[str, ...]) -> None:
@@ -192,14 +204,25 @@ async def _write(
     )
     tolerance = Tolerance(count["tolerance_units"], count["tolerance_percent"])
     variances = dict(await connection.fetch(_VARIANCES, count["id"], numbers))
-    statuses = [judge_scans(variances[n], stands[n].expected, tolerance).value for n in numbers]
-    picks = [stands[number].pick_id for number in numbers]
-    placed = [stands[number].bin_record_id for number in numbers]
-    handlings = [stands[number].handlings for number in numbers]
-    await connection.execute(
-        _UPDATE_LINES,
-        *(count["id"], numbers, statuses, expected, counted, versions, movements, picks, placed, handlings, times),
-    )
+    statuses = {
+        s.line: judge_scans(
+            variances[s.line], stands[s.line].expected if s.newest is None else s.newest["expected"], tolerance
+        ).value
+        for s in scanned
+    }
+    older = [s.line for s in scanned if s.newest is not None]
+    await connection.execute(_NOTE_OLDER, count["id"], older, [statuses[line] for line in older])
+    rows = [
+        (
+            *(s.line, statuses[s.line], stand.expected, s.scan.quantity, stand.version, stand.movement_id),
+            *(stand.pick_id, stand.bin_record_id, stand.handlings, s.scan.occurred_at),
+        )
+        for s in scanned
+        if s.newest is None
+        for stand in (stands[s.line],)
+    ]
+    if rows:
+        await connection.execute(_UPDATE_LINES, count["id"], *map(list, zip(*rows, strict=True)))
 
 
 async def _advance(connection: Any, count: Any) -> None:

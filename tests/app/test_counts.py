@@ -111,6 +111,19 @@ async def test_an_offline_scan_is_held_against_the_books_of_then(floor: Floor) -
     assert await floor.available("SKU-0") == 90
 
 
+async def test_an_older_scan_that_is_told_late_does_not_hide_what_was_seen_after_it(floor: Floor) -> None:
+    count_id = await floor.count("SKU-0")
+    then = await floor.state.database.hot.fetchval("SELECT clock_timestamp()")
+    await floor.scan(count_id, {"sku": "SKU-0", "quantity": 97})
+    older = await floor.scan(
+        count_id, {"sku": "SKU-0", "quantity": 100, "occurredAt": then.isoformat()}, who=floor.bert
+    )
+    assert (older["status"], [line["status"] for line in older["lines"]]) == ("COUNTING", ["RECOUNT"])
+    again = await floor.scan(count_id, {"sku": "SKU-0", "quantity": 97})
+    line = again["lines"][0]
+    assert (again["status"], line["scans"], line["counted"], line["variance"]) == ("REVIEW", 3, 97, -3)
+
+
 async def test_what_another_tablet_tells_late_is_taken_into_account(floor: Floor) -> None:
     """Ten were taken before the scan, and that is only told after it: nothing is missing."""
     count_id = await floor.count("SKU-0", toleranceUnits=10)
