@@ -33,7 +33,7 @@ from domain.stock import Posting, StockKey
 NOTE_LENGTH_MAX = 500
 _LOCK = """
 SELECT id, state, warehouse_id, damage_id, disposal, lines::text AS lines, reason, note, reference, requested_by,
-  requested_name, effective_at, transfer_id
+  requested_name, requested_at, effective_at, transfer_id
 FROM adjustments WHERE id = $1 FOR UPDATE
 """
 _DECIDE = """
@@ -109,13 +109,17 @@ async def _lose(connection: Any, act: FloorCall, row: Any, now: datetime.datetim
 
 
 def _speak_for(act: FloorCall, row: Any) -> FloorCall:
-    """The words of who asked, by the hand of who approves."""
+    """The words of who asked, by the hand of who approves.
+
+    An adjustment says what was seen when it was asked for, so that is when it happened; a disposal waits for its yes.
+    """
+    happened = row["effective_at"] or (None if row["damage_id"] else row["requested_at"])
     remarks = Remarks(row["reason"], row["note"], row["reference"])
     given = act.provenance
     maker = Provenance(
         f"{given.actor} for {row['requested_name']}", given.token_id, given.request_id, given.idempotency_key
     )
-    return replace(act, remarks=remarks, provenance=maker, occurred_at=row["effective_at"])
+    return replace(act, remarks=remarks, provenance=maker, occurred_at=happened)
 
 
 async def _post(connection: Any, act: FloorCall, row: Any, now: datetime.datetime) -> Answer:
@@ -132,9 +136,9 @@ async def _post(connection: Any, act: FloorCall, row: Any, now: datetime.datetim
             raise
     spoken = _speak_for(act, row)
     document = f"damage:{row['damage_id']}" if row["damage_id"] else f"adjustment:{row['id']}"
-    footing = Footing(spoken.provenance, spoken.remarks, document, row["effective_at"])
+    footing = Footing(spoken.provenance, spoken.remarks, document, spoken.occurred_at)
     ids = await write_book(connection, book, [footing] * len(book.entries), now)
-    await say_moment(connection, row["effective_at"])
+    await say_moment(connection, spoken.occurred_at)
     await place_units(connection, row["warehouse_id"], [_place(move) for move in moves if move.get("bin")], done=True)
     return {"levels": [level_answer(key, balance, now) for key, balance in book.changed()], "movements": ids}
 

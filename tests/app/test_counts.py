@@ -136,6 +136,22 @@ async def test_what_another_tablet_tells_late_is_taken_into_account(floor: Floor
     assert await floor.available("SKU-0") == 90
 
 
+async def test_what_waits_for_a_second_person_was_gone_when_it_was_asked_for(floor: Floor) -> None:
+    """Thrown away before the scan and approved after it: the count does not take it off once more."""
+    limit = await floor.admin.mutate("approvalPolicySet", "", kind="ADJUSTMENT", role="WAREHOUSE", unitsMax=1)
+    assert limit["userErrors"] == []
+    lines = [{"sku": "SKU-0", "delta": -5}]
+    ask = "adjustment { id }"
+    held = await floor.anna.mutate("stockAdjust", ask, warehouse="BER", reason="THROWN_AWAY", lines=lines)
+    count_id = await floor.count("SKU-0", toleranceUnits=5)
+    await floor.scan(count_id, {"sku": "SKU-0", "quantity": 95})
+    done = await floor.admin.mutate("adjustmentApprove", "", id=held["adjustment"]["id"])
+    assert done["userErrors"] == []
+    made = await floor.bert.mutate("countReview", COUNT, id=count_id)
+    assert (made["count"]["lines"][0]["variance"], made["count"]["lines"][0]["posted"]) == (0, 0)
+    assert await floor.available("SKU-0") == 95
+
+
 @pytest.mark.parametrize("found_again", [95, 100])
 async def test_promised_units_are_no_loss_to_be_written_off(floor: Floor, found_again: int) -> None:
     """Nor are they settled until a count finds enough: what the books have then after all (95), or more."""
