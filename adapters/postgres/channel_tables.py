@@ -88,6 +88,7 @@ channel_health = Table(
     Column("orders_polled_at", DateTime(timezone=True)),
     Column("orders_window", JSONB),
     Column("returns_polled_at", DateTime(timezone=True)),
+    Column("returns_list", JSONB),
     Column("subscribed_to", Text),
     Column("subscriptions_due_at", DateTime(timezone=True)),
     CheckConstraint("failures >= 0", name="failures"),

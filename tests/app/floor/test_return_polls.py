@@ -9,12 +9,13 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters.channels.base import InboundEvent, ReturnNotice, ReturnSeen
+from adapters.channels.base import InboundEvent, ReturnNotice, ReturnSeen, Throttled
 from adapters.channels.memory import MemoryChannel
 from adapters.channels.returns import ReturnPage
 from app.channels.poll_returns import poll_returns
 from app.channels.process_events import process_events
 from app.settings import Settings
+from domain.errors import Fault
 from tests.app.floor.test_refunds import sold
 from tests.floor import Floor, open_floor
 
@@ -74,6 +75,44 @@ async def test_every_state_is_stored_once_and_a_return_is_expected(floor: Floor)
     assert await poll(floor, state("IN_TRANSIT", 5), state("CREATED", 2, name="B")) == 3
     assert await process_events(floor.state) == 3
     assert await shown(floor) == [("A", "OPEN", 1), ("B", "OPEN", 1)]
+
+
+async def test_a_long_list_goes_on_where_quota_stopped_it(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str | None] = []
+
+    async def list_two(it: MemoryChannel, since: datetime.datetime, cursor: str | None = None) -> ReturnPage:
+        """The quota is two pages at a time."""
+        if asked and len(asked) % 3 == 2:
+            asked.append("quota")
+            raise Throttled("Two at a time.", wait_seconds=7.0)
+        asked.append(cursor)
+        return await list_returns(it, since, cursor)
+
+    monkeypatch.setattr(MemoryChannel, "list_returns", list_two)
+    channel = await floor.company.channel("shop")
+    STATES[:] = [state("CREATED", minute, name=f"R-{minute}") for minute in range(5)]
+    assert [await poll_returns(floor.state, channel) for _ in range(4)] == [(2, 7.0), (2, 7.0), (1, 0.0), (0, 0.0)]
+    assert asked == [None, "1", "quota", "2", "3", "quota", "4"]
+    assert await floor.company.value("SELECT count(*) FROM inbound_events WHERE topic = 'EXTERNAL_RETURN'") == 5
+    assert await floor.company.value("SELECT returns_list FROM channel_health WHERE returns_polled_at > now()") is None
+
+
+async def test_a_place_that_the_vendor_refuses_is_given_up(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str | None] = []
+
+    async def list_badly(it: MemoryChannel, since: datetime.datetime, cursor: str | None = None) -> ReturnPage:
+        asked.append(cursor)
+        if cursor is not None:
+            raise Fault("What page?", transient=False)
+        return await list_returns(it, since, cursor)
+
+    monkeypatch.setattr(MemoryChannel, "list_returns", list_badly)
+    channel = await floor.company.channel("shop")
+    STATES[:] = [state("CREATED", minute, name=f"R-{minute}") for minute in range(2)]
+    for _ in range(2):
+        await floor.company.execute("UPDATE channel_health SET returns_polled_at = NULL")
+        await poll_returns(floor.state, channel)
+    assert asked == [None, "1", None, "1"]
 
 
 async def test_an_older_state_that_is_read_late_says_nothing(floor: Floor) -> None:
