@@ -111,9 +111,11 @@ async def _lose(connection: Any, act: FloorCall, row: Any, now: datetime.datetim
 def _speak_for(act: FloorCall, row: Any) -> FloorCall:
     """The words of who asked, by the hand of who approves.
 
-    An adjustment says what was seen when it was asked for, so that is when it happened; a disposal waits for its yes.
+    An adjustment says what was seen when it was asked for, so that is when it happened. A disposal waits for its yes,
+    and what a transfer lost is found then.
     """
-    happened = row["effective_at"] or (None if row["damage_id"] else row["requested_at"])
+    seen = row["damage_id"] is None and row["transfer_id"] is None
+    happened = row["effective_at"] or (row["requested_at"] if seen else None)
     remarks = Remarks(row["reason"], row["note"], row["reference"])
     given = act.provenance
     maker = Provenance(

@@ -92,10 +92,20 @@ async def test_a_disposal_above_the_limit_waits_and_its_units_with_it(company: F
     asked = await company.do("damageDispose", DISPOSE, client=worker, id=other["id"], disposal="SCRAP", quantity=2)
     await company.do("adjustmentApprove", DECIDE, client=boss, id=asked["adjustment"]["id"])
     assert await company.some("SKU-0", "BER", "damaged") == (1,)
+    assert await happened(company) == "DECIDED", "it was thrown away then"
     found = await company.client.data(
         "query($i: ID!) { node(id: $i) { ... on Damage { scrapped waiting } } }", i=other["id"]
     )
     assert found["node"] == {"scrapped": 2, "waiting": 0}
+
+
+async def happened(company: FloorCompany) -> str:
+    """When the movements of the newest approved adjustment were: as it was asked for, or as it was decided."""
+    query = """SELECT CASE WHEN m.effective_at = a.requested_at THEN 'ASKED' WHEN m.effective_at >= a.decided_at
+      THEN 'DECIDED' ELSE 'ELSEWHEN' END
+      FROM adjustments a JOIN stock_movements m ON m.document IN ('adjustment:' || a.id, 'damage:' || a.damage_id)
+      WHERE a.state = 'APPROVED' ORDER BY a.decided_at DESC, m.id DESC LIMIT 1"""
+    return str(await company.state.database.hot.fetchval(query))
 
 
 async def test_no_limit_no_second_person(company: FloorCompany) -> None:
@@ -124,6 +134,7 @@ async def test_an_adjustment_above_the_limit_waits_for_a_second_person(company: 
     done = await company.do("adjustmentApprove", DECIDE, client=boss, id=asked["adjustment"]["label"])
     assert (done["adjustment"]["state"], len(done["movements"])) == ("APPROVED", 2)
     assert done["movements"][0]["actor"] == "test for test"
+    assert await happened(company) == "ASKED", "it was missing then"
     assert await company.some("SKU-0", "BER", "available") == (85,)
     refused = await company.refuse("adjustmentApprove", DECIDE, client=boss, id=asked["adjustment"]["id"])
     assert refused == "WRONG_STATE"
