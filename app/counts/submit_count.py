@@ -212,17 +212,17 @@ async def _write(
     }
     older = [s.line for s in scanned if s.newest is not None]
     await connection.execute(_NOTE_OLDER, count["id"], older, [statuses[line] for line in older])
-    rows = [
-        (
-            *(s.line, statuses[s.line], stand.expected, s.scan.quantity, stand.version, stand.movement_id),
-            *(stand.pick_id, stand.bin_record_id, stand.handlings, s.scan.occurred_at),
-        )
-        for s in scanned
-        if s.newest is None
-        for stand in (stands[s.line],)
-    ]
+    rows = [_write_row(s, statuses[s.line], stands[s.line]) for s in scanned if s.newest is None]
     if rows:
         await connection.execute(_UPDATE_LINES, count["id"], *map(list, zip(*rows, strict=True)))
+
+
+def _write_row(scanned: _Scanned, status: str, stand: Stand) -> tuple[Any, ...]:
+    """Of `_UPDATE_LINES`."""
+    return (
+        *(scanned.line, status, stand.expected, scanned.scan.quantity, stand.version, stand.movement_id),
+        *(stand.pick_id, stand.bin_record_id, stand.handlings, scanned.scan.occurred_at),
+    )
 
 
 async def _advance(connection: Any, count: Any) -> None:

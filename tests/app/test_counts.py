@@ -136,6 +136,18 @@ async def test_what_another_tablet_tells_late_is_taken_into_account(floor: Floor
     assert await floor.available("SKU-0") == 90
 
 
+async def test_an_older_scan_that_agrees_leaves_the_newest_on_record(floor: Floor) -> None:
+    """Three missing of a hundred, and three of ninety: the same difference twice, and the last look is what is kept."""
+    count_id = await floor.count("SKU-0")
+    then = await floor.state.database.hot.fetchval("SELECT clock_timestamp()")
+    await floor.adjust("SKU-0", -10)
+    await floor.scan(count_id, {"sku": "SKU-0", "quantity": 87})
+    told = await floor.scan(count_id, {"sku": "SKU-0", "quantity": 97, "occurredAt": then.isoformat()}, who=floor.bert)
+    line = told["lines"][0]
+    assert (told["status"], line["scans"]) == ("REVIEW", 2)
+    assert (line["expected"], line["counted"], line["variance"]) == (90, 87, -3)
+
+
 async def test_what_waits_for_a_second_person_was_gone_when_it_was_asked_for(floor: Floor) -> None:
     """Thrown away before the scan and approved after it: the count does not take it off once more."""
     limit = await floor.admin.mutate("approvalPolicySet", "", kind="ADJUSTMENT", role="WAREHOUSE", unitsMax=1)

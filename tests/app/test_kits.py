@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -104,6 +105,23 @@ async def test_a_parcel_tells_the_kit_that_was_sold(floor: Floor) -> None:
     assert [row[0] for row in states] == ["CONFIRMED"]
     shop = floor.company.shops["shop"]
     assert isinstance(shop, MemoryChannel)
+
+
+async def test_sets_that_came_back_take_none_that_are_still_to_be_shipped(floor: Floor) -> None:
+    """Three sold, two shipped and both refunded: the channel names one, in two entries of its line, to be shipped."""
+    await order_sets(floor, 3)
+    work = await floor.release_of(await floor.company.value("SELECT id FROM orders"))
+    await floor.do("Accept", work)
+    await floor.ship(work, "T-1", lines=[{"sku": "SKU-0", "quantity": 4}, {"sku": "SKU-1", "quantity": 2}])
+    lines = tuple(ChannelOrderLine("1-0", "SET", "A set", units, unshipped=units) for units in (1, 0))
+    word = ChannelOrder("1", "#1", datetime.datetime.now(datetime.UTC), lines, "DE")
+    shop = (await floor.company.channel("shop")).id
+    asked = "SELECT sum(cancel_requested)::int FROM fulfillment_order_lines"
+    await take_order(floor.state, shop, word)
+    assert (await promised(floor), await floor.company.value(asked)) == ([2, 1], 0)
+    silent = replace(word, lines=tuple(replace(line, unshipped=None) for line in lines))
+    await take_order(floor.state, shop, silent)
+    assert await floor.company.value(asked) == 3, "who does not say what is to be shipped means all that it names"
 
 
 async def test_what_lacks_a_component_is_promised_in_no_part(floor: Floor) -> None:

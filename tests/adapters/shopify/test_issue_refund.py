@@ -12,8 +12,10 @@ import pytest
 from adapters.channels.base import ReturnSeen, Shipment, WriteOutcome
 from adapters.channels.returns import Refund, RefundingChannel
 from adapters.channels.shopify.read_event import read_event
+from adapters.channels.shopify.read_order import read_payload
 from adapters.sandbox.shopify.config import ALL_SCOPES
 from adapters.sandbox.shopify.ids import write_gid
+from adapters.sandbox.shopify.render_order import render_order
 from adapters.sandbox.shopify.state import Order
 from domain.errors import CauseClass, Fault
 from tests.adapters.shopify.conftest import Listener, Setup, open_setup
@@ -64,6 +66,10 @@ async def test_it_is_paid_once_however_often_it_is_told(setup: Setup) -> None:
     assert setup.shown("TEA-1") == 7, "the store has not counted it"
     [line] = only(setup).lines
     assert (line.current, line.unshipped) == (2, 1), "what is still to be shipped stays so"
+    pulled = await setup.channel.read_order(write_gid("Order", only(setup).index))
+    assert pulled is not None
+    for order in (pulled, read_payload(render_order(setup.store, only(setup)))):
+        assert [(one.quantity, one.unshipped) for one in order.lines] == [(2, 1)]
 
 
 async def test_money_alone_and_two_returns_of_the_same_amount(setup: Setup) -> None:
