@@ -305,6 +305,8 @@ async def test_a_loss_above_the_limit_is_written_off_by_a_second_person(company:
     assert await company.value("SELECT state FROM transfers") == "CLOSED"
     note = await company.value("SELECT note FROM stock_movements WHERE to_bucket = 'adjustment' AND quantity = 3")
     assert note == "looked everywhere"
+    lost = "SELECT effective_at >= (SELECT max(decided_at) FROM adjustments) FROM stock_movements WHERE note = $1"
+    assert await company.value(lost, note), "not before what turned up meanwhile"
     assert await company.refuse("adjustmentApprove", "adjustment { state }", second, **adjustment) == "WRONG_STATE"
 
 
