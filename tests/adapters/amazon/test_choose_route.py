@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -68,9 +69,18 @@ def test_sizes() -> None:
 
 @given(pace=paces, writes=st.integers(1, 200_000), more=st.integers(0, 20_000))
 def test_more_writes_never_leave_the_feed(pace: Pace, writes: int, more: int) -> None:
-    """Within the feeds that may be created at once."""
-    if choose_route(writes, pace, urgent=False) is Route.FEED and writes + more <= FEED_MESSAGES_MAX * pace.feed_burst:
+    """Within the feeds that may be created at once: a part of a token creates none."""
+    at_once = FEED_MESSAGES_MAX * math.floor(pace.feed_burst)
+    if choose_route(writes, pace, urgent=False) is Route.FEED and writes + more <= at_once:
         assert choose_route(writes + more, pace, urgent=False) is Route.FEED
+
+
+def test_a_feed_that_must_wait_for_the_rest_of_its_token_is_reckoned_with() -> None:
+    """The ninth of eight and a bit: patches are sooner than what is left of its token."""
+    pace = Pace(patch_rate=93, patch_burst=1, feed_rate=0.001, feed_burst=8.0625, feed_seconds=1_214)
+    assert estimate_feeds(200_000, pace) == 1_214
+    assert estimate_feeds(200_001, pace) == pytest.approx(1_214 + 937.5)
+    assert [choose_route(n, pace, urgent=False) for n in (200_000, 200_001)] == [Route.FEED, Route.PATCH]
 
 
 @given(pace=paces, pending=st.integers(1, 200_000), urgent=st.booleans())
