@@ -118,7 +118,7 @@ async def place_order(
     new = NewOrder(order_id or uuid7(), channel_id, order, lines, sealed, provenance.actor)
     footing = Footing(provenance, Remarks("ORDER", reference=order.name), document=f"order:{new.id}")
     for attempt in range(1, ATTEMPTS_MAX + 1):
-        prepared = await _prepare(state, new)
+        prepared = await _prepare(state, new, attempt)
         command = PlaceOrder(new, prepared, footing, call, strict=attempt == ATTEMPTS_MAX)
         try:
             return await state.combiner.submit(command)
@@ -127,7 +127,7 @@ async def place_order(
     raise Fault("The warehouses' days fill faster than they are read: try again.", transient=True)
 
 
-async def _prepare(state: State, new: NewOrder) -> Prepared:
+async def _prepare(state: State, new: NewOrder, attempt: int) -> Prepared:
     order, goal = new.order, write_destination(new.order)
     place = await state.places.find(goal)
     promise = Promise(
@@ -141,4 +141,5 @@ async def _prepare(state: State, new: NewOrder) -> Prepared:
         precision=place.precision,
     )
     skus = {line.sku_id for line in new.lines if line.sku_id is not None}
-    return await prepare_routing(state.routing, new.channel_id, skus, promise, place, goal.get("postal_code"))
+    code = goal.get("postal_code")
+    return await prepare_routing(state.routing, new.channel_id, skus, promise, place, code, attempt)

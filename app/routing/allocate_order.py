@@ -48,7 +48,7 @@ async def allocate_order(
         footing = Footing(who, Remarks("ORDER", reference=order.name), document=f"order:{order_id}")
         command = FillOrder(
             order_id,
-            await prepare_order(state, order, anew=anew),
+            await prepare_order(state, order, anew=anew, attempt=attempt),
             footing,
             trigger,
             barred or {},
@@ -75,7 +75,7 @@ def _bound(order: OrderRow) -> tuple[frozenset[StockKey], frozenset[DayKey]]:
     return frozenset(keys), frozenset(days)
 
 
-async def prepare_order(state: State, order: OrderRow, *, anew: bool = False) -> Prepared:
+async def prepare_order(state: State, order: OrderRow, *, anew: bool = False, attempt: int = 1) -> Prepared:
     """What routing needs for an order on record; with `anew` also for what is promised already."""
     goal = order.destination
     place = await state.places.find(goal)
@@ -94,7 +94,8 @@ async def prepare_order(state: State, order: OrderRow, *, anew: bool = False) ->
         for line in order.lines
         if line.sku_id is not None and (line.backordered > 0 or (anew and line.allocated > 0))
     }
-    return await prepare_routing(state.routing, order.channel_id, skus, promise, place, goal.get("postal_code"))
+    code = goal.get("postal_code")
+    return await prepare_routing(state.routing, order.channel_id, skus, promise, place, code, attempt)
 
 
 async def _resolve(state: State, order_id: UUID) -> None:

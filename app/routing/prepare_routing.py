@@ -17,7 +17,7 @@ from domain.routing.problem import Day, Held, Problem, Site, Wanted
 from domain.stock import Book, DayKey, DaySpace, StockKey
 
 LOW_SPACE = 64
-"""With no more places than this on the first free day, the next free one is locked too."""
+"""With no more places than this on a free day, the next free one is locked too."""
 ONE_DAY = datetime.timedelta(days=1)
 
 
@@ -104,16 +104,17 @@ class Prepared:
                 found[key.warehouse_id][key.day] = Day(space.capacity, space.taken, space.version)
         if strict:
             for house, _ in self.houses:
-                self._close(house, found[house.id], now)
+                self._close(house, found[house.id], book, now)
         return found
 
-    def _close(self, house: House, days: dict[datetime.date, Day], now: datetime.datetime) -> None:
+    def _close(self, house: House, days: dict[datetime.date, Day], book: Book, now: datetime.datetime) -> None:
+        """What nobody locked counts as full."""
         if house.capacity is None and not days:
             return
         today = local_day(now, house.time_zone)
         for ahead in range(DAYS_AHEAD_MAX + 2):
             key = DayKey(house.id, today + ONE_DAY * ahead)
-            if key not in self.locks:
+            if key not in book.days:
                 days[key.day] = Day(0, 0)
 
     def _site(
@@ -145,15 +146,19 @@ async def prepare_routing(
     promise: Promise,
     place: Place,
     postal_code: str | None,
+    attempt: int = 1,
 ) -> Prepared:
-    """Distances from `place`; the postal code is kept as far as the policy looks at it, and no further."""
+    """Distances from `place`; the postal code is kept as far as the policy looks at it, and no further.
+
+    `attempt`: each one locks twice as many days as the one before, since others filled those.
+    """
     version, policy = await facts.policy()
     houses = await facts.sources(channel_id)
     now = datetime.datetime.now(datetime.UTC)
     seen = await facts.days(now)
     mine = {house.id for house in houses}
     days = {key: space for key, space in seen.items() if key.warehouse_id in mine}
-    locks = frozenset(key for house in houses for key in _days_to_lock(house, policy, days, now))
+    locks = frozenset(key for house in houses for key in _days_to_lock(house, policy, days, now, 2**attempt))
     needs_cover = any(rule.objective.cover for rule in policy.rules)
     return Prepared(
         version,
@@ -173,8 +178,13 @@ def shorten_postal_code(policy: Policy, postal_code: str | None) -> str | None:
     return (postal_code or "").replace(" ", "").upper()[:longest] or None
 
 
-def _days_to_lock(house: House, policy: Policy, days: Mapping[DayKey, DaySpace], now: datetime.datetime) -> set[DayKey]:
-    """The first day with room for each rule, and the next when that is nearly full. A day without limit needs none."""
+def _days_to_lock(
+    house: House, policy: Policy, days: Mapping[DayKey, DaySpace], now: datetime.datetime, days_max: int
+) -> set[DayKey]:
+    """The first day with room for each rule, and the next ones while that is nearly full, `days_max` in all.
+
+    A day without limit needs none.
+    """
     found: set[DayKey] = set()
     today = local_day(now, house.time_zone)
     for cut_off, needed in {
@@ -190,7 +200,7 @@ def _days_to_lock(house: House, policy: Policy, days: Mapping[DayKey, DaySpace],
             left = space.capacity - space.taken
             if left >= needed:
                 free.append(key)
-                if left > LOW_SPACE or len(free) == 2:
+                if left > LOW_SPACE or len(free) == days_max:
                     break
         found.update(free)
     return found

@@ -72,6 +72,19 @@ async def test_a_day_that_a_neighbour_locked_and_filled_is_not_taken(state: Stat
         carry_out(prepared, want, book, now, strict=False)
     assert (book.entries, book.taken) == ([], [])
     assert carry_out(prepared, want, book, now, strict=True).waiting == {0: 1}
+    book.days[later] = DaySpace(1, 0)
+    assert carry_out(prepared, want, book, now, strict=True).allocated == {0: 1}, "a neighbour's lock serves as well"
+
+
+async def test_many_at_once_find_all_the_days_that_are_free(state: State) -> None:
+    """One place a day: each of them is filled by another, and none of the orders waits while a day is free."""
+    channel = await make_houses(state, scatter(1), 1, 99)
+    await state.database.hot.execute("UPDATE warehouses SET daily_order_capacity = 1")
+    state.routing.forget()
+    answers = await asyncio.gather(*(place(state, channel, n, {"SKU-0": 1}) for n in range(12)))
+    assert [answer["status"] for answer in answers] == ["ALLOCATED"] * 12
+    assert await state.database.hot.fetchval("SELECT count(DISTINCT day) FROM fulfillment_orders") == 12
+    await assert_sound(state)
 
 
 async def test_one_order_is_filled_once_however_many_try(state: State, settings: Settings) -> None:
