@@ -127,6 +127,7 @@ returns = Table(
     Column("order_reference", Text),
     Column("exchange_order_id", Uuid, ForeignKey("orders.id")),
     Column("exchange_reference", Text),
+    Column("exchange_amount", Numeric(14, 4)),
     Column("reason", Text),
     Column("note", Text),
     Column("refund_amount", Numeric(14, 4)),
@@ -158,6 +159,11 @@ returns = Table(
     Index("ix_returns_refund_next_at", "refund_next_at", postgresql_where=text("refund_state = 'PENDING'")),
     Index("ix_returns_open", "id", postgresql_where=text("state = 'OPEN'")),
     Index("ix_returns_order_id", "order_id", postgresql_where=text("order_id IS NOT NULL")),
+    Index(
+        "ix_returns_exchange_order_id",
+        "exchange_order_id",
+        postgresql_where=text("exchange_order_id IS NOT NULL"),
+    ),
     Index("ix_returns_warehouse_id_id", "warehouse_id", "id"),
 )
 

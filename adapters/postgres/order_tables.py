@@ -52,7 +52,8 @@ orders = Table(
     Column("currency", String(3)),
     Column("channel_version", BigInteger),
     Column("problem", Text),
-    Column("exchange_of", Uuid),
+    Column("exchange_of", Uuid, ForeignKey("orders.id")),
+    Column("channel_knows", Boolean, nullable=False, server_default=text("true")),
     Column("reroute_at", DateTime(timezone=True)),
     Column("version", BigInteger, nullable=False, server_default="1"),
     created_at(),
@@ -63,10 +64,12 @@ orders = Table(
         name="status",
     ),
     CheckConstraint("payment IN ('PENDING', 'PAID', 'REFUNDED')", name="payment"),
+    CheckConstraint("exchange_of <> id", name="exchange"),
     Index("ix_orders_created_at_id", "created_at", "id"),
     Index("ix_orders_placed_at", "placed_at"),
     Index("ix_orders_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
     Index("ix_orders_ship_by", "ship_by", postgresql_where=text("status NOT IN ('SHIPPED', 'CANCELLED')")),
+    Index("ix_orders_exchange_of", "exchange_of", postgresql_where=text("exchange_of IS NOT NULL")),
     Index("ix_orders_reroute_at", "reroute_at", postgresql_where=text("reroute_at IS NOT NULL")),
 )
 

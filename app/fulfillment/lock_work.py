@@ -25,7 +25,7 @@ SELECT f.order_id, f.warehouse_id, o.channel_id FROM fulfillment_orders f JOIN o
 WHERE f.id = $1
 """
 _LOCK_ORDER = """
-SELECT o.id, o.name, o.external_id, o.status, o.payment, o.channel_id, c.kind AS channel_kind,
+SELECT o.id, o.name, o.external_id, o.status, o.payment, o.channel_id, o.channel_knows, c.kind AS channel_kind,
   c.status AS channel_status
 FROM orders o JOIN channels c ON c.id = o.channel_id WHERE o.id = $1 FOR UPDATE OF o
 """

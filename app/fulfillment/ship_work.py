@@ -130,8 +130,11 @@ async def _tell_late(connection: Any, work: Work, after: Sequence[WorkLine], ask
 async def _write_parcel(
     connection: Any, work: Work, ask: Ask, parcel: Parcel, fulfillment_id: UUID, units: dict[int, int]
 ) -> None:
-    """A channel that is told nothing (B2B), or nothing yet (SHADOW: somebody else tells it), needs no word."""
-    told = work.order["channel_kind"] in OPENERS and work.order["channel_status"] != "SHADOW"
+    """A channel that is told nothing (B2B), or nothing yet (SHADOW: somebody else tells it), needs no word; nor does
+    one that does not know the order.
+    """
+    order = work.order
+    told = order["channel_knows"] and order["channel_kind"] in OPENERS and order["channel_status"] != "SHADOW"
     await connection.execute(
         _PARCEL,
         fulfillment_id,

@@ -103,7 +103,7 @@ async def _prepare(state: State, principal: Principal, wanted: OrderCreate) -> t
             raise Refusal(RefusalCode.INVALID_INPUT, f"{field} is not blank: leave it out.", (field,))
     if wanted.address is not None:
         check_address(wanted.address, wanted.email, wanted.phone)
-    lines = await _prepare_lines(state, wanted.lines)
+    lines = await prepare_lines(state, wanted.lines)
     external_id = wanted.external_id or uuid7().hex
     order = ChannelOrder(
         external_id,
@@ -138,7 +138,8 @@ async def _find_b2b(state: State, principal: Principal, code: str) -> int:
     return channel_id
 
 
-async def _prepare_lines(state: State, lines: Sequence[CreateLine]) -> tuple[ChannelOrderLine, ...]:
+async def prepare_lines(state: State, lines: Sequence[CreateLine]) -> tuple[ChannelOrderLine, ...]:
+    """Raises `Refusal` INVALID_INPUT, TOO_MANY_LINES, INVALID_QUANTITY, SKU_NOT_FOUND, DUPLICATE_LINE."""
     if not lines:
         raise Refusal(RefusalCode.INVALID_INPUT, "Give at least one line.", ("lines",))
     if len(lines) > LINES_MAX:

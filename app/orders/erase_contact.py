@@ -47,6 +47,12 @@ _DUE = """
 SELECT order_id FROM order_contacts WHERE sealed IS NOT NULL AND erase_at <= now() ORDER BY erase_at LIMIT $1
 """
 _HELD = "SELECT id FROM orders WHERE id = $1 FOR UPDATE"
+_LINKED = """
+SELECT o.id, o.status, coalesce(o.name, o.external_id) AS name FROM orders o
+WHERE o.id <> $1 AND (o.exchange_of = $1 OR EXISTS (
+  SELECT FROM orders e WHERE e.id = $1 AND (o.id = e.exchange_of OR o.exchange_of = e.exchange_of)))
+ORDER BY o.id FOR UPDATE OF o
+"""
 _ERASE = """
 WITH erased AS (
   INSERT INTO order_contacts (order_id, sealed, erased_at) VALUES ($1, NULL, now())
@@ -75,14 +81,22 @@ _NOTE = "INSERT INTO order_events (order_id, actor, action) VALUES ($1, $2, 'CON
 async def erase_order(
     state: State, principal: Principal, order_id: UUID, provenance: Provenance, call: IdempotentCall | None
 ) -> Answer:
-    """Raises `Refusal` ORDER_NOT_FOUND, NOT_ALLOWED, WRONG_STATE (it is still to be shipped to somebody)."""
+    """Those that it is exchanged for or instead of go with it: they were for the same person.
+
+    Raises `Refusal` ORDER_NOT_FOUND, NOT_ALLOWED, WRONG_STATE (one of them is still to be shipped to somebody).
+    """
 
     async def work(connection: Any, order: OrderNow) -> None:
-        if order.status not in ENDED:
-            message = "It is still to be shipped to somebody: ship or cancel it first."
-            raise Refusal(RefusalCode.WRONG_STATE, message, ("id",))
-        await connection.execute(_ERASE, order_id)
-        await connection.execute(_DECISIONS, order_id)
+        linked = await connection.fetch(_LINKED, order_id)
+        for status, name in ((order.status, order.label), *((row["status"], row["name"]) for row in linked)):
+            if status not in ENDED:
+                message = f"{name} is still to be shipped to somebody: ship or cancel it first."
+                raise Refusal(RefusalCode.WRONG_STATE, message, ("id",))
+        for one in (order_id, *(row["id"] for row in linked)):
+            await connection.execute(_ERASE, one)
+            await connection.execute(_DECISIONS, one)
+        for row in linked:
+            await connection.execute(_NOTE, row["id"], provenance.actor)
         await write_state(connection, order, {}, [OrderEvent("CONTACT_ERASED")], provenance.actor)
 
     return await change_found(state, principal, order_id, call, work)

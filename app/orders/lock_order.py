@@ -19,7 +19,7 @@ from domain.orders import LineCounts, OrderStatus, Payment
 _ORDER = """
 SELECT o.id, o.channel_id, o.external_id, o.name, o.status, o.payment, o.hold_reason, o.cancel_requested_at,
   o.placed_at, o.ship_by, o.deliver_by, o.destination::text AS destination, o.total, o.currency, o.channel_version,
-  o.problem, o.version
+  o.problem, o.version, o.exchange_of
 FROM orders o WHERE o.id = $1
 """
 _WORKS = """

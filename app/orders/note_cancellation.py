@@ -16,7 +16,7 @@ from domain.exceptions import CaseKind
 _ASK = """
 INSERT INTO cancel_notices AS n (order_id, reason, attempts)
 SELECT o.id, $2, 0 FROM orders o JOIN channels c ON c.id = o.channel_id
-WHERE o.id = $1 AND c.kind <> 'B2B' AND c.status <> 'SHADOW'
+WHERE o.id = $1 AND o.channel_knows AND c.kind <> 'B2B' AND c.status <> 'SHADOW'
 ON CONFLICT (order_id) DO UPDATE SET state = 'PENDING', reason = excluded.reason, attempts = n.attempts + 1,
   next_attempt_at = clock_timestamp(), asked_at = clock_timestamp(), told_at = NULL, acknowledged_at = NULL,
   error = NULL
@@ -41,7 +41,9 @@ REASONS = {
 
 
 async def ask_to_tell(connection: Any, order_id: UUID, reason: CancelReason) -> None:
-    """Nothing happens for a channel that is told nothing: direct B2B, and one that is only watched."""
+    """Nothing happens for a channel that is told nothing: direct B2B, one that is only watched, and one that does not
+    know the order, which was made here.
+    """
     await connection.execute(_ASK, order_id, reason.value)
 
 

@@ -6,7 +6,7 @@ What nothing can fill is BACKORDERED: it is promised by itself when stock arrive
 from __future__ import annotations
 
 import datetime
-from collections.abc import Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -117,14 +117,29 @@ async def place_order(
     sealed = seal_contact(state.settings, read_contact(order))
     new = NewOrder(order_id or uuid7(), channel_id, order, lines, sealed, provenance.actor)
     footing = Footing(provenance, Remarks("ORDER", reference=order.name), document=f"order:{new.id}")
+
+    async def place(attempt: int) -> Answer:
+        return await state.combiner.submit(await prepare_place(state, new, footing, call, attempt))
+
+    return await place_again(state, place)
+
+
+async def place_again(state: State, place: Callable[[int], Awaitable[Answer]]) -> Answer:
+    """What `place` answers, given its attempt, from 1. Raises a transient `Fault` when the last one found no day."""
     for attempt in range(1, ATTEMPTS_MAX + 1):
-        prepared = await _prepare(state, new, attempt)
-        command = PlaceOrder(new, prepared, footing, call, strict=attempt == ATTEMPTS_MAX)
         try:
-            return await state.combiner.submit(command)
+            return await place(attempt)
         except CapacityMoved:
             state.routing.forget()
     raise Fault("The warehouses' days fill faster than they are read: try again.", transient=True)
+
+
+async def prepare_place(
+    state: State, new: NewOrder, footing: Footing, call: IdempotentCall | None, attempt: int
+) -> PlaceOrder:
+    """The command that places it, with all that routing must know; the last attempt makes do with its locks."""
+    prepared = await _prepare(state, new, attempt)
+    return PlaceOrder(new, prepared, footing, call, strict=attempt == ATTEMPTS_MAX)
 
 
 async def _prepare(state: State, new: NewOrder, attempt: int) -> Prepared:

@@ -19,10 +19,11 @@ from app.conditions import Conditions
 from domain.identity import Principal
 
 TIMELINE_MAX = 200
+EXCHANGES_MAX = 1_000
 _HEAD = """
 SELECT o.id, c.code AS channel, o.channel_id, o.external_id, o.name, {status} AS status, o.payment, o.hold_reason,
   o.cancel_requested_at, o.placed_at, o.ship_by, o.deliver_by, o.destination::text AS destination, o.version,
-  o.updated_at, ct.erased_at AS contact_erased_at,
+  o.updated_at, o.exchange_of, ct.erased_at AS contact_erased_at,
   {own} AS own, {total} AS total, o.currency, {problem} AS problem, ({lines})::text AS lines,
   ({notice})::text AS cancellation
 """
@@ -192,6 +193,22 @@ async def read_orders_by_ids(connection: Any, ids: Sequence[UUID]) -> list[dict[
     """Whoever may see them, whole."""
     query = f"{_Question(Conditions(), 'o.status', False, _LINES).select()} WHERE o.id = ANY($1::uuid[])"
     return [_row(record) for record in await connection.fetch(query, list(ids))]
+
+
+async def read_seen_orders(database: Database, principal: Principal, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """Those of them that the principal may see, as it sees them."""
+    question = _ask(principal)
+    question.found.add("o.id = ANY({}::uuid[])", list(ids))
+    query = f"{question.select()} {question.found.where}"
+    return [_row(record) for record in await database.hot.fetch(query, *question.found.values)]
+
+
+async def read_exchanges(database: Database, principal: Principal, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """Orders that are sent instead of these, oldest first, as the principal sees them; at most `EXCHANGES_MAX`."""
+    question = _ask(principal)
+    question.found.add("o.exchange_of = ANY({}::uuid[])", list(ids))
+    query = f"{question.select()} {question.found.where} ORDER BY o.id LIMIT {EXCHANGES_MAX}"
+    return [_row(record) for record in await database.hot.fetch(query, *question.found.values)]
 
 
 async def read_timelines(connection: Any, ids: Sequence[UUID]) -> dict[UUID, list[Any]]:

@@ -27,7 +27,7 @@ ORDERS = DocumentTable(
             *(("payment", "text"), ("hold_reason", "text"), ("cancel_requested_at", "timestamptz")),
             *(("placed_at", "timestamptz"), ("ship_by", "timestamptz"), ("deliver_by", "timestamptz")),
             *(("destination", "json"), ("total", "numeric"), ("currency", "text"), ("channel_version", "bigint")),
-            ("problem", "text"),
+            *(("problem", "text"), ("exchange_of", "uuid"), ("channel_knows", "bool")),
         )
     ),
 )
@@ -60,7 +60,11 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order to be recorded. `sealed`: its contact, as `keep_contact` seals it; None without one."""
+    """An order to be recorded. `sealed`: its contact, as `keep_contact` seals it; None without one.
+
+    `exchange_of`: the order that it is sent instead of. `channel_knows` False: it was made here, and its channel is
+    told nothing of it. `note`: for its timeline.
+    """
 
     id: UUID
     channel_id: int
@@ -68,6 +72,9 @@ class NewOrder:
     lines: tuple[OrderLine, ...]
     sealed: bytes | None
     actor: str
+    exchange_of: UUID | None = None
+    channel_knows: bool = True
+    note: str | None = None
 
     def record(self, allocated: Mapping[int, int], problem: str | None) -> Documents:
         """`allocated`: units promised of each line, by its place in `lines`."""
@@ -79,12 +86,13 @@ class NewOrder:
             *((Payment.PENDING if order.pending else Payment.PAID).value, CANCEL_ASKED if asked else None),
             *(order.placed_at if asked else None, order.placed_at, order.ship_by, order.deliver_by),
             *(orjson.dumps(write_destination(order)).decode(), order.total, order.currency, order.version, problem),
+            *(self.exchange_of, self.channel_knows),
         )
         return {
             ORDERS: [header],
             ORDER_LINES: self._lines(allocated),
             ORDER_CONTACTS: [] if self.sealed is None else [(self.id, self.sealed)],
-            ORDER_EVENTS: [(self.id, self.actor, "PLACED", None, None)],
+            ORDER_EVENTS: [(self.id, self.actor, "PLACED", self.note, None)],
         }
 
     def _lines(self, allocated: Mapping[int, int]) -> Sequence[tuple[Any, ...]]:

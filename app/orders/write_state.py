@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 
 from app.orders.lock_order import OrderNow
+from app.returns.lose_exchange import lose_exchange
 from domain.orders import OrderStatus, check_order_change, order_status
 
 _EVENTS = """
@@ -59,6 +60,8 @@ async def write_state(
         order.id,
         *values.values(),
     )
+    if status is OrderStatus.CANCELLED and order.status is not status and order.row["exchange_of"]:
+        await lose_exchange(connection, order.id, order.label)
     order.row = {**order.row, **values}
     await note_events(connection, order.id, events, actor)
     return status

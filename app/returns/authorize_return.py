@@ -13,6 +13,7 @@ from app.calls import check_text
 from app.catalog.upsert import check_cost
 from app.floor.find_lines import find_lines
 from app.floor.perform import FloorCall, perform, tell
+from app.orders.link_exchange import link_order
 from app.returns.count_sold import count_sold, find_order
 from app.returns.make_return import ReturnHead, make_return
 from app.returns.read_returns import answer_return
@@ -90,6 +91,8 @@ async def authorize_return(state: State, act: FloorCall, wanted: ReturnWanted) -
         )
         lines = [ReturnLine(index, sku_id, line.quantity) for index, (sku_id, line, _) in enumerate(given.lines)]
         return_id = await make_return(connection, head, lines, at)
+        if given.exchange_order_id is not None and given.order_id is not None:
+            await link_order(connection, given.exchange_order_id, given.order_id)
         await tell(connection, "return", return_id, [given.warehouse_id])
         return {"return": await answer_return(connection, return_id)}
 

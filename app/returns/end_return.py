@@ -11,7 +11,13 @@ from app.floor.perform import FloorCall, perform
 from app.returns.hold_return import keep_return, lock_return
 from app.run_once import Answer
 from app.state import State
+from domain.errors import Refusal, RefusalCode
 from domain.returns import ReturnState, check_cancel, check_close, check_open
+
+_EXCHANGE = """
+SELECT coalesce(e.name, e.external_id) FROM returns r JOIN orders e ON e.id = r.exchange_order_id
+WHERE r.id = $1 AND e.status <> 'CANCELLED'
+"""
 
 
 async def close_return(state: State, act: FloorCall, ref: DocumentRef) -> Answer:
@@ -23,7 +29,7 @@ async def close_return(state: State, act: FloorCall, ref: DocumentRef) -> Answer
 
 
 async def cancel_return(state: State, act: FloorCall, ref: DocumentRef) -> Answer:
-    """Raises `Refusal` RETURN_NOT_FOUND, WRONG_STATE (ended, or something has come)."""
+    """Raises `Refusal` RETURN_NOT_FOUND, WRONG_STATE (ended, something has come, or an order is sent instead)."""
     return await _end(state, act, ref, ReturnState.CANCELLED)
 
 
@@ -35,6 +41,14 @@ async def _end(state: State, act: FloorCall, ref: DocumentRef, to: ReturnState) 
             check_close(held.lines)
         else:
             check_cancel(held.lines)
+            await _check_exchange(connection, return_id)
         return await keep_return(connection, held, held.lines, {"ended_at": act.at(now)}, now, state=to.value)
 
     return await perform(state, act, lambda: find_document(state.database.hot, act.principal, "return", ref), decide)
+
+
+async def _check_exchange(connection: Any, return_id: UUID) -> None:
+    name = await connection.fetchval(_EXCHANGE, return_id)
+    if name is not None:
+        message = f"{name!r} is sent instead of what would have come: cancel that order first."
+        raise Refusal(RefusalCode.WRONG_STATE, message, ("id",))

@@ -21,7 +21,8 @@ SELECT r.money, r.refund_state, coalesce(r.refund_amount, 0) > 0 AS named, r.sta
   AND NOT EXISTS (SELECT FROM return_lines l WHERE l.return_id = r.id
                   AND (l.finding <> 'EXPECTED' OR l.received <> l.authorized))
   AND NOT EXISTS (SELECT FROM return_inspections i WHERE i.return_id = r.id AND i.disposition = 'MISSING') AS as_said,
-  c.kind = ANY($2::text[]) AND c.status <> 'SHADOW' AS tellable
+  r.exchange_amount IS NULL AND coalesce(r.exchange_order_id::text, r.exchange_reference) IS NOT NULL AS exchanged,
+  o.channel_knows AND c.kind = ANY($2::text[]) AND c.status <> 'SHADOW' AS tellable
 FROM returns r JOIN orders o ON o.id = r.order_id JOIN channels c ON c.id = o.channel_id WHERE r.id = $1
 """
 _QUEUE = """
@@ -36,7 +37,8 @@ UPDATE returns SET refund_state = 'NONE', refund_next_at = NULL WHERE id = $1 AN
 async def queue_refund(connection: Any, held: HeldReturn, *, asked: bool) -> None:
     """`asked`: somebody says that it is to be paid now. The return is locked, and what changed of it is written.
 
-    What has not come as announced is no refund that a machine decides: that is a case, until the amount is said again.
+    What has not come as announced is no refund that a machine decides, nor what is left of one beside an exchange of
+    which nobody has said what it takes: that is a case, until the amount is said again.
     """
     found = await connection.fetchrow(_STATE, held.id, sorted(OPENERS))
     if found is None or not found["tellable"]:
@@ -46,13 +48,21 @@ async def queue_refund(connection: Any, held: HeldReturn, *, asked: bool) -> Non
         await _resolve(connection, held, {"money": found["money"], "state": found["state"]})
         return
     waits = found["refund_state"] == "NONE" or (asked and found["refund_state"] == "REFUSED")
-    if found["named"] and waits and (asked or found["as_said"]):
+    if found["named"] and waits and (asked or (found["as_said"] and not found["exchanged"])):
         await connection.execute(_QUEUE, held.id)
         await _resolve(connection, held, {"asked": asked})
     elif found["refund_state"] == "NONE" and found["worked_off"]:
-        detail = "What came is not what was announced." if found["named"] else "Nobody has said how much."
+        detail = _say_why(found)
         title = "waits for somebody to say what is paid back"
         await open_cases(connection, [held.problem(CaseKind.REFUND_WAITING, Severity.MEDIUM, title, detail)])
+
+
+def _say_why(found: Any) -> str:
+    if not found["named"]:
+        return "Nobody has said how much."
+    if not found["as_said"]:
+        return "What came is not what was announced."
+    return "Something is sent instead, or was to be: nobody has said what of the refund is left."
 
 
 async def ask_again(connection: Any, return_id: UUID) -> None:

@@ -21,6 +21,7 @@ LEFT JOIN orders o ON o.id = r.order_id
 RETURNS = f"""
 SELECT r.id, r.number, r.state, r.origin, r.custody, r.condition, r.money, r.warehouse_id, r.channel_id, r.external_id,
   r.order_id, r.order_reference, r.exchange_order_id, r.exchange_reference, r.reason, r.note,
+  r.exchange_amount::text AS exchange_amount,
   r.refund_amount::text AS refund_amount, r.refund_currency, r.refund_state, r.refund_error, r.refund_external_id,
   r.channel_restocked, r.actor, r.expected_by, r.received_at,
   r.inspected_at, r.refund_due_at, r.refund_told_at, r.refund_confirmed_at, r.ended_at, r.created_at,

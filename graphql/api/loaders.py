@@ -17,6 +17,7 @@ from app.channels.measure_lag import Lag, read_lags
 from app.channels.read_channels import count_listings_by_state, read_sources
 from app.exceptions.read_cases import read_timelines
 from app.fulfillment.read_work import read_works_of_orders
+from app.orders.read_orders import read_exchanges, read_seen_orders
 from app.orders.read_orders import read_timelines as read_order_timelines
 from app.replenishment.read_purchases import read_expected
 from app.state import State
@@ -73,6 +74,27 @@ class Loaders:
 
     async def _works_of_orders(self, order_ids: list[UUID]) -> list[list[Any]]:
         found = await read_works_of_orders(self._state.database, self._principal, order_ids)
+        return [found[order_id] for order_id in order_ids]
+
+    @cached_property
+    def order_of_id(self) -> DataLoader[UUID, Any]:
+        """A row of `orders` by its id; None when it is not theirs to see."""
+        return DataLoader(load_fn=self._orders_of_ids, max_batch_size=BATCH_MAX)
+
+    async def _orders_of_ids(self, order_ids: list[UUID]) -> list[Any]:
+        rows = await read_seen_orders(self._state.database, self._principal, order_ids)
+        found = {row["id"]: row for row in rows}
+        return [found.get(order_id) for order_id in order_ids]
+
+    @cached_property
+    def exchanges_of_order(self) -> DataLoader[UUID, list[Any]]:
+        """Rows of the orders that are sent instead of units of an order."""
+        return DataLoader(load_fn=self._exchanges_of_orders, max_batch_size=BATCH_MAX)
+
+    async def _exchanges_of_orders(self, order_ids: list[UUID]) -> list[list[Any]]:
+        found: dict[UUID, list[Any]] = {order_id: [] for order_id in order_ids}
+        for row in await read_exchanges(self._state.database, self._principal, order_ids):
+            found[row["exchange_of"]].append(row)
         return [found[order_id] for order_id in order_ids]
 
     @cached_property

@@ -23,6 +23,7 @@ from api.exceptions.subscriptions import ExceptionSubscription
 from api.floor.approvals import ApprovalMutation, ApprovalQuery
 from api.floor.batch import FloorBatchMutation
 from api.floor.damage import DamageMutation, DamageQuery
+from api.floor.exchange import ExchangeMutation
 from api.floor.returns import ReturnMutation, ReturnQuery
 from api.floor.scan import ScanQuery
 from api.floor.subscriptions import FloorSubscription
@@ -98,6 +99,7 @@ class Mutation(
     CountMutation,
     TransferMutation,
     ReturnMutation,
+    ExchangeMutation,
     DamageMutation,
     ApprovalMutation,
     FloorBatchMutation,

@@ -25,6 +25,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "return_authorize": {"input": {"warehouse": "BER", "lines": ONE}},
     "return_receive": {"input": {"id": "", "lines": ONE}},
     "return_inspect": {"input": {"id": "", "lines": [{**ONE[0], "disposition": "RESTOCK"}]}},
+    "return_exchange": {"input": {"id": "", "lines": ONE}},
     "return_refund": {"input": {"id": "", "step": "DUE", "refund": {"amount": "12.50"}}},
     "return_close": {"input": {"id": ""}},
     "return_page": PAGE,
@@ -79,6 +80,10 @@ async def _transfer(client: Client, state: State, name: str) -> str:
 
 
 async def _return(client: Client, _: State, name: str) -> str:
+    if name == "return_exchange":
+        order = (await _do(client, "orderCreate", "order { id }", channel="direct", lines=ONE))["order"]["id"]
+        came = await _do(client, "returnReceive", "return { id }", warehouse="BER", order={"id": order}, lines=ONE)
+        return str(came["return"]["id"])
     made = (await _do(client, "returnAuthorize", "return { id }", warehouse="BER", lines=ONE))["return"]["id"]
     if name == "return_inspect":
         await _do(client, "returnReceive", "", id=made, lines=ONE)

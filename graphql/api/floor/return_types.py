@@ -97,6 +97,7 @@ class Return(Node):
     order_reference: str | None
     exchange_key: strawberry.Private[str | None]
     exchange_reference: str | None
+    exchange_taken: strawberry.Private[str | None]
     lines: list[ReturnLine]
     inspections: list[ReturnInspection]
     reason: str | None
@@ -126,6 +127,12 @@ class Return(Node):
     @strawberry.field(description="The order sent instead.")
     def exchange_order_id(self) -> strawberry.ID | None:
         return None if self.exchange_key is None else strawberry.ID(encode_id("Order", self.exchange_key))
+
+    @strawberry.field(
+        description="What the order sent instead took of the refund. Null: nothing is sent instead, or nobody has said."
+    )
+    def exchange_amount(self) -> Money | None:
+        return to_money(None if self.exchange_taken is None else Decimal(self.exchange_taken), self.currency)
 
     @strawberry.field
     def refund(self) -> Money | None:
@@ -157,6 +164,7 @@ def return_from_row(row: Any) -> Return:
         warehouse=warehouse_from_row(row["warehouse"]),
         order_key=_key(row["order_id"]),
         exchange_key=_key(row["exchange_order_id"]),
+        exchange_taken=row.get("exchange_amount"),
         amount=row["refund_amount"],
         currency=row["refund_currency"],
         lines=[_line_from_row(line) for line in row["lines"]],

@@ -148,7 +148,7 @@ def _show(made: dict[str, Any]) -> dict[str, Any]:
     return {"order": None if made["order"] is None else order_from_row(made["order"])}
 
 
-def _address(given: OrderAddressInput | None) -> Any:
+def read_address(given: OrderAddressInput | None) -> Any:
     if given is None:
         return None
     return make_address(given.name, tuple(given.lines), given.city, given.region, given.postal_code, given.country_code)
@@ -164,7 +164,7 @@ async def _create(context: Context, command: OrderCreateInput) -> dict[str, Any]
     wanted = OrderCreate(
         command.channel,
         lines,
-        _address(command.address),
+        read_address(command.address),
         command.email,
         command.phone,
         command.external_id,
@@ -207,7 +207,7 @@ async def _release(context: Context, command: OrderReleaseInput) -> dict[str, An
 
 async def _update_address(context: Context, command: OrderAddressUpdateInput) -> dict[str, Any]:
     order_id, key = decode_uuid(command.id, "Order"), command.idempotency_key
-    address = _address(command.address)
+    address = read_address(command.address)
     call = make_call(context.principal, "order:address", key, [order_id, address, command.email, command.phone])
     given = (address, command.email, command.phone, context.provenance(key), call)
     return _show(await change_address(context.state, context.principal, order_id, *given))

@@ -129,6 +129,7 @@ class Order(Node):
         description="Null when nothing was cancelled here, when its channel is told nothing, and for tokens that are "
         "limited to warehouses."
     )
+    exchange_key: strawberry.Private[UUID | None]
     events: strawberry.Private[list[OrderEvent] | None] = None
 
     @strawberry.field(
@@ -151,6 +152,24 @@ class Order(Node):
     async def fulfillment_orders(self, info: Info) -> list[FulfillmentOrder]:
         check_requirement(_WORK, info.context.principal, "Order.fulfillmentOrders")
         return [work_from_row(row) for row in await info.context.loaders.works_of_order.load(UUID(self.key))]
+
+    @strawberry.field(
+        directives=[Cost(weight=10)],
+        description="The order that this one is sent instead of, units of which came back or are to. Null: of none, or "
+        "of one that is not yours to see.",
+    )
+    async def exchange_of(self, info: Info) -> Order | None:
+        if self.exchange_key is None:
+            return None
+        row = await info.context.loaders.order_of_id.load(self.exchange_key)
+        return None if row is None else order_from_row(row)
+
+    @strawberry.field(
+        directives=[Cost(weight=10)],
+        description="Orders that are sent instead of units of it that came back or are to, oldest first.",
+    )
+    async def exchanges(self, info: Info) -> list[Order]:
+        return [order_from_row(row) for row in await info.context.loaders.exchanges_of_order.load(UUID(self.key))]
 
 
 @strawberry.type
@@ -181,10 +200,16 @@ def order_from_row(row: Any, events: list[OrderEvent] | None = None) -> Order:
         ),
         total=_money(row["total"], row["currency"]),
         version=str(row["version"]),
+        exchange_key=_uuid(row.get("exchange_of")),
         cancellation=_notice(row["cancellation"]),
         events=[] if row["own"] else events,
         **{name: row[name] for name in _KEPT},
     )
+
+
+def _uuid(found: Any) -> UUID | None:
+    """Kept answers have it as text."""
+    return None if found is None else UUID(str(found))
 
 
 def _notice(found: Any) -> CancelNotice | None:
