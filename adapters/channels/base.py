@@ -143,7 +143,8 @@ class ChannelOrder:
 
     `pending`: the channel does not let it be shipped yet (payment). `cancel_requested`: the buyer asked, nobody has
     answered. `version`: of the vendor, ascending, to put late events in order; None when it has none. `total`: what
-    the buyer pays, in `currency` (ISO 4217). A field that is None was not told: what is known of it stays.
+    the buyer pays, in `currency` (ISO 4217). `exchange_of`: the channel's id of the order that this one is sent instead
+    of. A field that is None was not told: what is known of it stays.
     """
 
     external_id: str
@@ -165,6 +166,7 @@ class ChannelOrder:
     total: Decimal | None = None
     currency: str | None = None
     refunds: tuple[ChannelRefund, ...] = ()
+    exchange_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from app.calls import check_text
 from app.catalog.upsert import check_cost
 from app.floor.find_lines import find_lines
 from app.floor.perform import FloorCall, perform, tell
-from app.orders.link_exchange import link_order
 from app.returns.count_sold import count_sold, find_order
+from app.returns.link_exchange import link_order
 from app.returns.make_return import ReturnHead, make_return
 from app.returns.read_returns import answer_return
 from app.returns.split_kits import split_kits

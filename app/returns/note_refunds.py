@@ -11,6 +11,7 @@ from adapters.channels.channel_refund import ChannelRefund
 from app.exceptions.open_cases import open_cases
 from app.orders.take_order import take_order
 from app.returns.hold_return import keep_return, lock_return
+from app.returns.link_exchange import link_exchange
 from app.returns.notice_return import SYSTEM, notice_return
 from app.state import State
 from domain.exceptions import CaseKind, Severity
@@ -25,8 +26,9 @@ FAILED = "The channel took the refund, and it failed there: pay it there, and sa
 
 
 async def take_seen_order(state: State, channel_id: int, order: ChannelOrder) -> None:
-    """The order first, then its refunds. Safe to call again at any time."""
+    """The order first, then what it is sent instead of, and its refunds. Safe to call again at any time."""
     await take_order(state, channel_id, order)
+    await link_exchange(state, channel_id, order)
     await note_refunds(state, channel_id, order)
 
 

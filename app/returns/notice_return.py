@@ -19,6 +19,7 @@ from app.channels.resync_listings import resync_listings
 from app.floor.perform import tell
 from app.returns.count_sold import count_sold
 from app.returns.hold_return import HeldReturn, keep_lines, keep_return, lock_return
+from app.returns.link_exchange import link_return
 from app.returns.make_return import ReturnHead, make_return
 from app.returns.split_kits import find_sold_units
 from app.state import State
@@ -180,6 +181,8 @@ async def _adopt(
         columns["channel_restocked"] = True
     stamps = _pay(held, notice, columns, now)
     await keep_return(connection, held, lines, stamps, now, **columns)
+    if notice.exchange is not None:
+        await link_return(connection, order_id)
 
 
 def _merge(lines: Sequence[ReturnLine], wanted: dict[int, int], left: Callable[[int], int]) -> list[ReturnLine]:

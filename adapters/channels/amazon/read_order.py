@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from domain.errors import CauseClass, Fault
 
 INCLUDED_DATA = "BUYER,RECIPIENT,PROCEEDS,FULFILLMENT,CANCELLATION"
 PENDING = frozenset({"PENDING", "PENDING_AVAILABILITY"})
+INSTEAD = frozenset({"REPLACEMENT_ORIGINAL_ID", "EXCHANGE_ORIGINAL_ID"})
 ADDRESS_LINES = ("companyName", "addressLine1", "addressLine2", "addressLine3")
 
 
@@ -47,7 +49,13 @@ def _read(raw: dict[str, Any]) -> ChannelOrder:
         deliver_by=_read_end(fulfillment.get("deliverByWindow")),
         total=_read_amount(total),
         currency=total.get("currencyCode"),
+        exchange_of=_read_original(raw.get("associatedOrders") or ()),
     )
+
+
+def _read_original(associated: Sequence[dict[str, Any]]) -> str | None:
+    """A replacement and an exchange name the order that they are sent instead of."""
+    return next((str(one["orderId"]) for one in associated if one.get("associationType") in INSTEAD), None)
 
 
 def _read_line(item: dict[str, Any]) -> ChannelOrderLine:

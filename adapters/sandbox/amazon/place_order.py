@@ -34,13 +34,17 @@ ADDRESS_DEFAULT = {
 
 @dataclass(frozen=True, slots=True)
 class Cart:
-    """`force`: sold although the number is too low. `pending_seconds`: until it is paid; None: as configured."""
+    """`force`: sold although the number is too low. `pending_seconds`: until it is paid; None: as configured.
+
+    `replaces`: the order that it is sent instead of.
+    """
 
     lines: dict[str, int]
     address: dict[str, Any]
     email: str
     force: bool = False
     pending_seconds: float | None = None
+    replaces: str | None = None
 
 
 def read_cart(raw: Any) -> Cart:
@@ -59,7 +63,8 @@ def read_cart(raw: Any) -> Cart:
     if pending is not None and not (isinstance(pending, int | float) and 0 <= pending <= PENDING_SECONDS_MAX):
         raise OrderError(400, "BAD_CART", f"pending_seconds is from 0 to {PENDING_SECONDS_MAX}")
     address = _read_address(raw.get("shipping_address"))
-    return Cart(lines, address, email if isinstance(email, str) else EMAIL_DEFAULT, force, pending)
+    replaces = None if raw.get("replaces") is None else str(raw["replaces"])
+    return Cart(lines, address, email if isinstance(email, str) else EMAIL_DEFAULT, force, pending, replaces)
 
 
 def _read_line(line: Any) -> tuple[str, int]:
@@ -83,6 +88,8 @@ def _read_address(raw: Any) -> dict[str, Any]:
 def place_order(market: Market, cart: Cart) -> Order:
     """Checks every line, then sells them all. Raises OrderError 404 or 409 with nothing sold."""
     state = market.state
+    if cart.replaces is not None and cart.replaces not in state.orders:
+        raise OrderError(404, "UNKNOWN_ORDER", "replaces is of no order here")
     for sku, quantity in cart.lines.items():
         listing = state.listings.get(sku)
         if listing is None or market.config.fulfillment_channel not in listing.effective:
@@ -113,6 +120,7 @@ def _record_order(market: Market, cart: Cart) -> Order:
         created_at=at,
         updated_at=at,
         ship_by=at + market.config.ship_within_seconds,
+        replaces=cart.replaces,
     )
     state.orders[order.order_id] = order
     trim(state.orders, ORDERS_MAX)

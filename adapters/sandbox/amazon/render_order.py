@@ -25,6 +25,8 @@ def render_order(config: MarketConfig, order: Order, included: set[str]) -> dict
         "salesChannel": {"channelName": "AMAZON", "marketplaceId": config.marketplace_id, "marketplaceName": "Sandbox"},
         "orderItems": [_render_item(config, order, line, included) for line in order.lines],
     }
+    if order.replaces is not None:
+        raw["associatedOrders"] = [{"orderId": order.replaces, "associationType": "REPLACEMENT_ORIGINAL_ID"}]
     paid = order.status != "PENDING"
     if "BUYER" in included and paid and order.email:
         raw["buyer"] = {"buyerEmail": order.email}

@@ -82,7 +82,7 @@ class Package:
 
 @dataclass(slots=True)
 class Order:
-    """`cancelled_by`: BUYER, MERCHANT or AMAZON once it is."""
+    """`cancelled_by`: BUYER, MERCHANT or AMAZON once it is. `replaces`: the order that it is sent instead of."""
 
     order_id: str
     status: str
@@ -95,6 +95,7 @@ class Order:
     packages: list[Package] = field(default_factory=list)
     cancel_reason: str | None = None
     cancelled_by: str | None = None
+    replaces: str | None = None
 
 
 @dataclass(slots=True)

@@ -72,6 +72,14 @@ async def test_order_says_all_that_routing_needs(setup: Setup) -> None:
     assert abs(order.ship_by - order.placed_at - 48 * HOUR) < datetime.timedelta(seconds=1)
 
 
+async def test_an_order_that_is_sent_instead_names_the_one_before(setup: Setup) -> None:
+    first = (await setup.market.buy("TEA-1", 1)).json()["id"]
+    second = (await setup.market.buy("TEA-1", 1, replaces=first)).json()["id"]
+    found = {order.external_id: order.exchange_of for order in await pull_all(setup, now() - HOUR, now() + HOUR)}
+    assert found == {first: None, second: first}
+    assert (await setup.market.buy("TEA-1", 1, replaces="902-0")).status_code == 404
+
+
 async def test_pending_order_has_no_address_and_is_released_later() -> None:
     async with open_setup(pending_seconds=0.2) as setup:
         placed = (await setup.market.buy("TEA-1", 1, shipping_address=ADDRESS)).json()

@@ -11,11 +11,13 @@ from uuid import UUID
 
 import pytest
 
-from adapters.channels.base import ChannelOrder, ChannelOrderLine
+from adapters.channels.base import ChannelOrder, ChannelOrderLine, ReturnNotice
 from api.ids import encode_id
 from app.fulfillment.confirm_shipments import confirm_shipments
 from app.orders.take_order import take_order
 from app.orders.tell_cancellations import tell_cancellations
+from app.returns.note_refunds import take_seen_order
+from app.returns.notice_return import notice_return
 from app.returns.tell_refunds import tell_refunds
 from app.settings import Settings
 from domain.identity import Role
@@ -220,3 +222,35 @@ async def test_who_it_is_for_is_erased_with_the_order_that_it_is_sent_instead_of
         "city": "Hamburg",
         "email": None,
     }
+
+
+async def test_what_the_channel_sends_instead_is_linked_whichever_word_comes_first(floor: Floor) -> None:
+    channel = (await floor.company.channel("shop")).id
+    line = ChannelOrderLine("x-0", "SKU-1", None, 1, Decimal(0))
+    for name, first in (("1", "order"), ("2", "return")):
+        order = await sold(floor, name)
+        told = ChannelOrder(f"x-{name}", None, datetime.datetime.now(datetime.UTC), (line,), exchange_of=name)
+        notice = ReturnNotice(f"r-{name}", name, items=(("SKU-0", 1),), exchange="sent instead")
+        for word in ("order", "return") if first == "order" else ("return", "order", "return", "order"):
+            if word == "order":
+                await take_seen_order(floor.state, channel, told)
+            else:
+                await notice_return(floor.state, channel, notice)
+        (sent,) = (await floor.admin.data(ORDER, id=order))["order"]["exchanges"]
+        query = "SELECT exchange_order_id::text FROM returns WHERE external_id = $1"
+        assert sent["id"] == encode_id("Order", await floor.company.value(query, f"r-{name}"))
+        made = encode_id(
+            "Return", await floor.company.value("SELECT id::text FROM returns WHERE external_id = $1", f"r-{name}")
+        )
+        assert await refused(floor, made) == "WRONG_STATE", "something is sent instead already"
+        await do(floor, "returnRefund", id=made, step="DUE", refund=MONEY)
+
+
+async def test_what_the_channel_sends_instead_is_taken_off_the_refund_by_a_person(floor: Floor) -> None:
+    made = await coming(floor, await sold(floor), refund=MONEY)
+    channel = (await floor.company.channel("shop")).id
+    await notice_return(floor.state, channel, ReturnNotice("r-1", "1", items=(("SKU-0", 2),), exchange="another size"))
+    found = await back(floor, made)
+    assert (found["money"], found["refundState"], await cases(floor)) == ("DUE", "NONE", ["REFUND_WAITING"])
+    asked = await do(floor, "returnRefund", id=made, step="DUE", refund={"amount": "5", "currency": "EUR"})
+    assert (asked["return"]["refundState"], await cases(floor)) == ("PENDING", [])
