@@ -104,8 +104,10 @@ def render_return(market: Market, known: Return) -> dict[str, Any]:
 
 def open_return(market: Market, order: Order, raw: dict[str, Any]) -> list[Return]:
     """The customer sends units back. Raises OrderError with nothing changed."""
-    lines, kind = raw.get("lines"), raw.get("kind", "NORMAL")
-    if not isinstance(lines, list) or not lines or kind not in KINDS:
+    lines: Any = raw.get("lines")
+    kind = raw.get("kind", "NORMAL")
+    bad = not isinstance(lines, list) or not lines or not all(isinstance(entry, dict) for entry in lines)
+    if bad or kind not in KINDS:
         raise OrderError(400, "BAD_RETURN", f"send lines of sku and quantity, and a kind of {', '.join(KINDS)}")
     rma, at, made = f"RMA{market.state.next_index('Rma'):08d}", now(), []
     for entry in lines:

@@ -131,6 +131,62 @@ async def test_buyers_cancel_through_a_door(client: Client) -> None:
     assert (await client.served.cancel(placed["id"])).status_code == 409
 
 
+RETURNS = "/externalFulfillment/2024-09-11/returns"
+
+
+async def ship_two(client: Client) -> str:
+    """An order of two units of TEA-1 that are on their way."""
+    placed = (await client.served.buy("TEA-1", 2)).json()
+    detail = {
+        "packageReferenceId": "1",
+        "carrierCode": "UPS",
+        "trackingNumber": "1Z",
+        "shipDate": "2026-01-01T00:00:00Z",
+        "orderItems": [{"orderItemId": placed["lines"][0]["id"], "quantity": 2}],
+    }
+    path = f"/orders/v0/orders/{placed['id']}/shipmentConfirmation"
+    body = {"marketplaceId": "ATVPDKIKX0DER", "packageDetail": detail}
+    assert (await client.send("POST", path, body)).status_code == 204
+    return str(placed["id"])
+
+
+async def test_buyers_send_back_through_a_door_and_carriers_move_it_through_another(client: Client) -> None:
+    http, order = client.served.client, await ship_two(client)
+    lines = [{"sku": "TEA-1", "quantity": 1}, {"sku": "TEA-1", "quantity": 2}]
+    given = {"order_id": order, "lines": lines, "reason": "Stale", "kind": "REPLACEMENT"}
+    opened = await http.post("/return", json=given)
+    assert opened.status_code == 201
+    first, second = opened.json()["returns"]
+    assert [one["numberOfUnits"] for one in (first, second)] == [1, 2]
+    assert (first["returnMetadata"]["returnReason"], first["returnSubType"]) == ("Stale", "REPLACEMENT")
+    moved = await http.post("/return-status", json={"return": first["id"], "status": "DELIVERED"})
+    assert (moved.status_code, moved.json()["status"]) == (200, "DELIVERED")
+    listed = (await client.send("GET", RETURNS, createdSince="2026-01-01T00:00:00Z")).json()["returns"]
+    assert listed == [moved.json(), second], "the API shows what the doors did"
+    assert (await client.served.state())["quantities"]["TEA-1"] == 8, "a return is no stock"
+
+
+async def test_returns_that_are_none_are_refused_at_the_doors(client: Client) -> None:
+    http, order = client.served.client, await ship_two(client)
+    one = {"sku": "TEA-1", "quantity": 1}
+    for given, status in (
+        ({}, 404),
+        ({"order_id": "902-0-0", "lines": [one]}, 404),
+        ({"order_id": order}, 400),
+        ({"order_id": order, "lines": []}, 400),
+        ({"order_id": order, "lines": ["TEA-1"]}, 400),
+        ({"order_id": order, "lines": [one], "kind": "GIFT"}, 400),
+        ({"order_id": order, "lines": [{**one, "quantity": 3}]}, 409),
+        ({"order_id": order, "lines": [one, {"sku": "CUP-1", "quantity": 1}]}, 409),
+    ):
+        assert (await http.post("/return", json=given)).status_code == status, given
+    assert (await client.send("GET", RETURNS, createdSince="2026-01-01T00:00:00Z")).json()["returns"] == []
+    made = (await http.post("/return", json={"order_id": order, "lines": [one]})).json()["returns"][0]
+    for moved, status in (({}, 404), ({"return": "x"}, 404), ({"return": made["id"], "status": "LOST"}, 400)):
+        assert (await http.post("/return-status", json=moved)).status_code == status, moved
+    assert (await client.send("GET", RETURNS, createdSince="2026-01-01T00:00:00Z")).json()["returns"] == [made]
+
+
 async def test_state_since_leaves_out_the_older(client: Client) -> None:
     await client.served.buy("TEA-1", 1)
     moment = (await client.served.state())["orders"][0]["at"]
