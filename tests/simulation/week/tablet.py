@@ -23,6 +23,7 @@ from tests.simulation.week.truth import Effect, Move, Placed, Truth
 ATTEMPTS_MAX = 240
 RETRY_SECONDS = 0.25
 FLUSHES_MAX = 12
+IN_ORDER = {"fulfillmentOrderPick", "fulfillmentOrderShip"}
 BATCH = """
 mutation($input: FloorBatchInput!) {
   floorBatch(input: $input) {
@@ -199,7 +200,7 @@ class Tablet:
     async def _flush(self) -> bool:
         sent = list(self.queue)
         if self.shuffles and self.chance.random() < 0.5:
-            self.chance.shuffle(sent)
+            sent = shuffle(sent, self.chance)
         results = await self._send_batch(sent)
         changed = self._take_in(sent, results)
         if self.chance.random() < 0.3:
@@ -240,6 +241,18 @@ class Tablet:
             if result["status"] == "REFUSED":
                 self.tally.refused[f"{one.act.name} {result['error']['code']} offline"] += 1
         return made["results"]
+
+
+def shuffle(queue: Sequence[Recorded], chance: random.Random) -> list[Recorded]:
+    """In any order, but of one fulfilment order the pick before the parcel: told the other way round, nobody can say
+    whether the parcel holds what was picked before or what the pick will say, so Onhand refuses the pick.
+    """
+    sent = chance.sample(queue, len(queue))
+    for work in {one.act.fields["id"] for one in queue if one.act.name in IN_ORDER}:
+        places = [i for i, one in enumerate(sent) if one.act.name in IN_ORDER and one.act.fields["id"] == work]
+        for place, one in zip(places, sorted((sent[i] for i in places), key=lambda one: one.at), strict=True):
+            sent[place] = one
+    return sent
 
 
 async def flush_all(tablets: Sequence[Tablet]) -> None:
