@@ -91,8 +91,10 @@ FROM demand_days d WHERE d.warehouse_id = $1 AND d.day > $2
 """Of the whole warehouse: days with sales, units sold, lines found wrong. All of it came of something."""
 _CARRIED = """
 SELECT count(*)::int FROM count_lines l JOIN counts c ON c.id = l.count_id
-WHERE c.warehouse_id = $1 AND c.planned_for IS NOT NULL AND l.status IN ('OPEN', 'RECOUNT')
+WHERE c.warehouse_id = $1 AND (c.planned_for IS NOT NULL OR l.cause <> 'MANUAL')
+  AND l.status IN ('OPEN', 'RECOUNT')
 """
+"""What was planned before, and what differed when somebody looked and needs a second scan."""
 
 
 async def plan_counts(state: State) -> int:

@@ -102,17 +102,29 @@ async def submit_count(
 
     async def decide(connection: Any) -> Answer:
         _check_count(scans)
-        count = await lock_count(connection, principal, count_id, CountAction.SUBMIT)
-        scanned = await _match(state, connection, count, scans)
-        looked = [Looked(s.line, s.sku_id, s.bin_id, s.scan.bucket, s.scan.occurred_at) for s in scanned]
-        stands = await read_stands(connection, count["warehouse_id"], looked)
-        await _write(connection, count, scanned, stands, provenance, principal.id)
-        await _advance(connection, count)
+        await take_scans(state, connection, principal, count_id, scans, provenance)
         return await answer_count(connection, count_id)
 
     answer = await run_once(state.database, call, decide)
     state.doorbell.ring("listings")
     return answer
+
+
+async def take_scans(
+    state: State,
+    connection: Any,
+    principal: Principal,
+    count_id: UUID,
+    scans: Sequence[CountScan],
+    provenance: Provenance,
+) -> None:
+    """Within the caller's transaction, which has not locked stock yet. Raises `Refusal` as `submit_count`."""
+    count = await lock_count(connection, principal, count_id, CountAction.SUBMIT)
+    scanned = await _match(state, connection, count, scans)
+    looked = [Looked(s.line, s.sku_id, s.bin_id, s.scan.bucket, s.scan.occurred_at) for s in scanned]
+    stands = await read_stands(connection, count["warehouse_id"], looked)
+    await _write(connection, count, scanned, stands, provenance, principal.id)
+    await _advance(connection, count)
 
 
 def _check_count(scans: Sequence[CountScan]) -> None:
@@ -125,15 +137,14 @@ def _check_count(scans: Sequence[CountScan]) -> None:
 async def _match(state: State, connection: Any, count: Any, scans: Sequence[CountScan]) -> list[_Scanned]:
     """The line of each scan; in a count by bin, what was not expected there becomes a line of its own."""
     skus = await state.lookup.find_skus(scan.sku for scan in scans)
-    names = [scan.bin for scan in scans if scan.bin is not None]
-    bins = {row["code"]: row["id"] for row in await connection.fetch(_BINS, count["warehouse_id"], names)}
+    bins = await read_bins(connection, count["warehouse_id"], scans)
     lines = await read_lines(connection, count["id"])
     known = {(line["sku_id"], line["bucket"], line["bin_id"]): line for line in lines}
     counted_bins = {line["bin_id"] for line in lines if line["bin_id"] is not None}
     found: dict[int, _Scanned] = {}
     for index, scan in enumerate(scans):
         path = ("lines", str(index))
-        _check_scan(scan, count["created_at"], path)
+        check_scan(scan, count["created_at"], path)
         if scan.sku not in skus:
             raise sku_not_found(scan.sku, (*path, "sku"))
         bin_id = None if scan.bin is None else bins.get(scan.bin)
@@ -150,13 +161,20 @@ async def _match(state: State, connection: Any, count: Any, scans: Sequence[Coun
     return list(found.values())
 
 
+async def read_bins(connection: Any, warehouse_id: int, scans: Sequence[CountScan]) -> dict[str, int]:
+    """The bins there are of those that the scans name, by code."""
+    names = [scan.bin for scan in scans if scan.bin is not None]
+    return {row["code"]: row["id"] for row in await connection.fetch(_BINS, warehouse_id, names)}
+
+
 def _is_older(scan: CountScan, line: Any) -> bool:
     """Whether somebody looked again before this was told: what stood there last is what counts."""
     seen = None if line is None else line["scanned_at"]
     return seen is not None and scan.occurred_at is not None and bool(scan.occurred_at < seen)
 
 
-def _check_scan(scan: CountScan, created_at: datetime.datetime, path: tuple[str, ...]) -> None:
+def check_scan(scan: CountScan, earliest: datetime.datetime, path: tuple[str, ...]) -> None:
+    """Raises `Refusal` INVALID_QUANTITY or INVALID_INPUT. `earliest`: when it may have been made at the soonest."""
     if not 0 <= scan.quantity <= QUANTITY_MAX:
         message = f"The quantity must be from 0 to {QUANTITY_MAX}."
         raise Refusal(RefusalCode.INVALID_QUANTITY, message, (*path, "quantity"))
@@ -164,9 +182,9 @@ def _check_scan(scan: CountScan, created_at: datetime.datetime, path: tuple[str,
         message = "Only AVAILABLE, DAMAGED and QUALITY_CONTROL are counted."
         raise Refusal(RefusalCode.INVALID_INPUT, message, (*path, "bucket"))
     if scan.occurred_at is not None and not (
-        created_at <= scan.occurred_at <= datetime.datetime.now(datetime.UTC) + CLOCK_SKEW
+        earliest <= scan.occurred_at <= datetime.datetime.now(datetime.UTC) + CLOCK_SKEW
     ):
-        message = "It was scanned between the making of the count and now: correct the time."
+        message = f"It was scanned between {earliest:%Y-%m-%d %H:%M} UTC and now: correct the time."
         raise Refusal(RefusalCode.INVALID_INPUT, message, (*path, "occurredAt"))
 
 

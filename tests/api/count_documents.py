@@ -13,6 +13,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "count_submit": {"input": {"id": "", "lines": [{"sku": "SKU-2", "quantity": 99}]}},
     "count_review": {"input": {"id": "", "note": "seen twice"}},
     "count_suspect": {"input": {"warehouse": "NYC", "lines": [{"sku": "SKU-1", "cause": "SURPLUS"}]}},
+    "count_check": {"input": {"warehouse": "NYC", "lines": [{"sku": "SKU-1", "left": 100}]}},
     "count_page": {"filter": {"warehouses": ["BER"], "statuses": ["PLANNED"]}, "first": 20, "after": None},
     "replenishment_policy_set": {
         "input": {"sku": "SKU-1", "warehouse": "BER", "kind": "COMPUTED", "serviceLevel": 0.95, "coverDays": 14}

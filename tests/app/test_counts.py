@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -61,6 +62,12 @@ class Floor:
 
 @pytest.fixture
 async def floor(settings: Settings) -> AsyncIterator[Floor]:
+    async with open_floor(settings) as floor:
+        yield floor
+
+
+@asynccontextmanager
+async def open_floor(settings: Settings) -> AsyncIterator[Floor]:
     async with running_app(settings) as (app, http):
         state = app._rest.state.onhand
         admin = Client(http, await make_secret(state))

@@ -10,7 +10,7 @@ from pathlib import Path
 WIDTH, HEIGHT, MARGIN, SCALE = 900, 520, 70, 3
 Colour = tuple[int, int, int]
 WHITE, GREY, BLACK = (255, 255, 255), (220, 220, 220), (40, 40, 40)
-COLOURS: tuple[Colour, ...] = ((200, 60, 50), (230, 160, 40), (40, 110, 190))
+COLOURS: tuple[Colour, ...] = ((200, 60, 50), (230, 160, 40), (40, 110, 190), (40, 150, 80))
 GLYPHS = {
     "0": "75557",
     "1": "26227",

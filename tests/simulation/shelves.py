@@ -3,8 +3,8 @@
 Two things go wrong, both where goods are handled most: a picker takes the article beside the right one (one too many
 here, one too few there), and units disappear. Nobody is told of either.
 
-What people can see, they report: a pick that finds too few; and, where few units are left, a picker who sees that the
-shelf holds something else than the tablet says is left.
+What people can see, they report: a pick that finds too few; and, where few units are left, a picker who counts them.
+Even then some look away, and some count wrong.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from domain.counts import CountCause
-
 
 @dataclass(frozen=True, slots=True)
 class Mishaps:
     """`mispicks`: of picks. `losses`: lines a day, as a share of all, that lose units. `steepness`: of popularity.
 
-    `glance`: up to how many units left a picker sees whether they are right; `attention`: how often that is looked at.
+    `glance`: up to how many units left, by the books, a picker counts them; `attention`: how often that is done;
+    `miscounts`: of these, off by one.
     """
 
     mispicks: float = 0.0085
@@ -27,16 +26,18 @@ class Mishaps:
     steepness: float = 0.9
     glance: int = 8
     attention: float = 0.95
+    miscounts: float = 0.01
 
 
 @dataclass(slots=True)
 class Shelves:
-    """`units`: what is there, by SKU. `order`: SKUs as they stand side by side, the popular ones together."""
+    """`units`: what is there, by SKU. `eyes`: what decides who counts wrong. `order`: SKUs as they stand side by side, the popular ones together."""
 
     order: list[str]
     draw: random.Random
     mishaps: Mishaps
     units: dict[str, int] = field(default_factory=dict)
+    eyes: random.Random = field(default_factory=lambda: random.Random(0))
 
     def weights(self) -> list[float]:
         """How often each SKU is asked for, relative to the others."""
@@ -54,14 +55,16 @@ class Shelves:
             self.units[beside if wrong else sku] -= 1
         return found
 
-    def look(self, sku: str, expected: int) -> CountCause | None:
-        """What the picker sees when `expected` units should be left."""
+    def look(self, sku: str, expected: int) -> int | None:
+        """What the picker counts when `expected` units should be left; None when nobody looks."""
         if expected > self.mishaps.glance or self.draw.random() > self.mishaps.attention:
             return None
-        there = self.units[sku]
-        if there == expected:
-            return None
-        return CountCause.SURPLUS if there > expected else CountCause.SHORT_PICK
+        return self.count(sku)
+
+    def count(self, sku: str) -> int:
+        """What somebody counts there. Drawn apart, so that miscounts change nothing of what happens."""
+        off = self.eyes.choice((-1, 1)) if self.eyes.random() < self.mishaps.miscounts else 0
+        return max(0, self.units[sku] + off)
 
     def lose(self) -> None:
         """A day's losses."""

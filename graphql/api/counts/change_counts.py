@@ -1,4 +1,4 @@
-"""`countCreate`, `countSubmit`, `countReview`, `countCancel` and `countSuspect`."""
+"""`countCreate`, `countSubmit`, `countReview`, `countCancel`, `countSuspect` and `countCheck`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from api.scalars import UserError
 from api.stock.types import StockBucket
 from app.calls import make_call
 from app.counts.cancel_count import cancel_count
+from app.counts.check_shelf import CheckResult, check_shelf
 from app.counts.create_count import CountCreate, create_count
 from app.counts.report_doubt import DoubtLine, report_doubt
 from app.counts.review_count import LineRef, review_count
@@ -101,6 +102,45 @@ class CountSuspectInput:
 class CountSuspectPayload:
     user_errors: list[UserError]
     lines: int = strawberry.field(default=0, description="How many were noted.")
+
+
+strawberry.enum(
+    CheckResult,
+    name="CountCheckResult",
+    description="MATCHES: as the books have it. DIFFERS: a count began, somebody else looks again. COUNTING: it is in "
+    "a count already, for which this is a scan unless you scanned it before.",
+)
+
+
+@strawberry.input
+class CountCheckLine:
+    sku: str = strawberry.field(description="Code or barcode.")
+    left: int = strawberry.field(description="Units that stand there, 0 for none.")
+    bin: str | None = strawberry.field(default=None, description="Of this bin alone; without it, of the warehouse.")
+    occurred_at: datetime.datetime | None = strawberry.field(
+        default=None, description="When it was seen, if not just now: it is held against the books of then."
+    )
+
+
+@strawberry.input
+class CountCheckInput:
+    warehouse: str
+    lines: list[CountCheckLine]
+    note: str | None = None
+    occurred_at: datetime.datetime | None = strawberry.field(default=None, description="Of lines without their own.")
+    idempotency_key: str | None = None
+
+    def scans(self) -> list[CountScan]:
+        return [
+            CountScan(line.sku, line.left, line.bin, occurred_at=line.occurred_at or self.occurred_at)
+            for line in self.lines
+        ]
+
+
+@strawberry.type
+class CountCheckPayload:
+    user_errors: list[UserError]
+    results: list[CheckResult] = strawberry.field(default_factory=list, description="One for each line, in order.")
 
 
 @strawberry.type
@@ -199,3 +239,26 @@ class CountMutation:
             return await report_doubt(context.state, context.principal, house, lines, input.note, call)
 
         return await answer(CountSuspectPayload, suspect())
+
+    @strawberry.mutation(
+        directives=WRITE,
+        description="Low-stock check: what is left where somebody picked. What differs is counted by another person.",
+    )
+    async def count_check(self, info: Info, input: CountCheckInput) -> CountCheckPayload:
+        async def check() -> dict[str, Any]:
+            context, house, key = info.context, input.warehouse, input.idempotency_key
+            call = make_call(context.principal, "count:check", key, hash_check(input))
+            provenance = context.provenance(key)
+            work = check_shelf(context.state, context.principal, house, input.scans(), input.note, provenance, call)
+            return show_check(await work)
+
+        return await answer(CountCheckPayload, check())
+
+
+def hash_check(command: CountCheckInput) -> object:
+    """What of it belongs to the key."""
+    return [command.warehouse, command.scans(), command.note]
+
+
+def show_check(made: dict[str, Any]) -> dict[str, Any]:
+    return {"results": [CheckResult(result) for result in made["results"]]}

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from api.counts.change_counts import WRITE as COUNTERS
-from api.counts.change_counts import CountSubmitInput
+from api.counts.change_counts import CountCheckInput, CountSubmitInput, hash_check
 from api.floor.operation import FloorOperation
 from api.fulfillment.act import FLOOR
 from api.ids import decode_uuid
+from app.counts.check_shelf import check_shelf
 from app.counts.submit_count import CountScan, submit_count
 from app.floor.perform import FloorCall
 from app.fulfillment.change_work import Ask, accept_work, pack_work, start_picking
@@ -92,7 +93,16 @@ async def _submit(state: State, act: FloorCall, command: Any) -> Answer:
     return await submit_count(state, act.principal, count_id, _scans(command), act.provenance, act.call)
 
 
+async def _check(state: State, act: FloorCall, command: CountCheckInput) -> Answer:
+    said = (command.warehouse, command.scans(), command.note)
+    return await check_shelf(state, act.principal, *said, act.provenance, act.call)
+
+
 (_counters,) = COUNTERS
+CHECK = FloorOperation(
+    *("countCheck", "count:check", tuple(_counters.roles), _counters.scope, "COUNT"),  # type: ignore[attr-defined]
+    *(_check, None, hash_check),
+)
 SUBMIT = FloorOperation(
     *("countSubmit", "count:submit", tuple(_counters.roles), _counters.scope, "COUNT"),  # type: ignore[attr-defined]
     *(_submit, None, lambda command: [decode_uuid(command.id, "Count"), _scans(command)]),
@@ -110,4 +120,5 @@ OPERATIONS = (
         _ship,
     ),
     SUBMIT,
+    CHECK,
 )
