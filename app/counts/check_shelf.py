@@ -34,15 +34,15 @@ OLDEST = datetime.timedelta(days=7)
 """A look of longer ago says nothing any more."""
 _OPEN = """
 SELECT w.line, l.count_id, l.status IN ('OPEN', 'RECOUNT') AND c.status IN ('PLANNED', 'COUNTING')
-  AND l.bin_id IS NOT DISTINCT FROM w.bin_id AND coalesce(w.occurred_at >= c.created_at, true)
-  AND NOT EXISTS (SELECT FROM count_scans s
-    WHERE s.count_id = l.count_id AND s.line = l.line AND s.principal = $2) AS may_join
+  AND l.bin_id IS NOT DISTINCT FROM w.bin_id AND coalesce(w.occurred_at >= c.created_at, true) AS may_join,
+  EXISTS (SELECT FROM count_scans s
+    WHERE s.count_id = l.count_id AND s.line = l.line AND s.principal = $2) AS mine
 FROM unnest($3::int[], $4::int[], $5::int[], $6::timestamptz[]) AS w (line, sku_id, bin_id, occurred_at)
 JOIN count_lines l ON l.warehouse_id = $1 AND l.sku_id = w.sku_id AND l.bucket = 'available'
   AND l.status IN ('OPEN', 'RECOUNT', 'COUNTED') AND (l.bin_id IS NULL OR w.bin_id IS NULL OR l.bin_id = w.bin_id)
 JOIN counts c ON c.id = l.count_id
 """
-"""A count of the whole SKU and one of it in a bin are of the same units. The second scan is another person's."""
+"""A count of the whole SKU and one of it in a bin are of the same units. `mine`: who looks has scanned it before."""
 _BEGAN = "UPDATE counts SET created_at = least(created_at, $2) WHERE id = $1"
 _SETTLE = """
 INSERT INTO sku_activity AS a (sku_id, warehouse_id, handlings, first_at, settled_at)
@@ -52,7 +52,7 @@ ON CONFLICT (sku_id, warehouse_id) DO UPDATE SET settled_at = greatest(a.settled
 
 
 class CheckResult(StrEnum):
-    """`COUNTING`: the line is in a count already; the look is a scan of it, unless the same person looked before."""
+    """`COUNTING`: the line is in a count already; the look is a scan of it unless the same person saw that before."""
 
     MATCHES = "MATCHES"
     DIFFERS = "DIFFERS"
@@ -125,11 +125,17 @@ async def _join(
     looks: Sequence[_Look],
     provenance: Provenance,
 ) -> list[_Look]:
-    """Scans for the counts that have the lines; returns the looks of lines that nobody counts."""
+    """Scans for the counts that have the lines; returns the looks of lines that nobody counts.
+
+    The second scan of a difference is another person's. Who looked wrong may say so: what is as the books have it
+    changes nothing.
+    """
     found = await _find_open(connection, principal, warehouse_id, looks)
+    again = [looks[row["line"]] for row in found if row["may_join"] and row["mine"]]
+    right = {look.line for look, variance in await _compare(connection, warehouse_id, again) if not variance}
     joined: dict[UUID, list[CountScan]] = defaultdict(list)
     for row in found:
-        if row["may_join"]:
+        if row["may_join"] and (not row["mine"] or row["line"] in right):
             joined[row["count_id"]].append(looks[row["line"]].scan)
     for count_id in sorted(joined):
         await take_scans(state, connection, principal, count_id, joined[count_id], provenance)
@@ -144,22 +150,26 @@ async def _find_open(connection: Any, principal: Principal, warehouse_id: int, l
     return rows
 
 
-async def _hold_against_books(
-    connection: Any, warehouse_id: int, looks: Sequence[_Look], results: dict[int, CheckResult]
-) -> list[tuple[_Look, int]]:
-    """Those that differ, each with the units more than expected."""
+async def _compare(connection: Any, warehouse_id: int, looks: Sequence[_Look]) -> list[tuple[_Look, int]]:
+    """Each with the units that it has more than the books of its moment."""
     if not looks:
         return []
     looked = [Looked(one.line, one.sku_id, one.bin_id, one.scan.bucket, one.scan.occurred_at) for one in looks]
     stands = await read_stands(connection, warehouse_id, looked)
-    variances = {one.line: one.scan.quantity - stands[one.line].expected for one in looks}
-    for line, variance in variances.items():
-        results[line] = CheckResult.DIFFERS if variance else CheckResult.MATCHES
+    return [(one, one.scan.quantity - stands[one.line].expected) for one in looks]
+
+
+async def _hold_against_books(
+    connection: Any, warehouse_id: int, looks: Sequence[_Look], results: dict[int, CheckResult]
+) -> list[tuple[_Look, int]]:
+    """Those that differ, each with the units more than expected."""
+    compared = await _compare(connection, warehouse_id, looks)
+    results |= {one.line: CheckResult.DIFFERS if variance else CheckResult.MATCHES for one, variance in compared}
     now = datetime.datetime.now(datetime.UTC)
-    right = [one for one in looks if not variances[one.line] and one.bin_id is None]
+    right = [one for one, variance in compared if not variance and one.bin_id is None]
     times = [one.scan.occurred_at or now for one in right]
     await connection.execute(_SETTLE, warehouse_id, [one.sku_id for one in right], times)
-    return [(one, variances[one.line]) for one in looks if variances[one.line]]
+    return [(one, variance) for one, variance in compared if variance]
 
 
 async def _begin(

@@ -184,10 +184,9 @@ class Week:
         books = await self.books(house)
         looks = [(sku, left) for sku in skus if (left := house.shelves.look(sku, books[sku])) is not None]
         if looks and self.way is Way.CHECKS:
-            who = self.who.choice(PICKERS)
-            scans = [CountScan(sku, left) for sku, left in looks]
-            await check_shelf(self.state, who, house.code, scans, None, Provenance(who.name), None)
+            await self._check(house, self.who.choice(PICKERS), looks)
             return
+        looks = [(sku, house.shelves.count(sku) if left != books[sku] else left) for sku, left in looks]
         doubts = [
             DoubtLine(sku, CountCause.SURPLUS if left > books[sku] else CountCause.SHORT_PICK)
             for sku, left in looks
@@ -195,6 +194,16 @@ class Week:
         ]
         if doubts:
             await report_doubt(self.state, TESTER, house.code, doubts, "seen while picking", None)
+
+    async def _check(self, house: House, who: Principal, looks: Sequence[tuple[str, int]]) -> None:
+        """What differs is counted once more before the picker goes on."""
+        for again in (True, False):
+            scans = [CountScan(sku, left) for sku, left in looks]
+            said = await check_shelf(self.state, who, house.code, scans, None, Provenance(who.name), None)
+            differing = [sku for (sku, _), result in zip(looks, said["results"], strict=True) if result == "DIFFERS"]
+            if not (again and differing):
+                return
+            looks = [(sku, house.shelves.count(sku)) for sku in differing]
 
     async def count(self, house: House, day: datetime.date) -> None:
         """The day's plan, and what waits for a second scan: Anna scans, Bert scans again what differs, Cara reviews."""

@@ -107,8 +107,8 @@ class CountSuspectPayload:
 strawberry.enum(
     CheckResult,
     name="CountCheckResult",
-    description="MATCHES: as the books have it. DIFFERS: a count began, somebody else looks again. COUNTING: it is in "
-    "a count already, for which this is a scan unless you scanned it before.",
+    description="MATCHES: as the books have it. DIFFERS: a count began: count once more, then somebody else does. "
+    "COUNTING: it is in a count already, and this is a scan of it; of who scanned it before only if nothing is wrong.",
 )
 
 

@@ -16,7 +16,7 @@ from tests.simulation.week.truth import shelf
 from tests.simulation.week.untold import change_shelf, list_untold
 
 LINES_MAX = 4
-NODE = "id status warehouse lines { sku bin bucket status expected counted posted unposted cause }"
+NODE = "id status warehouse lines { sku bin bucket status expected counted posted unposted cause scans }"
 _ONE = f"query($id: ID!) {{ node(id: $id) {{ ... on Count {{ {NODE} }} }} }}"
 _OPEN = f"""query($f: CountFilter) {{ counts(filter: $f, first: 20) {{ nodes {{ {NODE} }} }} }}"""
 
@@ -54,9 +54,55 @@ async def _scan(world: World, tablet: Tablet, one: Any, line: Any) -> None:
             _decide(world, made["count"], at_once=True)
 
 
+async def check(world: World, tablet: Tablet) -> None:
+    """What somebody sees left of a SKU: it must differ when the books are wrong, as Onhand knows them, and only then."""
+    if not tablet.online:
+        return
+    house, sku = tablet.house, tablet.chance.choice(world.skus)
+    async with world.alone(house):
+        found, wrong = world.truth.at(shelf(house), sku), world.truth.error[house, "sound", sku]
+        scan = Scan(house, sku, found, wrong, wrong, next(world.turns))
+        world.counted.made.append(scan)
+        before = await _find_line(world, house, sku)
+        looked = {"warehouse": house, "lines": [{"sku": sku, "left": found}]}
+        made = await world.tell(tablet.client, "countCheck", "results", **looked)
+        if made["userErrors"]:
+            return
+        (result,) = made["results"]
+        told_wrong = _wrong_as_told(world, scan)
+        if result != ("COUNTING" if before else "DIFFERS" if told_wrong else "MATCHES"):
+            world.counted.problems.append(f"{sku} in {house}: wrong by {told_wrong}, and a look at {found} {result}")
+        after = before or await _find_line(world, house, sku)
+        if after is not None:
+            await _note_look(world, scan, *after)
+
+
+async def _find_line(world: World, house: str, sku: str) -> tuple[str, int] | None:
+    """The count that has it, and how often it was scanned."""
+    filter_ = {"warehouses": [house], "sku": sku, "statuses": ["PLANNED", "COUNTING", "REVIEW"]}
+    nodes = (await ask(world.boss, world.tally, _OPEN, {"f": filter_}))["counts"]["nodes"]
+    lines = [(one["id"], line) for one in nodes for line in one["lines"] if line["sku"] == sku]
+    open_ = [(name, line["scans"]) for name, line in lines if line["status"] in {"OPEN", "RECOUNT", "COUNTED"}]
+    return open_[0] if open_ else None
+
+
+async def _note_look(world: World, scan: Scan, count_id: str, scans: int) -> None:
+    """It may have been a scan, and the last one that the count needed."""
+    one = (await ask(world.boss, world.tally, _ONE, {"id": count_id}))["node"]
+    (now,) = [line["scans"] for line in one["lines"] if line["sku"] == scan.sku]
+    if now > scans or (count_id, scan.sku) not in world.counted.scans:
+        _note(world, count_id, scan)
+    if one["status"] == "POSTED":
+        _decide(world, one, at_once=True)
+
+
+def _wrong_as_told(world: World, scan: Scan) -> int:
+    return scan.wrong - change_shelf(list_untold(world, scan.house, scan.turn), scan.house, scan.sku)
+
+
 def _note(world: World, count_id: str, scan: Scan) -> None:
     """Onhand has it now, and holds it against what it knows of the time before it."""
-    scan.told_wrong = scan.wrong - change_shelf(list_untold(world, scan.house, scan.turn), scan.house, scan.sku)
+    scan.told_wrong = _wrong_as_told(world, scan)
     world.counted.scans[count_id, scan.sku] = scan
     world.counted.told.add(count_id)
 

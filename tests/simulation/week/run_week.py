@@ -20,7 +20,7 @@ from tests.simulation.chaos import UNSETTLED
 from tests.simulation.week.audit import audit, report, tell_story
 from tests.simulation.week.bins import BINNED, LATER, furnish, shelve
 from tests.simulation.week.company import DIRECT, NEW_HOUSE, SHOP, World, open_company
-from tests.simulation.week.count import count, review, settle_counts
+from tests.simulation.week.count import check, count, review, settle_counts
 from tests.simulation.week.legacy import OLD, make_legacy, run_legacy
 from tests.simulation.week.move import settle_transfers, work_transfers
 from tests.simulation.week.outside import calm_markets, find_unequal, lose_market, open_markets
@@ -107,6 +107,7 @@ class Week:
             (1.5, lambda: take_back(world, tablet)),
             (0.8, lambda: buy_in(world, tablet)),
             (1.5, lambda: count(world, tablet)),
+            (1, lambda: check(world, tablet)),
             (0.8, lambda: lose(world, tablet)),
             (2, lambda: shelve(world, tablet)),
         ]
