@@ -123,7 +123,7 @@ SCENES: dict[str, Scene] = {
     "fulfillmentOrderPack": lambda c: make_work(c, "PICKED"),
     "fulfillmentOrderShip": lambda c: make_work(c, "PACKED", carrier="DHL", trackingNumber="T-1"),
     "fulfillmentOrderCancel": lambda c: make_work(c, "ASKED"),
-    "countCheck": just(warehouse="BER", lines=[{"sku": "SKU-0", "left": 1}]),
+    "countCheck": just(warehouse="BER", lines=[{"sku": "SKU-1", "left": 1}]),
     "countSubmit": with_lines(make_count, quantity=100),
     "binMove": lambda c: shelve(c),
     "purchaseOrderReceive": lambda c: order_goods(c),
