@@ -239,6 +239,7 @@ class ReturnNotice:
     `items`: (the channel's SKU, units), from a channel that does not name lines. `announces` False: it is about money
     alone, and makes no return. `cancelled`: it does not come after all. `refund_id`: the channel's id of the refund;
     `refund_at`: when it was paid, None when that is now. `exchange`: what the channel calls that which is sent instead.
+    `exchange_lines`: its ids of lines of the same order that are sent instead.
     """
 
     external_id: str
@@ -254,6 +255,14 @@ class ReturnNotice:
     refund_id: str | None = None
     refund_at: datetime.datetime | None = None
     exchange: str | None = None
+    exchange_lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnToPull:
+    """The event only names a return that changed: a `ReturnReadingChannel` reads it."""
+
+    external_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +286,7 @@ class AccessRevoked:
     message: str
 
 
-ChannelNews = OrderSeen | OrderToPull | QuantitySeen | ReturnSeen | BatchFinished | AccessRevoked
+ChannelNews = OrderSeen | OrderToPull | QuantitySeen | ReturnSeen | ReturnToPull | BatchFinished | AccessRevoked
 
 
 class Quota(Protocol):

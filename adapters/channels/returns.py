@@ -1,4 +1,4 @@
-"""What some channels can be asked about returns: to pay a refund, and which are coming."""
+"""What some channels can be asked about returns: to pay a refund, what one is, and which are coming."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
-from adapters.channels.base import InboundEvent, WriteResult
+from adapters.channels.base import InboundEvent, ReturnNotice, WriteResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,15 @@ class RefundingChannel(Protocol):
 
         `OK`: paid. `ACCEPTED`: being paid, its news will say when. `receipt`: the channel's id of the refund.
         """
+        ...
+
+
+@runtime_checkable
+class ReturnReadingChannel(Protocol):
+    """A channel whose returns can be read one by one."""
+
+    async def read_return(self, external_id: str) -> ReturnNotice | None:
+        """As it is now; None for one that is only asked for, and for one that it does not know. Raises `Fault`."""
         ...
 
 

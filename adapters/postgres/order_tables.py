@@ -88,6 +88,7 @@ order_lines = Table(
     Column("cancelled", Integer, nullable=False, server_default="0"),
     Column("unit_price", Numeric(14, 4)),
     Column("untold", Integer, nullable=False, server_default="0"),
+    Column("exchange_return_id", Uuid, ForeignKey("returns.id")),
     CheckConstraint("untold >= 0", name="untold"),
     PrimaryKeyConstraint("order_id", "line"),
     CheckConstraint("quantity > 0", name="quantity"),

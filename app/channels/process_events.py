@@ -18,6 +18,7 @@ from adapters.channels.base import (
     OrderToPull,
     QuantitySeen,
     ReturnSeen,
+    ReturnToPull,
     Throttled,
 )
 from app.channels.observe_listings import note_observations
@@ -27,6 +28,7 @@ from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
 from app.returns.note_refunds import take_seen_order
 from app.returns.notice_return import notice_return
+from app.returns.take_return import take_return
 from app.state import State
 from domain.errors import CauseClass, Fault
 from domain.exceptions import CaseKind, Problem, Severity
@@ -162,6 +164,8 @@ async def _act(state: State, channel: OpenChannel, news: ChannelNews, at: dateti
             await note_observations(state, channel, [observation], at)
         case ReturnSeen(notice):
             await notice_return(state, channel.id, notice)
+        case ReturnToPull(external_id):
+            return await take_return(state, channel, external_id)
         case BatchFinished():
             state.doorbell.ring("push")
         case AccessRevoked(message):

@@ -39,6 +39,7 @@ _LINES = """
 SELECT coalesce(json_agg(json_build_object(
   'external_id', l.external_id, 'sku_code', l.sku_code, 'title', l.title, 'quantity', l.quantity,
   'allocated', l.allocated, 'shipped', l.shipped, 'cancelled', l.cancelled, 'unit_price', l.unit_price::text,
+  'exchange_return_id', l.exchange_return_id,
   'allocations', (
     SELECT coalesce(json_agg(json_build_object('id', f.id, 'warehouse', w.code, 'status', f.status,
       'quantity', a.quantity - a.cancelled - a.short, 'shipped', a.shipped) ORDER BY w.code, f.id), '[]')
@@ -51,7 +52,7 @@ _OWN_LINES = """
 SELECT coalesce(json_agg(json_build_object(
   'external_id', l.external_id, 'sku_code', l.sku_code, 'title', l.title, 'quantity', g.quantity,
   'allocated', g.quantity - g.shipped - g.cancelled, 'shipped', g.shipped, 'cancelled', g.cancelled,
-  'unit_price', NULL, 'allocations', g.allocations) ORDER BY l.line), '[]')
+  'unit_price', NULL, 'exchange_return_id', l.exchange_return_id, 'allocations', g.allocations) ORDER BY l.line), '[]')
 FROM order_lines l JOIN (
   SELECT a.line, sum(a.quantity) AS quantity, sum(a.shipped) AS shipped, sum(a.cancelled + a.short) AS cancelled,
     json_agg(json_build_object('id', f.id, 'warehouse', w.code, 'status', f.status,

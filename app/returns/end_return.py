@@ -16,7 +16,7 @@ from domain.returns import ReturnState, check_cancel, check_close, check_open
 
 _EXCHANGE = """
 SELECT coalesce(e.name, e.external_id) FROM returns r JOIN orders e ON e.id = r.exchange_order_id
-WHERE r.id = $1 AND e.status <> 'CANCELLED'
+WHERE r.id = $1 AND e.status <> 'CANCELLED' AND e.id <> r.order_id
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -28,10 +29,28 @@ SELECT ARRAY(SELECT r.id FROM returns r WHERE r.order_id = $1 AND r.exchange_ref
     AND NOT EXISTS (SELECT FROM returns r WHERE r.exchange_order_id = e.id) LIMIT 2) AS orders
 """
 
+_LINK_LINES = """
+UPDATE order_lines SET exchange_return_id = $1
+WHERE order_id = $2 AND split_part(external_id, '#', 1) = ANY($3::text[]) AND exchange_return_id IS NULL
+"""
+_LINKED = "SELECT EXISTS (SELECT FROM order_lines WHERE order_id = $1 AND exchange_return_id = $2)"
+_TELL = "UPDATE orders SET version = version + 1, updated_at = clock_timestamp() WHERE id = $1"
+
 
 async def link_order(connection: Any, order_id: UUID, original_id: UUID) -> None:
     """Once: what is linked already stays as it is."""
     await connection.execute(_LINK, order_id, original_id)
+
+
+async def link_lines(connection: Any, return_id: UUID, order_id: UUID, names: Sequence[str]) -> bool:
+    """Lines of the same order that are sent instead, by the channel's ids. Whether some are on record.
+
+    The order is held, and then the return. A kit's parts are named as their kit is.
+    """
+    status = await connection.execute(_LINK_LINES, return_id, order_id, list(names))
+    if status != "UPDATE 0":
+        await connection.execute(_TELL, order_id)
+    return bool(await connection.fetchval(_LINKED, order_id, return_id))
 
 
 async def link_exchange(state: State, channel_id: int, order: ChannelOrder) -> None:

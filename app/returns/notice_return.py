@@ -19,7 +19,7 @@ from app.channels.resync_listings import resync_listings
 from app.floor.perform import tell
 from app.returns.count_sold import count_sold
 from app.returns.hold_return import HeldReturn, keep_lines, keep_return, lock_return
-from app.returns.link_exchange import link_return
+from app.returns.link_exchange import link_lines, link_return
 from app.returns.make_return import ReturnHead, make_return
 from app.returns.split_kits import find_sold_units
 from app.state import State
@@ -177,6 +177,8 @@ async def _adopt(
     columns: dict[str, Any] = {"channel_id": channel_id, "external_id": notice.external_id}
     if notice.exchange is not None:
         columns["exchange_reference"] = notice.exchange[:200]
+    if notice.exchange_lines and await link_lines(connection, held.id, order_id, notice.exchange_lines):
+        columns["exchange_order_id"] = order_id
     if notice.restocked:
         columns["channel_restocked"] = True
     stamps = _pay(held, notice, columns, now)

@@ -20,6 +20,7 @@ from adapters.channels.base import (
     OrderPage,
     QuantityWrite,
     Quota,
+    ReturnNotice,
     Shipment,
     WriteResult,
 )
@@ -33,6 +34,7 @@ from adapters.channels.shopify.list_items import list_items
 from adapters.channels.shopify.observe import observe
 from adapters.channels.shopify.pull_orders import pull_order, pull_orders
 from adapters.channels.shopify.read_event import read_event
+from adapters.channels.shopify.read_return import read_return
 from adapters.channels.shopify.renew_subscriptions import renew_subscriptions
 from adapters.channels.shopify.set_quantities import WRITES_MAX, set_quantities
 from adapters.channels.shopify.verify_webhook import read_headers, verify_webhook
@@ -85,6 +87,9 @@ class ShopifyChannel:
 
     async def issue_refund(self, refund: Refund) -> WriteResult:
         return await issue_refund(self.client, refund, notify=self.notify_buyer)
+
+    async def read_return(self, external_id: str) -> ReturnNotice | None:
+        return await read_return(self.client, external_id)
 
     async def cancel_order(self, cancellation: Cancellation) -> WriteResult:
         return await cancel_order(self.client, cancellation, notify=self.notify_buyer)

@@ -20,12 +20,14 @@ from adapters.channels.base import (
     OrderToPull,
     QuantitySeen,
     ReturnSeen,
+    ReturnToPull,
 )
 from adapters.channels.shopify.read_order import read_payload
 from adapters.channels.shopify.read_return import read_approved_return, read_refunded_return
 from domain.errors import CauseClass, Fault
 
 _PART = re.compile(rb'"(gid://shopify/FulfillmentOrder/\d+)"')
+_RETURN = re.compile(rb'"(gid://shopify/Return/\d+)"')
 _LEVEL = re.compile(r"gid://shopify/InventoryLevel/(\d+)\?inventory_item_id=(\d+)")
 
 
@@ -45,8 +47,18 @@ def _read_refund(body: bytes) -> tuple[ChannelNews, ...]:
     return (order,) if notice is None else (order, ReturnSeen(notice))
 
 
+def _read_approval(body: bytes) -> tuple[ChannelNews, ...]:
+    """Payloads need not name the units, and never what is sent instead: then the return is read as well."""
+    notice = read_approved_return(_load(body))
+    whole = notice.lines and not notice.exchange
+    return (ReturnSeen(notice),) if whole else (ReturnSeen(notice), ReturnToPull(notice.external_id))
+
+
 def _read_return(body: bytes) -> ChannelNews:
-    return ReturnSeen(read_approved_return(_load(body)))
+    found = _RETURN.search(body)
+    if found is None:
+        raise ValueError("it names no return")
+    return ReturnToPull(found[1].decode())
 
 
 def _read_part(body: bytes) -> ChannelNews:
@@ -81,7 +93,9 @@ READERS: Mapping[str, Callable[[bytes], ChannelNews | tuple[ChannelNews, ...]]] 
     "orders/partially_fulfilled": _read_order,
     "orders/edited": _read_edit,
     "refunds/create": _read_refund,
-    "returns/approve": _read_return,
+    "returns/approve": _read_approval,
+    "returns/cancel": _read_return,
+    "returns/process": _read_return,
     "inventory_levels/connect": _read_level,
     "inventory_levels/update": _read_level,
     "inventory_levels/disconnect": _read_disconnect,

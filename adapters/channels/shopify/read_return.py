@@ -1,4 +1,5 @@
-"""What a store says of returns: `returns/approve` that one is coming, `refunds/create` what of it is paid back.
+"""What a store says of returns: `returns/approve` that one is coming, `refunds/create` what of it is paid back, and the
+API what one is by now: what is sent instead is named there once it is a line of the order.
 
 `restock_type` of a refunded line: "cancel" was never shipped and is the order's business; "return" is a return whose
 units the store has added to its own count; "no_restock" may be either, so it counts only when the refund names a
@@ -12,9 +13,25 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.channels.base import ReturnNotice
+from adapters.channels.shopify.client import ShopifyClient
 
 RESTOCKED = frozenset({"return", "legacy_restock"})
 FAILED = frozenset({"failure", "error"})
+ENDED = frozenset({"CANCELED", "DECLINED"})
+LINES_MAX = 50
+"""Of a return, and of what is sent instead; those after them are not read."""
+READ_COST = 2 + (2 + 3 * LINES_MAX) + (2 + 3 * LINES_MAX)
+_READ = """
+query ReadReturnNotice($id: ID!, $first: Int!) {
+  return(id: $id) {
+    id status order { id }
+    returnLineItems(first: $first) {
+      nodes { id quantity ... on ReturnLineItem { fulfillmentLineItem { lineItem { id } } } }
+    }
+    exchangeLineItems(first: $first) { nodes { id lineItems { id } } }
+  }
+}
+"""
 
 
 def read_approved_return(raw: dict[str, Any]) -> ReturnNotice:
@@ -25,9 +42,30 @@ def read_approved_return(raw: dict[str, Any]) -> ReturnNotice:
         if item.get("admin_graphql_api_id"):
             lines.append((str(item["admin_graphql_api_id"]), int(line["quantity"])))
     exchanges = int(raw.get("total_exchange_line_items") or len(raw.get("exchange_line_items") or ()))
-    exchange = f"{exchanges} lines of the same order, added by the store" if exchanges else None
+    order_id, exchange = raw["order"]["admin_graphql_api_id"], _say_exchange(exchanges)
+    return ReturnNotice(raw["admin_graphql_api_id"], order_id, tuple(lines), exchange=exchange)
+
+
+def _say_exchange(lines: int) -> str | None:
+    return f"{lines} lines of the same order, added by the store" if lines else None
+
+
+async def read_return(client: ShopifyClient, return_id: str) -> ReturnNotice | None:
+    """None for one that is only asked for, and for one that the store does not know. Raises `Fault`."""
+    found = (await client.call(_READ, {"id": return_id, "first": LINES_MAX}, cost=READ_COST))["return"]
+    if found is None or found["status"] == "REQUESTED":
+        return None
+    lines = [
+        (node["fulfillmentLineItem"]["lineItem"]["id"], node["quantity"])
+        for node in found["returnLineItems"]["nodes"]
+        if "fulfillmentLineItem" in node
+    ]
+    exchanged = found["exchangeLineItems"]["nodes"]
     return ReturnNotice(
-        raw["admin_graphql_api_id"], raw["order"]["admin_graphql_api_id"], tuple(lines), exchange=exchange
+        *(found["id"], found["order"]["id"], tuple(lines)),
+        cancelled=found["status"] in ENDED,
+        exchange=_say_exchange(len(exchanged)),
+        exchange_lines=tuple(line["id"] for node in exchanged for line in node["lineItems"] or ()),
     )
 
 

@@ -21,8 +21,10 @@ TOPICS = (
     "ORDERS_UPDATED",
     "REFUNDS_CREATE",
     "RETURNS_APPROVE",
+    "RETURNS_CANCEL",
+    "RETURNS_PROCESS",
 )
-OPTIONAL = frozenset({"RETURNS_APPROVE"})
+OPTIONAL = frozenset({"RETURNS_APPROVE", "RETURNS_CANCEL", "RETURNS_PROCESS"})
 """Of apps that may read returns: refused to others, which is no fault."""
 PAGE = 100
 PAGES_MAX = 10

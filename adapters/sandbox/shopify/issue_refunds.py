@@ -1,7 +1,7 @@
-"""Returns and refunds: what the merchant does in the admin, `refundCreate` and `returnProcess`.
+"""Refunds: `refundCreate`, and what of it other mutations share.
 
 refundCreate's refusals, in this order: no such order, a line it has not or not so much of, a payment that is not of
-it, more than is left. A repeated key answers as before. `returnProcess` knows no key; units are processed once.
+it, more than is left. A repeated key answers as before.
 """
 
 from __future__ import annotations
@@ -19,20 +19,15 @@ from adapters.sandbox.shopify.ids import read_gid
 from adapters.sandbox.shopify.inject_faults import FaultKind
 from adapters.sandbox.shopify.list_payments import count_left, list_payments
 from adapters.sandbox.shopify.record_refund import REFUNDS_MAX, put_back, record_refund
-from adapters.sandbox.shopify.refunds import LINE_PLACES, PLACES, Refund, RefundLine, Return, ReturnedLine
-from adapters.sandbox.shopify.render_event import render_return
+from adapters.sandbox.shopify.refunds import PLACES, Refund, RefundLine
 from adapters.sandbox.shopify.require_key import read_key
 from adapters.sandbox.shopify.state import (
     IDEMPOTENCY_KEYS_MAX,
-    RETURNS_APPROVE,
     Line,
     Order,
     State,
-    now,
     trim,
 )
-
-RETURNS_MAX = PLACES - 1
 
 
 class RefundError(Exception):
@@ -89,7 +84,7 @@ def _refund(context: Context, wanted: dict[str, Any]) -> Refund:
         raise RefundError(f"The sandbox store keeps {REFUNDS_MAX} refunds of an order")
     if not lines and not amounts:
         raise RefundError("Refund must have line items or transactions")
-    return _write(context, order, lines, amount, wanted.get("note"), None)
+    return write_refund(context, order, lines, amount, wanted.get("note"), None)
 
 
 def _read_line(order: Order, place: int, raw: dict[str, Any]) -> tuple[Line, int, str]:
@@ -115,10 +110,10 @@ def _read_payment(order: Order, place: int, raw: dict[str, Any]) -> Decimal:
         raise RefundError("Transaction must be a refund of the order", *field, "kind")
     if parent != sale.index or sale.status != "SUCCESS":
         raise RefundError("Parent transaction does not exist", *field, "parentId")
-    return _read_amount(raw["amount"], *field, "amount")
+    return read_amount(raw["amount"], *field, "amount")
 
 
-def _read_amount(raw: Any, *field: str) -> Decimal:
+def read_amount(raw: Any, *field: str) -> Decimal:
     try:
         amount = Decimal(str(raw))
     except InvalidOperation:
@@ -128,7 +123,7 @@ def _read_amount(raw: Any, *field: str) -> Decimal:
     return amount
 
 
-def _write(
+def write_refund(
     context: Context,
     order: Order,
     lines: list[tuple[Line, int, str]],
@@ -156,89 +151,6 @@ def _write(
     return refund
 
 
-def process_return(source: Any, info: Info, *, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002
-    """Resolver of Mutation.returnProcess. Nothing is disposed of, so nothing is restocked."""
-    try:
-        known = _process(info.context, input)
-    except RefundError as error:
-        answer = {"code": error.code, "field": error.field, "message": str(error)}
-        return {"return": None, "userErrors": [answer]}
-    if info.context.faults.strike(FaultKind.ERROR_AFTER_WRITE):
-        return {"return": None, "userErrors": [{"code": None, "field": None, "message": "Something went wrong."}]}
-    return {"return": known, "userErrors": []}
-
-
-def _process(context: Context, wanted: dict[str, Any]) -> Return:
-    state = context.state
-    known = find_return(state, wanted["returnId"])
-    if known is None:
-        raise RefundError("Return does not exist", "returnId", code="NOT_FOUND")
-    if known.status != "OPEN":
-        raise RefundError(f"Return is {known.status.lower()}", "returnId", code="INVALID_STATE")
-    order = state.orders[known.order]
-    chosen = []
-    for place, raw in enumerate(wanted.get("returnLineItems") or ()):
-        entry = next((one for one in known.lines if one.index == read_gid("ReturnLineItem", raw["id"])), None)
-        field = ("returnLineItems", str(place))
-        if entry is None:
-            raise RefundError("Return line item does not exist", *field, "id", code="NOT_FOUND")
-        if not 0 < raw["quantity"] <= entry.quantity - entry.processed:
-            raise RefundError("Quantity cannot be more than the processable quantity", *field, "quantity")
-        chosen.append((entry, raw["quantity"]))
-    amount = _read_transfer(state, order, wanted.get("financialTransfer") or {})
-    for entry, units in chosen:
-        entry.processed += units
-    lines = [(order.find_line(entry.line), units, "no_restock") for entry, units in chosen]
-    if amount is not None:
-        _write(context, order, lines, amount, None, known.index)
-    if all(one.processed == one.quantity for one in known.lines):
-        known.status = "CLOSED"
-    state.touch()
-    return known
-
-
-def _read_transfer(state: State, order: Order, transfer: dict[str, Any]) -> Decimal | None:
-    """None when nothing is to be paid."""
-    issue = transfer.get("issueRefund")
-    if issue is None:
-        return None
-    field, amount, sale = ("financialTransfer", "issueRefund", "orderTransactions"), Decimal(0), list_payments(order)[0]
-    for place, raw in enumerate(issue["orderTransactions"]):
-        money = raw["transactionAmount"]
-        if read_gid("OrderTransaction", raw["parentId"]) != sale.index or sale.status != "SUCCESS":
-            raise RefundError("Parent transaction does not exist", *field, str(place), "parentId", code="NOT_FOUND")
-        if money["currencyCode"] != state.config.currency:
-            raise RefundError("Currency must be the presentment currency of the order", *field, str(place))
-        amount += _read_amount(money["amount"], *field, str(place), "transactionAmount")
-    if amount > count_left(order) and not issue.get("allowOverRefunding"):
-        raise RefundError("Refund amount cannot be more than the amount available for refund", *field)
-    return amount
-
-
-def open_return(state: State, order: Order, quantities: dict[str, int], exchanges: dict[str, int]) -> Return:
-    """The merchant approves a return of shipped units. Raises OrderError with nothing changed."""
-    if len(order.returns) >= RETURNS_MAX or not 0 < len(quantities) <= LINE_PLACES:
-        raise OrderError(409, "TOO_MANY", f"the sandbox store keeps {RETURNS_MAX} returns of an order")
-    index, lines = order.index * PLACES + len(order.returns), []
-    for place, (sku, units) in enumerate(quantities.items()):
-        line = next((one for one in order.lines if one.sku == sku), None)
-        if line is None:
-            raise OrderError(404, "UNKNOWN_SKU", f"{order.name} has no {sku}")
-        if not 0 < units <= (left := line.shipped - line.returned - _count_open(order, line)):
-            raise OrderError(409, "BAD_QUANTITY", f"{sku}: at most {left} can be returned")
-        lines.append(ReturnedLine(index * LINE_PLACES + place, line.index, units))
-    known = Return(index, order.index, lines, now(), exchanges=list(exchanges.items()))
-    order.returns.append(known)
-    state.touch()
-    state.emit(RETURNS_APPROVE, lambda: render_return(state, order, known))
-    return known
-
-
-def _count_open(order: Order, line: Line) -> int:
-    entries = (one for known in order.returns if known.status == "OPEN" for one in known.lines)
-    return sum(one.quantity - one.processed for one in entries if one.line == line.index)
-
-
 def settle_refunds(state: State, order: Order) -> None:
     """Payments that were pending are through. Raises OrderError 409 when there is none."""
     pending = [refund for refund in order.refunds if refund.status == "PENDING"]
@@ -247,12 +159,6 @@ def settle_refunds(state: State, order: Order) -> None:
     for refund in pending:
         refund.status = "SUCCESS"
     announce(state, order)
-
-
-def find_return(state: State, gid: str) -> Return | None:
-    index = read_gid("Return", gid) or 0
-    order = state.orders.get(index // PLACES)
-    return next((known for known in order.returns if known.index == index), None) if order else None
 
 
 def find_refund(state: State, gid: str) -> Refund | None:

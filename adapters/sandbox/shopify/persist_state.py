@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from adapters.sandbox.shopify.deliver_webhooks import Postman
-from adapters.sandbox.shopify.refunds import Refund, RefundLine, Return, ReturnedLine
+from adapters.sandbox.shopify.refunds import ExchangeLine, Refund, RefundLine, Return, ReturnedLine
 from adapters.sandbox.shopify.route_order import route_whole
 from adapters.sandbox.shopify.state import (
     Level,
@@ -109,7 +109,7 @@ def _read_order(raw: dict[str, Any]) -> Order:
                 **{
                     **known,
                     "lines": [ReturnedLine(**line) for line in known["lines"]],
-                    "exchanges": [(sku, units) for sku, units in known["exchanges"]],
+                    "exchanges": [ExchangeLine(**entry) for entry in known["exchanges"]],
                 }
             )
             for known in raw.get("returns", [])

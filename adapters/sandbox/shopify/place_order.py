@@ -112,7 +112,7 @@ def place_order(state: State, cart: Cart) -> Order:
         if shown < quantity and state.products[item].tracked and not (state.oversell or cart.force):
             raise OrderError(409, "SOLD_OUT", f"{sku}: {quantity} asked, {shown} in stock")
     order = _record_order(state, cart)
-    taken = [part for line in order.lines for part in _take_stock(state, line)]
+    taken = [part for line in order.lines for part in take_stock(state, line)]
     route_order(state, order, taken, cart.fulfill_by)
     state.emit(ORDERS_CREATE, lambda: render_order(state, order))
     return order
@@ -120,7 +120,7 @@ def place_order(state: State, cart: Cart) -> Order:
 
 def _record_order(state: State, cart: Cart) -> Order:
     index = state.next_index("Order")
-    lines = [_write_line(state, sku, quantity) for sku, quantity in cart.lines.items()]
+    lines = [write_line(state, sku, quantity) for sku, quantity in cart.lines.items()]
     total = sum((Decimal(line.price) * line.quantity for line in lines), Decimal(0))
     order = Order(index, FIRST_NUMBER + index, lines, cart.address, cart.email, f"{total:.2f}", now())
     order.financial_status = "PENDING" if cart.pending else "PAID"
@@ -130,12 +130,12 @@ def _record_order(state: State, cart: Cart) -> Order:
     return order
 
 
-def _write_line(state: State, sku: str, quantity: int) -> Line:
+def write_line(state: State, sku: str, quantity: int) -> Line:
     product = state.products[state.item_by_sku[sku]]
     return Line(state.next_index("LineItem"), product.index, sku, product.title, product.price, quantity)
 
 
-def _take_stock(state: State, line: Line) -> list[Taken]:
+def take_stock(state: State, line: Line) -> list[Taken]:
     """From the locations in their order; what none of them has is oversold at the first."""
     levels = _levels_of(state, line.item)
     if not levels or not state.products[line.item].tracked:  # sold without being counted

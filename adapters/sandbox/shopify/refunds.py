@@ -41,12 +41,24 @@ class ReturnedLine:
 
 
 @dataclass(slots=True)
+class ExchangeLine:
+    """Units to be sent instead. `lines`: of the same order, one for each time that some of them were processed."""
+
+    index: int
+    sku: str
+    item: int
+    quantity: int
+    processed: int = 0
+    lines: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Return:
-    """`exchanges`: (SKU, units) that are to be sent instead, as lines of the same order."""
+    """`exchanges`: what is to be sent instead, as lines of the same order."""
 
     index: int
     order: int
     lines: list[ReturnedLine]
     created_at: float
     status: str = "OPEN"
-    exchanges: list[tuple[str, int]] = field(default_factory=list)
+    exchanges: list[ExchangeLine] = field(default_factory=list)

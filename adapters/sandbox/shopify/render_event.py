@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.sandbox.shopify.ids import number_of, write_gid
 from adapters.sandbox.shopify.list_payments import Payment, list_of_refund
-from adapters.sandbox.shopify.refunds import LINE_PLACES, PLACES, Refund, RefundLine, Return, ReturnedLine
+from adapters.sandbox.shopify.refunds import PLACES, Refund, RefundLine, Return, ReturnedLine
 from adapters.sandbox.shopify.render_order import render_address, render_line, render_money, write_payload_time
 from adapters.sandbox.shopify.state import Line, Order, Parcel, Part, State, now
 
@@ -81,7 +81,7 @@ def _render_refunded(state: State, line: Line, refunded: RefundLine) -> dict[str
 
 
 def render_return(state: State, order: Order, known: Return) -> dict[str, Any]:
-    """Its lines are named; what is sent instead is only counted."""
+    """Its lines are named; what is sent instead is named once it is a line of the order."""
     return {
         "id": number_of("Return", known.index),
         "admin_graphql_api_id": write_gid("Return", known.index),
@@ -93,11 +93,13 @@ def render_return(state: State, order: Order, known: Return) -> dict[str, Any]:
         "return_shipping_fees": [],
         "exchange_line_items": [
             {
-                "id": number_of("ExchangeLineItem", known.index * LINE_PLACES + place),
-                "admin_graphql_api_id": write_gid("ExchangeLineItem", known.index * LINE_PLACES + place),
-                "line_item": None,
+                "id": number_of("ExchangeLineItem", entry.index),
+                "admin_graphql_api_id": write_gid("ExchangeLineItem", entry.index),
+                "line_item": _render_bare(order.find_line(entry.lines[0]), state.config.currency)
+                if entry.lines
+                else None,
             }
-            for place in range(len(known.exchanges))
+            for entry in known.exchanges
         ],
         "total_exchange_line_items": len(known.exchanges),
     }
@@ -144,8 +146,9 @@ def render_parcel(state: State, order: Order, parcel: Parcel) -> dict[str, Any]:
     }
 
 
-def render_edit(state: State, order: Order, edits: list[tuple[Line, int]]) -> dict[str, Any]:
-    """Only removals: nothing is added to an order here."""
+def render_edit(
+    state: State, order: Order, removed: list[tuple[Line, int]], added: list[tuple[Line, int]] | None = None
+) -> dict[str, Any]:
     return {
         "order_edit": {
             "id": number_of("OrderEdit", state.next_index("OrderEdit")),
@@ -156,11 +159,15 @@ def render_edit(state: State, order: Order, edits: list[tuple[Line, int]]) -> di
             "staff_note": "",
             "user_id": None,
             "line_items": {
-                "additions": [],
-                "removals": [{"id": number_of("LineItem", line.index), "delta": units} for line, units in edits],
+                "additions": [_render_delta(line, units) for line, units in added or ()],
+                "removals": [_render_delta(line, units) for line, units in removed],
             },
         }
     }
+
+
+def _render_delta(line: Line, units: int) -> dict[str, Any]:
+    return {"id": number_of("LineItem", line.index), "delta": units}
 
 
 def render_cancellation_request(part: Part) -> dict[str, Any]:

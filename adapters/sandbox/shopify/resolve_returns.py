@@ -7,10 +7,11 @@ from typing import Any
 
 from adapters.sandbox.shopify.context import Info, resolve_by_id, state_of
 from adapters.sandbox.shopify.ids import number_of, write_gid
-from adapters.sandbox.shopify.issue_refunds import create_refund, find_return, process_return
+from adapters.sandbox.shopify.issue_refunds import create_refund
 from adapters.sandbox.shopify.list_payments import Payment, list_of_refund, list_payments
 from adapters.sandbox.shopify.paginate import build_connection
-from adapters.sandbox.shopify.refunds import PLACES, Refund, RefundLine, Return, ReturnedLine
+from adapters.sandbox.shopify.process_returns import find_return, process_return
+from adapters.sandbox.shopify.refunds import PLACES, ExchangeLine, Refund, RefundLine, Return, ReturnedLine
 from adapters.sandbox.shopify.render_event import GATEWAY
 from adapters.sandbox.shopify.resolve_fulfillment import ShippedLine
 from adapters.sandbox.shopify.resolve_orders import show_money
@@ -47,6 +48,19 @@ def _list_back(refund: Refund, info: Info, **args: Any) -> dict[str, Any]:
 def _show_return(refund: Refund, info: Info) -> Return | None:
     known = _order_of(refund, info).returns
     return next((one for one in known if one.index == refund.of_return), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    order: Order
+    entry: ExchangeLine
+
+
+def _list_exchanged(known: Return, info: Info, **args: Any) -> dict[str, Any]:
+    for name in ("processingStatus", "includeRemovedItems"):
+        args.pop(name, None)
+    lines = [Exchanged(_order_of(known, info), entry) for entry in known.exchanges]
+    return build_connection(lines, lambda one: [one.entry.index], args)
 
 
 def _list_returned(known: Return, info: Info, **args: Any) -> dict[str, Any]:
@@ -100,6 +114,7 @@ RETURN_RESOLVERS: dict[str, Any] = {
     "createdAt": lambda known, info: write_time(known.created_at),
     "name": lambda known, info: f"{_order_of(known, info).name}-R{known.index % PLACES + 1}",
     "order": _order_of,
+    "exchangeLineItems": _list_exchanged,
     "returnLineItems": _list_returned,
     "totalQuantity": lambda known, info: sum(entry.quantity for entry in known.lines),
 }
@@ -113,6 +128,16 @@ RETURNED_RESOLVERS: dict[str, Any] = {
     "unprocessedQuantity": lambda one, info: one.entry.quantity - one.entry.processed,
 }
 
+EXCHANGED_RESOLVERS: dict[str, Any] = {
+    "id": lambda one, info: write_gid("ExchangeLineItem", one.entry.index),
+    "lineItems": lambda one, info: [one.order.find_line(line) for line in one.entry.lines] or None,
+    "processableQuantity": lambda one, info: one.entry.quantity - one.entry.processed,
+    "processedQuantity": lambda one, info: one.entry.processed,
+    "quantity": lambda one, info: one.entry.quantity,
+    "unprocessedQuantity": lambda one, info: one.entry.quantity - one.entry.processed,
+    "variantId": lambda one, info: write_gid("ProductVariant", one.entry.item),
+}
+
 RESOLVERS: dict[str, dict[str, Any]] = {
     "QueryRoot": {"return": resolve_by_id(find_return)},
     "Mutation": {"refundCreate": create_refund, "returnProcess": process_return},
@@ -121,4 +146,5 @@ RESOLVERS: dict[str, dict[str, Any]] = {
     "OrderTransaction": PAYMENT_RESOLVERS,
     "Return": RETURN_RESOLVERS,
     "ReturnLineItem": RETURNED_RESOLVERS,
+    "ExchangeLineItem": EXCHANGED_RESOLVERS,
 }

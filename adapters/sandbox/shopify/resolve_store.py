@@ -9,8 +9,9 @@ from adapters.sandbox.shopify.config import API_VERSION
 from adapters.sandbox.shopify.context import Info, resolve_by_id, state_of
 from adapters.sandbox.shopify.create_fulfillment import find_parcel
 from adapters.sandbox.shopify.ids import kind_of, number_of, read_gid, write_gid
-from adapters.sandbox.shopify.issue_refunds import find_refund, find_return
+from adapters.sandbox.shopify.issue_refunds import find_refund
 from adapters.sandbox.shopify.paginate import build_connection
+from adapters.sandbox.shopify.process_returns import find_return
 from adapters.sandbox.shopify.refunds import Refund, Return
 from adapters.sandbox.shopify.resolve_fulfillment import find_shown_part
 from adapters.sandbox.shopify.resolve_orders import find_line, find_order

@@ -24,8 +24,9 @@ from adapters.sandbox.shopify.change_order import (
 from adapters.sandbox.shopify.grant_tokens import GrantError, grant_tokens, read_grant
 from adapters.sandbox.shopify.ids import read_gid
 from adapters.sandbox.shopify.inject_faults import FaultKind, Faults
-from adapters.sandbox.shopify.issue_refunds import open_return, settle_refunds
+from adapters.sandbox.shopify.issue_refunds import settle_refunds
 from adapters.sandbox.shopify.place_order import read_cart
+from adapters.sandbox.shopify.process_returns import cancel_return, open_return, process_whole
 from adapters.sandbox.shopify.render_event import render_uninstall
 from adapters.sandbox.shopify.serve_store import refuse, render_receipt
 from adapters.sandbox.shopify.state import APP_UNINSTALLED, Order, State
@@ -68,6 +69,8 @@ VERBS: dict[str, Callable[[State, Order, dict[str, Any]], None]] = {
     "refund": _refund,
     "release": lambda state, order, raw: hold_order(state, order, held=False),
     "return": _return,
+    "process-return": lambda state, order, raw: process_whole(state, order),
+    "cancel-return": lambda state, order, raw: cancel_return(state, order),
     "settle-refunds": lambda state, order, raw: settle_refunds(state, order),
     "request-cancellation": lambda state, order, raw: request_cancellation(state, order),
 }

@@ -30,6 +30,8 @@ ORDERS_FULFILLED = "orders/fulfilled"
 ORDERS_PARTIALLY_FULFILLED = "orders/partially_fulfilled"
 REFUNDS_CREATE = "refunds/create"
 RETURNS_APPROVE = "returns/approve"
+RETURNS_CANCEL = "returns/cancel"
+RETURNS_PROCESS = "returns/process"
 FULFILLMENTS_CREATE = "fulfillments/create"
 CANCELLATION_REQUESTED = "fulfillment_orders/cancellation_request_submitted"
 INVENTORY_LEVELS_UPDATE = "inventory_levels/update"
@@ -46,6 +48,8 @@ TOPICS = (
     ORDERS_PARTIALLY_FULFILLED,
     REFUNDS_CREATE,
     RETURNS_APPROVE,
+    RETURNS_CANCEL,
+    RETURNS_PROCESS,
     FULFILLMENTS_CREATE,
     CANCELLATION_REQUESTED,
     INVENTORY_LEVELS_UPDATE,

@@ -124,7 +124,9 @@ class Return(Node):
     def order_id(self) -> strawberry.ID | None:
         return None if self.order_key is None else strawberry.ID(encode_id("Order", self.order_key))
 
-    @strawberry.field(description="The order sent instead.")
+    @strawberry.field(
+        description="The order sent instead. It is the same one when its store added lines (`exchangeReturnId`) to it."
+    )
     def exchange_order_id(self) -> strawberry.ID | None:
         return None if self.exchange_key is None else strawberry.ID(encode_id("Order", self.exchange_key))
 

@@ -54,6 +54,9 @@ class OrderLine:
     cancelled: int
     status: LineStatus
     unit_price: Money | None
+    exchange_return_id: strawberry.ID | None = strawberry.field(
+        description="The return that it is sent instead of: the store added the line to the order."
+    )
     allocations: list[Allocation]
 
 
@@ -237,8 +240,13 @@ def _line(line: Any, currency: str | None) -> OrderLine:
         cancelled=counts.cancelled,
         status=line_status(counts),
         unit_price=_money(line["unit_price"], currency),
+        exchange_return_id=_return_id(line.get("exchange_return_id")),
         allocations=[_allocation(found) for found in line["allocations"]],
     )
+
+
+def _return_id(found: str | None) -> strawberry.ID | None:
+    return None if found is None else strawberry.ID(encode_id("Return", found))
 
 
 def _allocation(found: Any) -> Allocation:

@@ -9,6 +9,8 @@ import pytest
 
 from adapters.sandbox.shopify import ProductConfig
 from adapters.sandbox.shopify.config import ConfigError, LocationConfig, StoreConfig
+from adapters.sandbox.shopify.ids import read_gid, write_gid
+from adapters.sandbox.shopify.refunds import LINE_PLACES, PLACES
 from tests.adapters.sandbox.conftest import GRAPHQL, TOKEN, Store, open_store
 
 PARTS = """query($id: ID!) { order(id: $id) { displayFulfillmentStatus fulfillmentOrders(first: 9) {
@@ -283,3 +285,38 @@ def test_a_product_that_cannot_be_read(wrong: dict[str, Any]) -> None:
 @pytest.mark.parametrize("wrong", [{"pending": 1}, {"fulfill_by": "soon"}, {"fulfill_by": 5}])
 async def test_a_cart_that_cannot_be_read(store: Store, wrong: dict[str, Any]) -> None:
     assert (await store.buy("TEA-1", 1, **wrong)).status_code == 400
+
+
+RETURN = """query($id: ID!) { return(id: $id) { status exchangeLineItems(first: 9) {
+  nodes { quantity processedQuantity unprocessedQuantity variantId lineItems { id sku } } } } }"""
+PROCESS = """mutation($i: ReturnProcessInput!) { returnProcess(input: $i) {
+  return { status } userErrors { code field message } } }"""
+
+
+async def test_what_is_sent_instead_is_a_line_once_it_is_processed_also_after_a_restart(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"state_path": tmp_path / "store.json", "routing_seconds": 0.0}
+    one, instead = [{"sku": "TEA-1", "quantity": 1}], [{"sku": "CUP-1", "quantity": 2}]
+    async with open_store(**options) as store:
+        order = await place(store, 2)
+        [part] = await parts(store, order)
+        assert (await ship(store, (part["id"], None)))["userErrors"] == []
+        assert await tell(store, "return", order, lines=one, exchanges=[{"sku": "GONE", "quantity": 1}]) == 404
+        assert await tell(store, "process-return", order) == 409
+        assert await tell(store, "return", order, lines=one, exchanges=instead) == 200
+    async with open_store(**options) as store:
+        index = (read_gid("Order", order) or 0) * PLACES
+        known, line = write_gid("Return", index), write_gid("ExchangeLineItem", index * LINE_PLACES)
+        [sent] = (await store.query(RETURN, id=known))["data"]["return"]["exchangeLineItems"]["nodes"]
+        assert (sent["quantity"], sent["unprocessedQuantity"], sent["lineItems"]) == (2, 2, None)
+        before = (await store.state())["quantities"]["CUP-1"]
+        for units, faults in ((3, ["INVALID"]), (1, []), (1, []), (1, ["INVALID"])):
+            given = {"returnId": known, "exchangeLineItems": [{"id": line, "quantity": units}]}
+            answer = (await store.query(PROCESS, i=given))["data"]["returnProcess"]
+            assert [error["code"] for error in answer["userErrors"]] == faults
+        assert (await store.state())["quantities"]["CUP-1"] == before - 2
+        assert len(await parts(store, order)) == 3, "each part of it is routed"
+        assert await tell(store, "process-return", order) == 200
+        assert await tell(store, "cancel-return", order) == 409
+    async with open_store(**options) as store:
+        shown = (await store.query(RETURN, id=known))["data"]["return"]
+        assert (shown["status"], len(shown["exchangeLineItems"]["nodes"][0]["lineItems"])) == ("CLOSED", 2)

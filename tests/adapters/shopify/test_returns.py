@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 from decimal import Decimal
 from typing import Any
 
 import orjson
 import pytest
 
-from adapters.channels.base import OrderToPull, ReturnNotice, ReturnSeen
+from adapters.channels.base import OrderToPull, ReturnNotice, ReturnSeen, ReturnToPull, Shipment
+from adapters.channels.returns import ReturnReadingChannel
 from adapters.channels.shopify.read_event import read_event
+from adapters.sandbox.shopify.ids import write_gid
 from domain.errors import Fault
+from tests.adapters.shopify.conftest import Setup
 
 ORDER = "gid://shopify/Order/7"
+PULL = ReturnToPull("gid://shopify/Return/5")
 
 
 def refund(*lines: tuple[int, str], **fields: Any) -> bytes:
@@ -95,8 +101,43 @@ def test_an_approved_return_is_expected_with_what_it_names() -> None:
             "order": {"admin_graphql_api_id": ORDER},
         }
         found = read_event("returns/approve", orjson.dumps({**body, "return_line_items": lines}))
-        assert found == [ReturnSeen(ReturnNotice("gid://shopify/Return/5", ORDER, named))]
+        seen = ReturnSeen(ReturnNotice("gid://shopify/Return/5", ORDER, named))
+        assert found == ([seen] if named else [seen, PULL]), "what is not named is read"
     assert read_event("returns/request", b"{}") == ()
+
+
+@pytest.mark.parametrize("topic", ["returns/cancel", "returns/process"])
+def test_a_return_that_changed_is_read(topic: str) -> None:
+    assert read_event(topic, b'{"whatever": {"admin_graphql_api_id": "gid://shopify/Return/5"}}') == [PULL]
+    with pytest.raises(Fault):
+        read_event(topic, b"{}")
+
+
+async def test_what_is_sent_instead_is_read_once_it_is_a_line_of_the_order(setup: Setup) -> None:
+    placed = await setup.buy(("TEA-1", 2))
+    [order] = setup.store.orders.values()
+    line = write_gid("LineItem", order.lines[0].index)
+    now = datetime.datetime.now(datetime.UTC)
+    await setup.channel.confirm_shipment(Shipment(placed, ((line, 2),), "DHL", "1Z", now, "parcel"))
+    given: dict[str, Any] = {"lines": [{"sku": "TEA-1", "quantity": 2}], "exchanges": [{"sku": "CUP-1", "quantity": 1}]}
+    await setup.tell("return", placed, **given)
+    known = write_gid("Return", order.returns[0].index)
+    assert isinstance(setup.channel, ReturnReadingChannel)
+    words = "1 lines of the same order, added by the store"
+    approved = ReturnNotice(known, placed, ((line, 2),), exchange=words)
+    assert await setup.channel.read_return(known) == approved
+    await setup.tell("process-return", placed)
+    added = write_gid("LineItem", order.lines[1].index)
+    assert await setup.channel.read_return(known) == dataclasses.replace(approved, exchange_lines=(added,))
+    pulled = await setup.channel.read_order(placed)
+    assert pulled is not None
+    assert [(one.external_id, one.sku, one.quantity, one.unshipped) for one in pulled.lines] == [
+        (line, "TEA-1", 2, 0),
+        (added, "CUP-1", 1, 1),
+    ]
+    assert setup.shown("CUP-1") == 2, "the store has sold it"
+    assert order.returns[0].status == "CLOSED"
+    assert await setup.channel.read_return("gid://shopify/Return/99") is None
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"order_id": 7, "refund_line_items": [{}]}', b"nonsense"])
