@@ -170,7 +170,8 @@ def process_whole(state: State, order: Order) -> None:
     """The merchant has the goods, and sends what is sent instead. Raises OrderError 409 when no return is open."""
     known = _find_open(order)
     chosen = [(one, one.quantity - one.processed) for one in known.lines if one.quantity > one.processed]
-    _settle(state, order, known, chosen, [(one, one.quantity - one.processed) for one in known.exchanges])
+    sent = [(one, one.quantity - one.processed) for one in known.exchanges if one.quantity > one.processed]
+    _settle(state, order, known, chosen, sent)
 
 
 def cancel_return(state: State, order: Order) -> None:
