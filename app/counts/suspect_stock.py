@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,8 +11,9 @@ from domain.errors import Refusal
 
 NOTED_MAX = 1_000
 _NOTE = """
-INSERT INTO stock_suspicions (sku_id, warehouse_id, kind, document)
-SELECT * FROM unnest($1::int[], $2::int[], $3::text[], $4::text[])
+INSERT INTO stock_suspicions (sku_id, warehouse_id, kind, document, noticed_at)
+SELECT u.sku, u.house, u.kind, u.document, coalesce(u.at, now())
+FROM unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::timestamptz[]) AS u (sku, house, kind, document, at)
 """
 _NOTE_ONCE = """
 INSERT INTO stock_suspicions (sku_id, warehouse_id, kind, document)
@@ -23,12 +25,13 @@ SELECT $1, $2, $3, $4 WHERE NOT EXISTS (
 
 
 class Suspicion(NamedTuple):
-    """`document`: what it was noticed at, as in `count:…`."""
+    """`document`: what it was noticed at, as in `count:…`. `noticed_at`: if not just now."""
 
     sku_id: int
     warehouse_id: int
     kind: CountCause
     document: str | None = None
+    noticed_at: datetime.datetime | None = None
 
 
 async def suspect_stock(connection: Any, suspicions: Sequence[Suspicion]) -> None:
@@ -41,12 +44,13 @@ async def suspect_stock(connection: Any, suspicions: Sequence[Suspicion]) -> Non
             [one.warehouse_id for one in kept],
             [one.kind.value for one in kept],
             [one.document for one in kept],
+            [one.noticed_at for one in kept],
         )
 
 
 async def suspect_once(connection: Any, suspicion: Suspicion) -> None:
     """Keep it, unless the same was noticed within the last hour."""
-    sku_id, warehouse_id, kind, document = suspicion
+    sku_id, warehouse_id, kind, document, _ = suspicion
     await connection.execute(_NOTE_ONCE, sku_id, warehouse_id, kind.value, document)
 
 

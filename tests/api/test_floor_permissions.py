@@ -124,6 +124,7 @@ SCENES: dict[str, Scene] = {
     "fulfillmentOrderShip": lambda c: make_work(c, "PACKED", carrier="DHL", trackingNumber="T-1"),
     "fulfillmentOrderCancel": lambda c: make_work(c, "ASKED"),
     "countCheck": just(warehouse="BER", lines=[{"sku": "SKU-1", "left": 1}]),
+    "countSuspect": just(warehouse="BER", lines=[{"sku": "SKU-1", "cause": "SURPLUS"}]),
     "countSubmit": with_lines(make_count, quantity=100),
     "binMove": lambda c: shelve(c),
     "purchaseOrderReceive": lambda c: order_goods(c),

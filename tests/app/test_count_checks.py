@@ -101,6 +101,21 @@ async def test_a_look_that_matches_ends_the_doubt_and_one_that_differs_takes_a_p
     )
 
 
+async def test_a_doubt_from_before_the_shelf_was_looked_at_is_settled(floor: Floor) -> None:
+    """Told from a queue when somebody else has looked meanwhile."""
+    then = (await floor.state.database.hot.fetchval("SELECT clock_timestamp()")).isoformat()
+    await check(floor, floor.bert, {"sku": "SKU-0", "left": 100})
+    for n, at in ((0, {"occurredAt": then}), (1, {})):
+        seen = {"warehouse": "BER", "lines": [{"sku": f"SKU-{n}", "cause": "SURPLUS"}], "idempotencyKey": f"d-{n}"} | at
+        made = await floor.anna.mutate("floorBatch", "results { status }", operations=[{"countSuspect": seen}])
+        assert made["results"] == [{"status": "APPLIED"}]
+    house, day = await floor.state.database.hot.fetchrow("SELECT id, current_date FROM warehouses WHERE code = 'BER'")
+    planned = await plan_warehouse(floor.state, house, day, 20)
+    causes = "SELECT s.code, l.cause FROM count_lines l JOIN skus s ON s.id = l.sku_id WHERE l.count_id = $1"
+    found = dict(await floor.state.database.hot.fetch(causes, planned))
+    assert (found.get("SKU-0"), found["SKU-1"]) == (None, "SURPLUS")
+
+
 async def _id_of(floor: Floor, count_id: Any) -> str:
     nodes = (await floor.admin.data("{ counts(filter: {statuses: [PLANNED]}) { nodes { id } } }"))["counts"]["nodes"]
     assert len(nodes) == 1, count_id

@@ -28,7 +28,7 @@ from app.counts.check_shelf import check_shelf
 from app.counts.plan_counts import plan_warehouse
 from app.counts.read_accuracy import AccuracyFilter, read_accuracy
 from app.counts.read_counts import CountFilter, read_counts
-from app.counts.report_doubt import DoubtLine, report_doubt
+from app.counts.report_doubt import DoubtLine, Doubts, report_doubt
 from app.counts.review_count import review_count
 from app.counts.submit_count import CountScan, submit_count
 from app.embedded import start_servers
@@ -193,7 +193,7 @@ class Week:
             if left != books[sku]
         ]
         if doubts:
-            await report_doubt(self.state, TESTER, house.code, doubts, "seen while picking", None)
+            await report_doubt(self.state, TESTER, Doubts(house.code, doubts, "seen while picking"), None)
 
     async def _check(self, house: House, who: Principal, looks: Sequence[tuple[str, int]]) -> None:
         """What differs is counted once more before the picker goes on."""

@@ -19,7 +19,7 @@ from app.calls import make_call
 from app.counts.cancel_count import cancel_count
 from app.counts.check_shelf import CheckResult, check_shelf
 from app.counts.create_count import CountCreate, create_count
-from app.counts.report_doubt import DoubtLine, report_doubt
+from app.counts.report_doubt import DoubtLine, Doubts, report_doubt
 from app.counts.review_count import LineRef, review_count
 from app.counts.submit_count import CountScan, submit_count
 from domain.counts import CountCause
@@ -95,7 +95,14 @@ class CountSuspectInput:
     warehouse: str
     lines: list[CountSuspectLine]
     note: str | None = None
+    occurred_at: datetime.datetime | None = strawberry.field(
+        default=None, description="When it was seen, if not just now."
+    )
     idempotency_key: str | None = None
+
+    def doubts(self) -> Doubts:
+        lines = [DoubtLine(line.sku, line.cause) for line in self.lines]
+        return Doubts(self.warehouse, lines, self.note, self.occurred_at)
 
 
 @strawberry.type
@@ -233,10 +240,9 @@ class CountMutation:
     )
     async def count_suspect(self, info: Info, input: CountSuspectInput) -> CountSuspectPayload:
         async def suspect() -> dict[str, Any]:
-            lines = [DoubtLine(line.sku, line.cause) for line in input.lines]
-            context, house = info.context, input.warehouse
-            call = make_call(context.principal, "count:suspect", input.idempotency_key, [house, lines, input.note])
-            return await report_doubt(context.state, context.principal, house, lines, input.note, call)
+            context = info.context
+            call = make_call(context.principal, "count:suspect", input.idempotency_key, hash_doubts(input))
+            return await report_doubt(context.state, context.principal, input.doubts(), call)
 
         return await answer(CountSuspectPayload, suspect())
 
@@ -253,6 +259,12 @@ class CountMutation:
             return show_check(await work)
 
         return await answer(CountCheckPayload, check())
+
+
+def hash_doubts(command: CountSuspectInput) -> object:
+    """What of it belongs to the key: the time only where it is given, as for keys from before it could be."""
+    said = command.doubts()
+    return [*said[:3], *([] if said.occurred_at is None else [said.occurred_at])]
 
 
 def hash_check(command: CountCheckInput) -> object:

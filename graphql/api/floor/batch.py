@@ -11,7 +11,7 @@ from api.answer import answer
 from api.bins import fields as bins
 from api.bins.fields import BinMoveInput
 from api.context import Context, Info
-from api.counts.change_counts import CountCheckInput, CountSubmitInput
+from api.counts.change_counts import CountCheckInput, CountSubmitInput, CountSuspectInput
 from api.directives import requires
 from api.floor import approvals, borrowed, damage, returns, transfers
 from api.floor.approvals import AdjustmentApproveInput, AdjustmentRejectInput
@@ -115,6 +115,7 @@ class FloorBatchOperation:
     fulfillment_order_ship: FulfillmentOrderShipInput | None = None
     count_submit: CountSubmitInput | None = None
     count_check: CountCheckInput | None = None
+    count_suspect: CountSuspectInput | None = None
     bin_move: BinMoveInput | None = None
     purchase_order_receive: PurchaseOrderReceiveInput | None = None
 

@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from api.counts.change_counts import WRITE as COUNTERS
-from api.counts.change_counts import CountCheckInput, CountSubmitInput, hash_check
+from api.counts.change_counts import CountCheckInput, CountSubmitInput, CountSuspectInput, hash_check, hash_doubts
 from api.floor.operation import FloorOperation
 from api.fulfillment.act import FLOOR
 from api.ids import decode_uuid
 from app.counts.check_shelf import check_shelf
+from app.counts.report_doubt import report_doubt
 from app.counts.submit_count import CountScan, submit_count
 from app.floor.perform import FloorCall
 from app.fulfillment.change_work import Ask, accept_work, pack_work, start_picking
@@ -98,7 +99,15 @@ async def _check(state: State, act: FloorCall, command: CountCheckInput) -> Answ
     return await check_shelf(state, act.principal, *said, act.provenance, act.call)
 
 
+async def _suspect(state: State, act: FloorCall, command: CountSuspectInput) -> Answer:
+    return await report_doubt(state, act.principal, command.doubts(), act.call)
+
+
 (_counters,) = COUNTERS
+SUSPECT = FloorOperation(
+    *("countSuspect", "count:suspect", tuple(_counters.roles), _counters.scope, "COUNT"),  # type: ignore[attr-defined]
+    *(_suspect, None, hash_doubts),
+)
 CHECK = FloorOperation(
     *("countCheck", "count:check", tuple(_counters.roles), _counters.scope, "COUNT"),  # type: ignore[attr-defined]
     *(_check, None, hash_check),
@@ -121,4 +130,5 @@ OPERATIONS = (
     ),
     SUBMIT,
     CHECK,
+    SUSPECT,
 )
