@@ -101,9 +101,11 @@ def _wrong_as_told(world: World, scan: Scan) -> int:
 
 
 def _note(world: World, count_id: str, scan: Scan) -> None:
-    """Onhand has it now, and holds it against what it knows of the time before it."""
+    """Onhand has it now, and holds it against what it knows of the time before it. What was seen last stays on record."""
     scan.told_wrong = _wrong_as_told(world, scan)
-    world.counted.scans[count_id, scan.sku] = scan
+    known = world.counted.scans.get((count_id, scan.sku))
+    if known is None or known.turn < scan.turn:
+        world.counted.scans[count_id, scan.sku] = scan
     world.counted.told.add(count_id)
 
 
