@@ -84,6 +84,7 @@ class Objective:
     `shipping_percent`: of the tariff's shipping cost. `parcel`: each parcel. `late_day`: each day that a parcel leaves
     or arrives after the promise. `load`: a parcel on a day that is then full; less loaded days in proportion. `cover`:
     a unit from a warehouse whose stock of it is used up; in proportion up to `cover_weeks`, from there on nothing.
+    `split_lines`: whether a line that one warehouse holds whole may come from several where that is cheaper.
     """
 
     shipping_percent: int = 100
@@ -92,6 +93,7 @@ class Objective:
     load: int = 0
     cover: int = 0
     cover_weeks: int = 4
+    split_lines: bool = False
 
 
 @dataclass(frozen=True, slots=True)

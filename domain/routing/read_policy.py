@@ -146,6 +146,7 @@ def _read_objective(reader: Reader) -> Objective:
         reader.micros("load", default.load),
         reader.micros("cover", default.cover),
         reader.whole("coverWeeks", default.cover_weeks, 1, 104),
+        reader.flag("splitLines", default.split_lines),
     )
 
 
@@ -221,6 +222,7 @@ def _write_objective(objective: Objective) -> dict[str, Any]:
         "load": write_amount(objective.load),
         "cover": write_amount(objective.cover),
         "coverWeeks": objective.cover_weeks,
+        "splitLines": objective.split_lines,
     }
 
 

@@ -99,7 +99,8 @@ def _apply_rule(
         offer = price_offer(rule, problem, found, weights, sending is not None)
         offers.append(offer)
         candidates.append(describe_offer(offer))
-    solution = _solve(offers, wanted, {*work.drafts, *problem.scheduled}, cells_max)
+    splits = rule.objective.split_lines
+    solution = _solve(offers, wanted, {*work.drafts, *problem.scheduled}, cells_max, splits=splits)
     cost = _take(offers, wanted, lines, solution, work)
     solver = "NONE" if not offers else "EXACT" if solution.exact else "HEURISTIC"
     numbers = tuple(line.line for line in lines)
@@ -126,7 +127,9 @@ def describe_offer(offer: Offer) -> Candidate:
     )
 
 
-def _solve(offers: Sequence[Offer], wanted: Mapping[int, int], sending: Collection[int], cells_max: int) -> Solution:
+def _solve(
+    offers: Sequence[Offer], wanted: Mapping[int, int], sending: Collection[int], cells_max: int, *, splits: bool
+) -> Solution:
     facilities = [Facility(offer.parcel.total, offer.found.site.id not in sending) for offer in offers]
     demands = [
         (
@@ -139,7 +142,7 @@ def _solve(offers: Sequence[Offer], wanted: Mapping[int, int], sending: Collecti
         )
         for sku_id, units in wanted.items()
     ]
-    return solve(facilities, demands, cells_max)
+    return solve(facilities, demands, cells_max, splits=splits)
 
 
 def _take(

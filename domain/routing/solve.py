@@ -1,9 +1,10 @@
 """The cheapest set of warehouses for some lines: facility location, solved exactly while it is small.
 
-Opening a warehouse costs its parcel; a unit from it costs its price. A demand whose warehouses each hold all of it is
-never split, since the cheapest open one gives it whole; the others are filled from the cheapest open units. Costs are
-whole numbers, made such that of equally cheap plans the one with fewer parcels wins, then the one whose warehouses come
-earlier (smaller sum of places); what is still equal is settled by the order of the search, which is always the same.
+Opening a warehouse costs its parcel; a unit from it costs its price. A demand that some warehouse holds whole comes from
+one of those, unless demands may be split wherever that is cheaper; the others are filled from the cheapest open units.
+Costs are whole numbers, made such that of equally cheap plans the one with fewer parcels wins, then the one whose
+warehouses come earlier (smaller sum of places); what is still equal is settled by the order of the search, which is
+always the same.
 
 Branch and bound: a node has warehouses that are in and others that are out. While a demand is not covered, one of its
 warehouses must come in; then one that saves more than its parcel may (savings shrink as more come in, so that none
@@ -51,10 +52,17 @@ class Solution:
 
 
 def solve(
-    facilities: Sequence[Facility], demands: Sequence[tuple[int, Sequence[Source]]], cells_max: int = CELLS_MAX
+    facilities: Sequence[Facility],
+    demands: Sequence[tuple[int, Sequence[Source]]],
+    cells_max: int = CELLS_MAX,
+    *,
+    splits: bool = False,
 ) -> Solution:
-    """Fill each demand (units, sources) as far as its sources reach, for the least cost."""
-    instance = _scale(facilities, demands)
+    """Fill each demand (units, sources) as far as its sources reach, for the least cost.
+
+    `splits`: whether a demand that a warehouse holds whole may come from several as well.
+    """
+    instance = _scale(facilities, demands, splits)
     start = start_set(instance)
     best = improve_set(instance, start)
     search = _Search(instance, best, instance.cost(best), cells_max)
@@ -64,7 +72,7 @@ def solve(
     return Solution(given, gap == 0.0, gap, search.cells)
 
 
-def _scale(facilities: Sequence[Facility], demands: Sequence[tuple[int, Sequence[Source]]]) -> Instance:
+def _scale(facilities: Sequence[Facility], demands: Sequence[tuple[int, Sequence[Source]]], splits: bool) -> Instance:
     """Costs with the tie-breakers below their last place: a parcel outweighs all places together."""
     count = len(facilities)
     parcel = count * count + 1
@@ -72,7 +80,7 @@ def _scale(facilities: Sequence[Facility], demands: Sequence[tuple[int, Sequence
     fixed = [found.fixed * scale + (parcel if found.is_new else 0) + place for place, found in enumerate(facilities)]
     scaled = []
     for wanted, sources in demands:
-        whole = [source for source in sources if source.units >= wanted]
+        whole = [] if splits else [source for source in sources if source.units >= wanted]
         usable = whole or sources
         amount = min(wanted, sum(source.units for source in usable))
         cells = sorted(Cell(source.price * scale, source.site, min(source.units, amount)) for source in usable)

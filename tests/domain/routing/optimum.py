@@ -13,7 +13,9 @@ PARCEL = 1e-4
 """Added for each parcel: a hundred of them are less than the smallest difference between two costs, 0.01."""
 
 
-def find_optimum(facilities: Sequence[Facility], demands: Sequence[tuple[int, Sequence[Source]]]) -> tuple[float, int]:
+def find_optimum(
+    facilities: Sequence[Facility], demands: Sequence[tuple[int, Sequence[Source]]], *, splits: bool = False
+) -> tuple[float, int]:
     """(least cost, least parcels at that cost). Costs are to be multiples of 10,000 micros."""
     model = highspy.Highs()
     model.silent()
@@ -22,7 +24,7 @@ def find_optimum(facilities: Sequence[Facility], demands: Sequence[tuple[int, Se
     opened = [model.addBinary() for _ in facilities]
     cost = [(facility.fixed / 1e6 + PARCEL) * use for facility, use in zip(facilities, opened, strict=True)]
     for wanted, sources in demands:
-        cost += _fill(model, opened, wanted, sources)
+        cost += _fill(model, opened, wanted, sources, splits)
     model.minimize(sum(cost))
     status = model.getModelStatus()
     assert status == highspy.HighsModelStatus.kOptimal, status
@@ -31,9 +33,11 @@ def find_optimum(facilities: Sequence[Facility], demands: Sequence[tuple[int, Se
     return found - PARCEL * parcels, parcels
 
 
-def _fill(model: highspy.Highs, opened: Sequence[Any], wanted: int, sources: Sequence[Source]) -> list[Any]:
-    """The costs of one demand's units. One that a warehouse can fill alone is not split."""
-    usable = [source for source in sources if source.units >= wanted]
+def _fill(
+    model: highspy.Highs, opened: Sequence[Any], wanted: int, sources: Sequence[Source], splits: bool
+) -> list[Any]:
+    """The costs of one demand's units. One that a warehouse can fill alone is not split unless `splits`."""
+    usable = [] if splits else [source for source in sources if source.units >= wanted]
     whole = bool(usable)
     usable = usable or list(sources)
     amount = min(wanted, sum(source.units for source in usable))

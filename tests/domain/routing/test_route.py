@@ -81,6 +81,22 @@ def test_a_line_that_nobody_holds_alone_is_split_and_the_rest_waits() -> None:
     assert plan.solver == "EXACT"
 
 
+def test_a_line_is_split_only_where_the_policy_lets_it_be_cheaper() -> None:
+    """Two lines that only W1 and W2 hold, and a third that only W3 holds whole: W1 and W2 send anyway."""
+    first, second, third = (site(number, units=0) for number in (1, 2, 3))
+    sites = (
+        replace(first, held={1: Held(2), 3: Held(1)}),
+        replace(second, held={2: Held(2), 3: Held(1)}),
+        replace(third, held={3: Held(2)}),
+    )
+    problem = order(*sites)
+    problem = replace(problem, lines=tuple(Wanted(line, line + 1, 2, 500) for line in range(3)))
+    whole = route(make_policy(Rule("any")), problem)
+    split = route(make_policy(Rule("any", objective=Objective(split_lines=True))), problem)
+    assert [parcel.site_id for parcel in whole.parcels] == [1, 2, 3]
+    assert [(parcel.site_id, parcel.units) for parcel in split.parcels] == [(1, {0: 2, 2: 1}), (2, {1: 2, 2: 1})]
+
+
 def test_each_filter_is_named() -> None:
     full = {TODAY + datetime.timedelta(days=n): Day(5, 5) for n in range(40)}
     rule = Rule(
