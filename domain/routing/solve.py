@@ -1,10 +1,10 @@
 """The cheapest set of warehouses for some lines: facility location, solved exactly while it is small.
 
-Opening a warehouse costs its parcel; a unit from it costs its price. A demand that some warehouse holds whole comes from
-one of those, unless demands may be split wherever that is cheaper; the others are filled from the cheapest open units.
-Costs are whole numbers, made such that of equally cheap plans the one with fewer parcels wins, then the one whose
-warehouses come earlier (smaller sum of places); what is still equal is settled by the order of the search, which is
-always the same.
+Opening a warehouse costs its parcel; a unit from it costs its price. A demand that some warehouse holds whole comes
+from one of those, unless demands may be split wherever that is cheaper; the others are filled from the cheapest open
+units. Costs are whole numbers, made such that of equally cheap plans the one with fewer parcels wins, then the one
+whose warehouses come earlier (smaller sum of places); what is still equal is settled by the order of the search, which
+is always the same.
 
 Branch and bound: a node has warehouses that are in and others that are out. While a demand is not covered, one of its
 warehouses must come in; then one that saves more than its parcel may (savings shrink as more come in, so that none
