@@ -52,14 +52,24 @@ JOIN skus s ON s.id = l.sku_id
 LEFT JOIN channel_health h ON h.channel_id = l.channel_id
 """
 STOCK_OF_LISTING = f"CROSS JOIN LATERAL ({SELLABLE}) a"
-STOCK_OF_LISTINGS = """
+_MADE_OF_KITS = """
+SELECT v.warehouse_id, p.kit_id, min(v.available / p.quantity) AS available
+FROM (SELECT kit_id, component_id, quantity, count(*) OVER (PARTITION BY kit_id) AS parts FROM kit_components) p
+JOIN stock_levels v ON v.sku_id = p.component_id
+GROUP BY v.warehouse_id, p.kit_id, p.parts HAVING count(*) = p.parts
+"""
+STOCK_OF_LISTINGS = f"""
 LEFT JOIN (
   SELECT cw.channel_id, cw.location, v.sku_id, sum(v.available) AS available
   FROM channel_warehouses cw
   JOIN warehouses w ON w.id = cw.warehouse_id AND w.status = 'LIVE'
-  JOIN stock_levels v ON v.warehouse_id = cw.warehouse_id
+  JOIN (
+    SELECT warehouse_id, sku_id, available FROM stock_levels WHERE sku_id NOT IN (SELECT kit_id FROM kit_components)
+    UNION ALL {_MADE_OF_KITS}
+  ) v ON v.warehouse_id = cw.warehouse_id
   WHERE cw.status = 'LIVE' GROUP BY cw.channel_id, cw.location, v.sku_id
 ) v ON v.channel_id = l.channel_id AND v.location = l.location AND v.sku_id = l.sku_id
 CROSS JOIN LATERAL (SELECT coalesce(v.available, 0) AS available) a
-"""
-"""The same stock as of one listing, for all at once: joined, not looked up row by row."""
+"""  # noqa: S608
+"""The same stock as of one listing, for all at once: joined, not looked up row by row. Of a kit, which has none itself,
+what its scarcest component makes in each warehouse."""

@@ -30,7 +30,9 @@ ORDER BY {EXPOSURE} DESC, l.id
 
 _JOINT = f"""
 WITH chosen AS MATERIALIZED (
-  SELECT l.sku_id, l.channel_id, l.location, {MAY_SELL} AS units FROM listings l {OF_LISTING} {{}}
+  SELECT coalesce(p.component_id, l.sku_id) AS sku_id, l.channel_id, l.location,
+    {MAY_SELL} * coalesce(p.quantity, 1)::bigint AS units
+  FROM listings l {OF_LISTING} LEFT JOIN kit_components p ON p.kit_id = l.sku_id {{}}
 ), sold AS (SELECT sku_id, sum(units) AS units FROM chosen GROUP BY sku_id), there AS (
   SELECT h.sku_id, sum(greatest(0, v.available)) AS units
   FROM (SELECT DISTINCT h.sku_id, cw.warehouse_id FROM chosen h
@@ -64,7 +66,10 @@ async def measure_exposure(
 async def measure_joint_exposure(
     database: Database, principal: Principal, channel: str | None = None, skus: Sequence[str] | None = None
 ) -> int:
-    """Units oversold if all channels sold all that they may at once: what several of them show is there only once."""
+    """Units oversold if all channels sold all that they may at once: what several of them show is there only once.
+
+    A kit counts as the units of its components, so that it shares them with whatever else sells them.
+    """
     found = await _choose(database, principal, channel, skus)
     return int(await database.hot.fetchval(_JOINT.format(found.where), *found.values))
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from adapters.channels.base import ChannelOrder, ChannelOrderLine
 from adapters.channels.memory import MemoryChannel
+from app.channels.set_gauges import set_gauges
 from app.fulfillment.confirm_shipments import confirm_shipments
 from app.kits.tell_kits import read_kit_lines
 from app.orders.take_order import take_order
@@ -63,6 +66,37 @@ async def test_its_availability_and_what_is_published_follow_the_components(floo
     await floor.admin.mutate("stockSet", "", warehouse="BER", lines=lines)
     await floor.company.relay()
     assert await floor.company.value(_DESIRED) == before["NYC"] + 1
+
+
+async def test_exposure_counts_a_kit_by_the_components_there_are(floor: Floor) -> None:
+    """Of SKU-0 each warehouse has ten, which make five sets, and the shop shows ten sets: as many units as it has."""
+    await floor.company.settle("shop", "market")
+    shown = 3 * (20 + 10) + 10 * (2 + 1)
+    rest = {"units": 0, "listings": 0, "jointUnits": shown - 3 * 20, "worst": []}
+    assert await exposure(floor) == rest
+    assert await exposed(floor) == (0, [])
+    for beside, units in ((None, 0), ("SKU-0", 2 * 10), ("SKU-1", 10), ("SKU-2", 0)):
+        found = await exposure(floor, channel="shop", skus=["SET", beside or "SET"])
+        assert found["jointUnits"] == units, "a kit and its component share the same units"
+    await floor.admin.mutate("stockSet", "", warehouse="BER", lines=[{"sku": "SKU-0", "quantity": 9}])
+    worst = [{"sku": {"code": sku}, "exposure": 1} for sku in ("SKU-0", "SET")]
+    assert await exposure(floor) == {"units": 2, "listings": 2, "jointUnits": rest["jointUnits"] + 1, "worst": worst}
+    assert await exposed(floor) == (2, ["SKU-0", "SET"])
+    await set_gauges(floor.state)
+    assert REGISTRY.get_sample_value("onhand_oversell_exposure_units", {"channel": "shop"}) == 2
+
+
+async def exposure(floor: Floor, **chosen: object) -> dict[str, Any]:
+    query = """query($filter: OversellExposureFilter) {
+      oversellExposure(filter: $filter) { units listings jointUnits worst { sku { code } exposure } } }"""
+    found: dict[str, Any] = (await floor.admin.data(query, filter=chosen))["oversellExposure"]
+    return found
+
+
+async def exposed(floor: Floor) -> tuple[int, list[str]]:
+    query = "{ listings(filter: { exposed: true }) { totalCount nodes { sku { code } } } }"
+    found = (await floor.admin.data(query))["listings"]
+    return found["totalCount"], [node["sku"]["code"] for node in found["nodes"]]
 
 
 async def test_an_order_takes_the_components_in_one_step(floor: Floor) -> None:

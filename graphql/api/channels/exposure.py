@@ -26,7 +26,8 @@ class OversellExposure:
 
     @strawberry.field(
         directives=[Cost(weight=100)],
-        description="If every channel sold all that it may at the same moment: what several show is there only once.",
+        description="If every channel sold all that it may at the same moment: what several show is there only once. "
+        "A kit counts as the units of its components.",
     )
     async def joint_units(self, info: Info) -> int:
         context = info.context
