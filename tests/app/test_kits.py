@@ -72,7 +72,7 @@ async def test_exposure_counts_a_kit_by_the_components_there_are(floor: Floor) -
     """Of SKU-0 each warehouse has ten, which make five sets, and the shop shows ten sets: as many units as it has."""
     await floor.company.settle("shop", "market")
     shown = 3 * (20 + 10) + 10 * (2 + 1)
-    rest = {"units": 0, "listings": 0, "jointUnits": shown - 3 * 20, "worst": []}
+    rest: dict[str, Any] = {"units": 0, "listings": 0, "jointUnits": shown - 3 * 20, "worst": []}
     assert await exposure(floor) == rest
     assert await exposed(floor) == (0, [])
     for beside, units in ((None, 0), ("SKU-0", 2 * 10), ("SKU-1", 10), ("SKU-2", 0)):
