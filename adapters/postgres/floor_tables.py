@@ -26,6 +26,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from adapters.postgres.metadata import created_at, metadata
 
@@ -128,6 +129,7 @@ returns = Table(
     Column("exchange_order_id", Uuid, ForeignKey("orders.id")),
     Column("exchange_reference", Text),
     Column("exchange_amount", Numeric(14, 4)),
+    Column("sold_lines", JSONB),
     Column("reason", Text),
     Column("note", Text),
     Column("refund_amount", Numeric(14, 4)),

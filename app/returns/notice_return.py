@@ -22,6 +22,7 @@ from app.returns.hold_return import HeldReturn, keep_lines, keep_return, lock_re
 from app.returns.link_exchange import link_lines, link_return
 from app.returns.make_return import ReturnHead, make_return
 from app.returns.split_kits import find_sold_units
+from app.returns.write_refund import note_lines
 from app.state import State
 from app.transact import rerun
 from domain.identity import Principal
@@ -174,6 +175,7 @@ async def _adopt(
     if held.state == ReturnState.OPEN:
         lines = _merge(lines, wanted, (await count_sold(connection, order_id, return_id)).left)
         await keep_lines(connection, held.id, lines)
+    await note_lines(connection, held.id, notice.lines)
     columns: dict[str, Any] = {"channel_id": channel_id, "external_id": notice.external_id}
     if notice.exchange is not None:
         columns["exchange_reference"] = notice.exchange[:200]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
+from domain.returned_lines import LinePart
 from domain.stock import check_quantity
 
 _COMPONENTS = """
@@ -84,16 +85,9 @@ async def find_sold_units(
     return {sku_id: units for sku_id, units in found.items() if units > 0}
 
 
-async def name_sold_lines(connection: Any, order_id: Any, units: Mapping[int, int]) -> tuple[tuple[str, int], ...]:
-    """(the channel's id of a line, units) for units by SKU id; of a kit only what is whole."""
-    lines: dict[str, list[Any]] = {}
+async def read_sold_lines(connection: Any, order_id: Any) -> dict[str, list[LinePart]]:
+    """What each line of an order is made of, by the channel's id of it."""
+    lines: dict[str, list[LinePart]] = {}
     for row in await connection.fetch(_LINES, order_id):
-        lines.setdefault(row["external_id"], []).append(row)
-    left, named = dict(units), []
-    for external_id, parts in lines.items():
-        whole = min(min(left.get(part["sku_id"], 0), part["shipped"]) // part["units"] for part in parts)
-        if whole > 0:
-            named.append((external_id, whole))
-            for part in parts:
-                left[part["sku_id"]] -= whole * part["units"]
-    return tuple(named)
+        lines.setdefault(row["external_id"], []).append(LinePart(row["sku_id"], row["units"], row["shipped"]))
+    return lines

@@ -12,13 +12,12 @@ from typing import Any
 
 from adapters.channels.base import WriteOutcome, WriteResult
 from adapters.channels.refuse_call import NotOffered
-from adapters.channels.returns import Refund, RefundingChannel
+from adapters.channels.returns import RefundingChannel
 from app.channels.open_channel import COLUMNS
 from app.channels.tell_channel import draw_wait, tell_channel
 from app.exceptions.open_cases import open_cases
-from app.floor.find_document import write_label
 from app.returns.hold_return import keep_return, lock_return
-from app.returns.split_kits import name_sold_lines
+from app.returns.write_refund import write_refund
 from app.state import State
 from domain.exceptions import CaseKind, Severity
 from domain.identity import Principal
@@ -43,15 +42,6 @@ RETURNING r.id, r.number, r.order_id, r.external_id, r.refund_amount, r.refund_c
   r.refund_attempts, o.channel_id, o.external_id AS order_external_id, coalesce(o.name, o.external_id) AS order_name,
   o.currency
 """
-_UNITS = """
-SELECT l.sku_id, CASE WHEN l.received > 0 THEN coalesce(sum(i.quantity) FILTER (WHERE i.disposition <> 'MISSING'), 0)
-  ELSE l.authorized END::int
-FROM return_lines l LEFT JOIN return_inspections i ON i.return_id = l.return_id AND i.line = l.line
-WHERE l.return_id = $1 AND l.sku_id IS NOT NULL GROUP BY l.line, l.sku_id, l.received, l.authorized
-"""
-_OTHERS = """
-SELECT refund_external_id FROM returns WHERE order_id = $1 AND id <> $2 AND refund_external_id IS NOT NULL
-"""
 _CHANNELS = f"SELECT {COLUMNS} FROM channels WHERE id = ANY($1::int[])"  # noqa: S608
 _MINE = "SELECT FROM returns WHERE id = $1 AND refund_attempts = $2 AND refund_state = 'PENDING'"
 """Whoever comes after its lease finds another attempt there, and nothing to write."""
@@ -72,24 +62,9 @@ async def _tell(state: State, record: Any, row: Any) -> None:
     async def pay(channel: object) -> WriteResult:
         if not isinstance(channel, RefundingChannel):
             raise NotOffered(BY_HAND)
-        return await channel.issue_refund(await _write_refund(state, row))
+        return await channel.issue_refund(await write_refund(state, row))
 
     await _settle(state, row, await tell_channel(state, record, LANE, str(row["id"]), pay))
-
-
-async def _write_refund(state: State, row: Any) -> Refund:
-    async with state.database.hot.acquire() as connection:
-        units = {sku_id: count for sku_id, count in await connection.fetch(_UNITS, row["id"]) if count}
-        lines = await name_sold_lines(connection, row["order_id"], units)
-        others = await connection.fetch(_OTHERS, row["order_id"], row["id"])
-    return Refund(
-        *(row["order_external_id"], row["external_id"], lines, row["refund_amount"]),
-        row["refund_currency"] or row["currency"] or "",
-        str(row["id"]),
-        row["refund_first_at"],
-        write_label("return", row["number"]),
-        frozenset(found[0] for found in others),
-    )
 
 
 async def _settle(state: State, row: Any, result: WriteResult) -> None:

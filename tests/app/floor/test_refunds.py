@@ -21,6 +21,7 @@ from adapters.channels.channel_refund import ChannelRefund
 from adapters.channels.memory import MemoryChannel
 from adapters.channels.returns import Refund
 from api.ids import encode_id
+from app.orders.take_order import take_order
 from app.returns.note_refunds import note_refunds
 from app.returns.notice_return import notice_return
 from app.returns.tell_refunds import BY_HAND, tell_refunds
@@ -227,3 +228,33 @@ async def test_what_a_merchant_paid_at_the_channel_is_known_by_its_time(floor: F
     paid = ChannelRefund("by-hand", Decimal(10), "EUR", paid=True, at=datetime.datetime.now(datetime.UTC))
     await note_refunds(floor.state, channel.id, record("1", paid))
     assert await shown(floor, made) == ("CONFIRMED", "NONE")
+
+
+async def test_two_returns_of_a_sku_on_two_lines_name_each_unit_once(floor: Floor) -> None:
+    lines = tuple(ChannelOrderLine(f"line-{n}", "SKU-0", None, 1) for n in range(3))
+    order = ChannelOrder("1", "#1", datetime.datetime.now(datetime.UTC), lines, "DE")
+    channel = await floor.company.channel("shop")
+    await take_order(floor.state, channel.id, order)
+    order_id = await floor.company.value("SELECT id FROM orders")
+    work = await floor.release_of(order_id)
+    await floor.do("Accept", work)
+    await floor.ship(work)
+    key = encode_id("Order", str(order_id))
+    told = ReturnNotice("r-1", "1", (("line-1", 1),))
+    await notice_return(floor.state, channel.id, told)
+    first = await floor.company.value("SELECT id::text FROM returns")
+    shop(floor).refund_answers = [OUTAGE]
+    for made in (
+        encode_id("Return", first),
+        (await authorized(floor, key, 1))["id"],
+        (await authorized(floor, key, 1))["id"],
+    ):
+        await inspected(floor, {"id": made}, 1)
+        await do(floor, "returnRefund", id=made, step="DUE", refund={"amount": "5", "currency": "EUR"})
+        while await tell(floor):
+            pass
+    assert [refund.lines for refund in shop(floor).refunds] == [
+        *[(("line-1", 1),)] * 2,  # as the channel had named it, also when it is tried again
+        (("line-0", 1),),
+        (("line-2", 1),),
+    ]
