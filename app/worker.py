@@ -42,6 +42,7 @@ from app.partners.send_events import send_event
 from app.repeat import Work, repeat
 from app.replenishment.relay_demand import relay_demand
 from app.replenishment.sweep_policies import sweep_policies
+from app.returns.look_refunds import look_refunds
 from app.returns.tell_refunds import tell_refunds
 from app.routing.allocate_order import allocate_order
 from app.routing.fill_backorders import fill_backorders, sweep_backorders
@@ -139,6 +140,7 @@ def _list_fulfillment(state: State) -> list[Loop]:
         ("reroute", seconds, lambda: reroute_orders(state, allocate_order), BELL),
         ("confirm", seconds, lambda: confirm_shipments(state), BELL),
         ("refunds", seconds, lambda: tell_refunds(state), BELL),
+        ("refund looks", seconds, lambda: look_refunds(state), BELL),
         ("cancel", seconds, lambda: tell_cancellations(state), BELL),
         ("settle", CASES_SECONDS, lambda: settle_order_cases(state), None),
         ("pick lists", CLEANING_SECONDS, lambda: tidy_lists(state), None),

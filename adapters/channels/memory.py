@@ -54,6 +54,7 @@ class MemoryChannel:
     """What it says to the next ones; OK when there is nothing left to say."""
     refunds: list[Refund] = field(default_factory=list)
     refund_answers: list[WriteResult | Fault] = field(default_factory=list)
+    look_answers: list[WriteResult | Fault] = field(default_factory=list)
     cancellations: list[Cancellation] = field(default_factory=list)
     """Every cancellation it was told of, each time."""
     cancel_answers: list[WriteResult | Fault] = field(default_factory=list)
@@ -120,6 +121,9 @@ class MemoryChannel:
     async def issue_refund(self, refund: Refund) -> WriteResult:
         self.refunds.append(refund)
         return _say(self.refund_answers)
+
+    async def look_refund(self, refund: Refund) -> WriteResult | None:
+        return _say(self.look_answers)
 
     async def verify_event(self, headers: Mapping[str, str], body: bytes) -> InboundEvent | None:
         return InboundEvent(headers["id"], headers["topic"]) if "id" in headers else None

@@ -1,4 +1,4 @@
-"""What some channels can be asked about returns: to pay a refund, what one is, and which are coming."""
+"""What some channels can be asked about returns: to pay a refund, what came of it, what one is, which are coming."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Refund:
     `lines`: (the channel's line id, units) that came back; empty when it is about none. `return_external_id`: the
     channel's own return, if it has one. `key`: the same on every retry. `since`: when it was first tried; whatever the
     channel shows of the same amount from then on is this one, if its reply was lost. `others`: refunds of the order
-    that are known to be of other returns.
+    that are known to be of other returns. `receipt`: the channel's id of this one, if it has given it.
     """
 
     order_external_id: str
@@ -29,6 +29,7 @@ class Refund:
     since: datetime.datetime
     label: str
     others: frozenset[str] = frozenset()
+    receipt: str | None = None
 
 
 @runtime_checkable
@@ -39,6 +40,18 @@ class RefundingChannel(Protocol):
         """Safe to call again at any time. Raises `Fault`.
 
         `OK`: paid. `ACCEPTED`: being paid, its news will say when. `receipt`: the channel's id of the refund.
+        """
+        ...
+
+
+@runtime_checkable
+class RefundLookingChannel(Protocol):
+    """A channel that shows what became of a refund that it has taken."""
+
+    async def look_refund(self, refund: Refund) -> WriteResult | None:
+        """`OK`: paid. `ACCEPTED`: still being paid. `REFUSED`: it failed there. None: nothing of it is shown.
+
+        Pays nothing. Raises `Fault`.
         """
         ...
 

@@ -157,8 +157,12 @@ returns = Table(
     CheckConstraint(f"money IN ({_words('NONE', 'DUE', 'TOLD', 'CONFIRMED')})", name="money"),
     CheckConstraint("(state = 'OPEN') = (ended_at IS NULL)", name="ended"),
     CheckConstraint(f"refund_state IN ({_words('NONE', 'PENDING', 'SENT', 'REFUSED')})", name="refund_state"),
-    CheckConstraint("(refund_state = 'PENDING') = (refund_next_at IS NOT NULL)", name="refund_due"),
-    Index("ix_returns_refund_next_at", "refund_next_at", postgresql_where=text("refund_state = 'PENDING'")),
+    CheckConstraint(
+        "CASE refund_state WHEN 'PENDING' THEN refund_next_at IS NOT NULL WHEN 'REFUSED' THEN refund_next_at IS NULL "
+        "ELSE true END",
+        name="refund_due",
+    ),
+    Index("ix_returns_refund_next_at", "refund_next_at", postgresql_where=text("refund_next_at IS NOT NULL")),
     Index("ix_returns_open", "id", postgresql_where=text("state = 'OPEN'")),
     Index("ix_returns_order_id", "order_id", postgresql_where=text("order_id IS NOT NULL")),
     Index(

@@ -62,7 +62,11 @@ async def _note_failure(state: State, return_id: UUID) -> None:
         if held.money != MoneyTrack.TOLD or await _is_refused(connection, return_id):
             return
         now = datetime.datetime.now(datetime.UTC)
-        columns: dict[str, Any] = {"refund_state": RefundState.REFUSED.value, "refund_error": FAILED}
+        columns: dict[str, Any] = {
+            "refund_state": RefundState.REFUSED.value,
+            "refund_next_at": None,
+            "refund_error": FAILED,
+        }
         await keep_return(connection, held, held.lines, {}, now, **columns)
         title = "is not paid back by the channel"
         await open_cases(connection, [held.problem(CaseKind.REFUND_REFUSED, Severity.HIGH, title, FAILED)])

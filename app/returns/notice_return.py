@@ -21,6 +21,7 @@ from app.returns.count_sold import count_sold
 from app.returns.hold_return import HeldReturn, keep_lines, keep_return, lock_return
 from app.returns.link_exchange import link_lines, link_return
 from app.returns.make_return import ReturnHead, make_return
+from app.returns.queue_refund import LOOK_SECONDS
 from app.returns.split_kits import find_sold_units
 from app.returns.write_refund import note_lines
 from app.state import State
@@ -29,6 +30,7 @@ from domain.identity import Principal
 from domain.returns import MONEY_STEPS, Finding, MoneyTrack, ReturnLine, ReturnOrigin, ReturnState
 
 SYSTEM = Principal("channel", "channel", frozenset())
+SAID = frozenset({"refund_amount", "refund_currency"})
 _ORDER = "SELECT id, name FROM orders WHERE channel_id = $1 AND external_id = $2"
 _BY_NOTICE = "SELECT id FROM returns WHERE channel_id = $1 AND external_id = $2"
 _BY_REFUND = "SELECT id FROM returns WHERE order_id = $1 AND refund_external_id = $2"
@@ -122,7 +124,7 @@ async def _note_money(connection: Any, return_id: UUID, notice: ReturnNotice, no
     stamps = _pay(held, notice, columns, now)
     if columns:
         if await connection.fetchval(_AMOUNT, held.id) is not None:
-            columns = {name: value for name, value in columns.items() if not name.startswith("refund_")}
+            columns = {name: value for name, value in columns.items() if name not in SAID}
         columns["refund_external_id"] = notice.refund_id
         await keep_return(connection, held, held.lines, stamps, now, **columns)
 
@@ -213,4 +215,7 @@ def _pay(
     if step not in MONEY_STEPS[MoneyTrack(held.money)]:
         return {}
     columns |= {"money": step.value, "refund_amount": notice.refund[0], "refund_currency": notice.refund[1]}
+    if step is MoneyTrack.TOLD and notice.refund_id is not None:
+        look = now + datetime.timedelta(seconds=LOOK_SECONDS)
+        columns |= {"refund_external_id": notice.refund_id, "refund_next_at": look}
     return {"refund_confirmed_at" if notice.refunded else "refund_told_at": now}

@@ -30,8 +30,14 @@ UPDATE returns SET refund_state = 'PENDING', refund_next_at = clock_timestamp(),
 """
 _AGAIN = f"{_QUEUE} AND refund_state = 'REFUSED' AND money = 'DUE'"
 _DROP = """
-UPDATE returns SET refund_state = 'NONE', refund_next_at = NULL WHERE id = $1 AND refund_state = 'PENDING'
+UPDATE returns SET refund_state = CASE refund_state WHEN 'PENDING' THEN 'NONE' ELSE refund_state END,
+  refund_next_at = CASE WHEN money = 'TOLD' AND state <> 'CANCELLED'
+    AND (refund_external_id IS NOT NULL OR refund_state = 'SENT') THEN refund_next_at END
+WHERE id = $1 AND refund_next_at IS NOT NULL
 """
+"""What its channel is paying is still looked at."""
+LOOK_SECONDS = 15.0
+"""Until a refund that its channel has taken is looked at."""
 
 
 async def queue_refund(connection: Any, held: HeldReturn, *, asked: bool) -> None:

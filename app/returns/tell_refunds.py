@@ -17,6 +17,7 @@ from app.channels.open_channel import COLUMNS
 from app.channels.tell_channel import draw_wait, tell_channel
 from app.exceptions.open_cases import open_cases
 from app.returns.hold_return import keep_return, lock_return
+from app.returns.queue_refund import LOOK_SECONDS
 from app.returns.write_refund import write_refund
 from app.state import State
 from domain.exceptions import CaseKind, Severity
@@ -38,9 +39,9 @@ WITH due AS (
 UPDATE returns r SET refund_next_at = clock_timestamp() + make_interval(secs => $2),
   refund_attempts = r.refund_attempts + 1, refund_first_at = coalesce(r.refund_first_at, clock_timestamp())
 FROM due, orders o WHERE r.id = due.id AND o.id = r.order_id
-RETURNING r.id, r.number, r.order_id, r.external_id, r.refund_amount, r.refund_currency, r.refund_first_at,
-  r.refund_attempts, o.channel_id, o.external_id AS order_external_id, coalesce(o.name, o.external_id) AS order_name,
-  o.currency
+RETURNING r.id, r.number, r.order_id, r.external_id, r.refund_amount, r.refund_currency, r.refund_external_id,
+  r.refund_first_at, r.refund_attempts, o.channel_id, o.external_id AS order_external_id,
+  coalesce(o.name, o.external_id) AS order_name, o.currency
 """
 _CHANNELS = f"SELECT {COLUMNS} FROM channels WHERE id = ANY($1::int[])"  # noqa: S608
 _MINE = "SELECT FROM returns WHERE id = $1 AND refund_attempts = $2 AND refund_state = 'PENDING'"
@@ -62,7 +63,7 @@ async def _tell(state: State, record: Any, row: Any) -> None:
     async def pay(channel: object) -> WriteResult:
         if not isinstance(channel, RefundingChannel):
             raise NotOffered(BY_HAND)
-        return await channel.issue_refund(await write_refund(state, row))
+        return await channel.issue_refund(await write_refund(state, row, pays=True))
 
     await _settle(state, row, await tell_channel(state, record, LANE, str(row["id"]), pay))
 
@@ -95,5 +96,6 @@ def _judge(
         return {"refund_state": "PENDING", "refund_next_at": again, "refund_error": error}, {}
     sent = {"refund_state": "SENT", "refund_next_at": None, "refund_error": None, "refund_external_id": result.receipt}
     if result.outcome is WriteOutcome.ACCEPTED:
-        return {**sent, "money": MoneyTrack.TOLD.value}, {"refund_told_at": now}
+        look = now + datetime.timedelta(seconds=LOOK_SECONDS)
+        return {**sent, "money": MoneyTrack.TOLD.value, "refund_next_at": look}, {"refund_told_at": now}
     return {**sent, "money": MoneyTrack.CONFIRMED.value}, {"refund_told_at": now, "refund_confirmed_at": now}

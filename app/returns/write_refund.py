@@ -36,10 +36,10 @@ _KNOWN = "SELECT sold_lines::text FROM returns WHERE id = $1"
 _KEEP = "UPDATE returns SET sold_lines = $2::jsonb WHERE id = $1"
 
 
-async def write_refund(state: State, row: Any) -> Refund:
-    """`row`: of the return and its order, as it was claimed."""
+async def write_refund(state: State, row: Any, *, pays: bool) -> Refund:
+    """`row`: of the return and its order, as it was claimed. `pays` False: only looked for, so without lines."""
     async with state.database.hot.acquire() as connection, connection.transaction():
-        lines = await _name_lines(connection, row["id"], row["order_id"])
+        lines = await _name_lines(connection, row["id"], row["order_id"]) if pays else ()
         others = await connection.fetch(_OTHERS, row["order_id"], row["id"])
     return Refund(
         *(row["order_external_id"], row["external_id"], lines, row["refund_amount"]),
@@ -48,6 +48,7 @@ async def write_refund(state: State, row: Any) -> Refund:
         row["refund_first_at"],
         write_label("return", row["number"]),
         frozenset(found[0] for found in others),
+        row["refund_external_id"],
     )
 
 

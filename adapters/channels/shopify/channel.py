@@ -29,7 +29,7 @@ from adapters.channels.shopify.access_token import AccessToken
 from adapters.channels.shopify.cancel_order import cancel_order
 from adapters.channels.shopify.client import BUCKET, ShopifyClient
 from adapters.channels.shopify.confirm_shipment import confirm_shipment
-from adapters.channels.shopify.issue_refund import issue_refund
+from adapters.channels.shopify.issue_refund import issue_refund, look_refund
 from adapters.channels.shopify.list_items import list_items
 from adapters.channels.shopify.observe import observe
 from adapters.channels.shopify.pull_orders import pull_order, pull_orders
@@ -87,6 +87,9 @@ class ShopifyChannel:
 
     async def issue_refund(self, refund: Refund) -> WriteResult:
         return await issue_refund(self.client, refund, notify=self.notify_buyer)
+
+    async def look_refund(self, refund: Refund) -> WriteResult | None:
+        return await look_refund(self.client, refund)
 
     async def read_return(self, external_id: str) -> ReturnNotice | None:
         return await read_return(self.client, external_id)

@@ -77,6 +77,12 @@ async def issue_refund(client: ShopifyClient, refund: Refund, *, notify: bool) -
     return _refuse(f"The store refused the refund: {problem}", CauseClass.VALIDATION)
 
 
+async def look_refund(client: ShopifyClient, refund: Refund) -> WriteResult | None:
+    """What the store shows of it; None for nothing. Raises `Fault`."""
+    money = await read_money(client, refund.order_external_id)
+    return None if money is None else find_refund(money, refund)
+
+
 def _refuse(message: str, cause: CauseClass) -> WriteResult:
     return WriteResult(WriteOutcome.REFUSED, message, cause)
 

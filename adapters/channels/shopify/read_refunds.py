@@ -101,10 +101,13 @@ def _sum_back(moved: Sequence[Mapping[str, Any]], payment: str) -> Decimal:
 def find_refund(money: OrderMoney, refund: Refund) -> WriteResult | None:
     """What the store says of this refund; None when it has none that could be it."""
     for found in money.refunds:
+        if refund.receipt is not None and found["id"] == refund.receipt:
+            return _read_result(found)
+    for found in money.refunds:
         if write_mark(refund) in (found["note"] or ""):
             return _read_result(found)
     for found in money.refunds:
-        if MARK not in (found["note"] or "") and _could_be(found, refund):
+        if MARK not in (found["note"] or "") and found["id"] not in refund.others and _could_be(found, refund):
             result = _read_result(found)
             if result.outcome is not WriteOutcome.REFUSED:
                 return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.channels.base import ReturnSeen, Shipment, WriteOutcome
-from adapters.channels.returns import Refund, RefundingChannel
+from adapters.channels.returns import Refund, RefundingChannel, RefundLookingChannel
 from adapters.channels.shopify.read_event import read_event
 from adapters.channels.shopify.read_order import read_payload
 from adapters.sandbox.shopify.config import ALL_SCOPES
@@ -124,8 +125,17 @@ async def test_a_payment_that_is_not_through_is_accepted(setup: Setup) -> None:
         WriteOutcome.ACCEPTED,
         write_gid("Refund", only(setup).refunds[0].index),
     )
+    assert isinstance(setup.channel, RefundLookingChannel)
+    known = dataclasses.replace(asked, receipt=waiting.receipt)
+    assert await setup.channel.look_refund(known) == await setup.channel.look_refund(asked) == waiting
     await setup.tell("settle-refunds", placed)
+    for one in (known, asked):
+        found = await setup.channel.look_refund(one)
+        assert found is not None
+        assert (found.outcome, found.receipt) == (WriteOutcome.OK, waiting.receipt)
     assert (await setup.channel.issue_refund(asked)).outcome is WriteOutcome.OK
+    assert await setup.channel.look_refund(refund(setup, "2.00", 0, key="other")) is None, "a look pays nothing"
+    assert len(only(setup).refunds) == 1
     await setup.strike("refund_failed")
     failed = await setup.channel.issue_refund(refund(setup, "2.00", 0, key="other"))
     assert (failed.outcome, failed.cause) == (WriteOutcome.REFUSED, CauseClass.POLICY)

@@ -22,6 +22,7 @@ from adapters.channels.memory import MemoryChannel
 from adapters.channels.returns import Refund
 from api.ids import encode_id
 from app.orders.take_order import take_order
+from app.returns.look_refunds import UNSHOWN, look_refunds
 from app.returns.note_refunds import note_refunds
 from app.returns.notice_return import notice_return
 from app.returns.tell_refunds import BY_HAND, tell_refunds
@@ -145,13 +146,13 @@ async def test_what_the_channel_refuses_is_a_case_that_can_be_tried_again(floor:
 
 
 class Mute:
-    """A channel that has no call for refunds."""
+    """A channel that has no such call."""
 
-    def __init__(self, real: MemoryChannel) -> None:
-        self.real = real
+    def __init__(self, real: MemoryChannel, call: str = "issue_refund") -> None:
+        self.real, self.call = real, call
 
     def __getattr__(self, name: str) -> Any:
-        if name == "issue_refund":
+        if name == self.call:
             raise AttributeError(name)
         return getattr(self.real, name)
 
@@ -258,3 +259,91 @@ async def test_two_returns_of_a_sku_on_two_lines_name_each_unit_once(floor: Floo
         (("line-0", 1),),
         (("line-2", 1),),
     ]
+
+
+async def look(floor: Floor) -> int:
+    await floor.company.execute(
+        "UPDATE returns SET refund_next_at = now() WHERE money = 'TOLD' AND refund_next_at > now()"
+    )
+    return await look_refunds(floor.state)
+
+
+async def age(floor: Floor) -> None:
+    await floor.company.execute("UPDATE returns SET refund_told_at = now() - interval '2 hours'")
+
+
+ON_ITS_WAY = WriteResult(WriteOutcome.ACCEPTED, receipt="refund-7")
+
+
+async def told(floor: Floor, name: str = "1", receipt: str | None = "refund-7") -> Any:
+    """A return whose refund the channel has taken, and not paid."""
+    made = await inspected(floor, await authorized(floor, await sold(floor, name), refund=MONEY))
+    shop(floor).refund_answers = [WriteResult(WriteOutcome.ACCEPTED, receipt=receipt)]
+    await tell(floor)
+    assert await shown(floor, made) == ("TOLD", "SENT")
+    return made
+
+
+async def test_what_is_on_its_way_is_looked_at_until_it_is_paid(floor: Floor) -> None:
+    made = await told(floor)
+    assert await look_refunds(floor.state) == 0, "not at once"
+    waits = []
+    shop(floor).look_answers = [ON_ITS_WAY, OUTAGE, ON_ITS_WAY]
+    for _ in range(3):
+        assert (await look(floor), await shown(floor, made)) == (1, ("TOLD", "SENT"))
+        waits.append(await floor.company.value("SELECT extract(epoch FROM refund_next_at - now())::float FROM returns"))
+        await age(floor)
+    assert 0 < waits[0] <= 15 < 3_000 < waits[2] < 4_000, "ever later"
+    assert (await look(floor), await shown(floor, made)) == (1, ("CONFIRMED", "SENT"))
+    assert (await look(floor), len(shop(floor).refunds)) == (0, 1)
+
+
+@pytest.mark.parametrize("unshown", [False, True])
+async def test_what_failed_or_is_never_shown_is_a_case(floor: Floor, unshown: bool) -> None:
+    made = await told(floor, receipt=None if unshown else "refund-7")
+    failed = WriteResult(WriteOutcome.REFUSED, "the bank refused it", CauseClass.POLICY)
+    nothing: Any = None
+    shop(floor).look_answers = [nothing, nothing] if unshown else [failed]
+    if unshown:
+        assert (await look(floor), await shown(floor, made)) == (1, ("TOLD", "SENT"))
+        await age(floor)
+    assert (await look(floor), await shown(floor, made)) == (1, ("TOLD", "REFUSED"))
+    error = await floor.company.value("SELECT refund_error FROM returns")
+    assert (error, await cases(floor)) == (UNSHOWN if unshown else "the bank refused it", ["REFUND_REFUSED"])
+    assert await look(floor) == 0
+    await do(floor, "returnRefund", id=made["id"], step="CONFIRMED")
+    assert await cases(floor) == []
+
+
+async def test_a_refund_that_the_merchant_made_is_looked_at_as_well(floor: Floor) -> None:
+    await sold(floor)
+    channel = await floor.company.channel("shop")
+    pending = ReturnNotice("r-1", "1", (("1-0", 2),), True, (Decimal(20), "EUR"), False, refund_id="refund-9")
+    await notice_return(floor.state, channel.id, pending)
+    query = "SELECT money || ' ' || refund_state || ' ' || refund_external_id FROM returns"
+    assert await floor.company.value(query) == "TOLD NONE refund-9"
+    assert await look(floor) == 1
+    assert await floor.company.value(query) == "CONFIRMED NONE refund-9"
+
+
+async def test_a_channel_that_shows_no_refunds_is_asked_for_the_order(floor: Floor) -> None:
+    made = await told(floor)
+    cast("dict[str, Any]", floor.company.shops)["shop"] = Mute(shop(floor), "look_refund")
+    paid = ChannelRefund("refund-7", Decimal(10), "EUR", paid=True)
+    shop(floor).orders.append(record("1", paid))
+    assert (await look(floor), await shown(floor, made)) == (1, ("CONFIRMED", "SENT"))
+
+
+async def test_what_the_channel_said_while_it_was_looked_at_stays(floor: Floor) -> None:
+    made = await told(floor)
+    channel, looked = await floor.company.channel("shop"), shop(floor)
+
+    class Slow(Mute):
+        async def look_refund(self, _: Refund) -> WriteResult:
+            await note_refunds(
+                floor.state, channel.id, record("1", ChannelRefund("refund-7", Decimal(10), "EUR", True))
+            )
+            return WriteResult(WriteOutcome.REFUSED, "an older answer")
+
+    cast("dict[str, Any]", floor.company.shops)["shop"] = Slow(looked, "")
+    assert (await look(floor), await shown(floor, made), await cases(floor)) == (1, ("CONFIRMED", "SENT"), [])
