@@ -6,6 +6,7 @@ The order's row is locked first, then its work, then stock: whoever is first win
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from app.orders.note_cancellation import ask_to_tell, end_notice
 from app.orders.plan_change import OrderPlan, plan_change
 from app.orders.release_units import release_units
 from app.orders.write_state import OrderEvent, write_state
+from app.returns.count_sold import count_sold
 from app.state import State
 from app.transact import rerun
 from domain.cancellations import CancelReason, NoticeState
@@ -225,7 +227,7 @@ async def _add_lines(
 async def _find_problems(connection: Any, now: OrderNow, plan: OrderPlan, events: list[OrderEvent]) -> list[Problem]:
     """What people must know of: told once, however often the channel says it."""
     found = []
-    late = by_name(now, plan.lines.late)
+    late = by_name(now, await _leave_returned(connection, now, plan.lines.late))
     if late and late != orjson.loads(await connection.fetchval(_TOLD_LATE, now.id) or "null"):
         events.append(OrderEvent("CANCEL_TOO_LATE", data=late))
         found.append(too_late(now.id, now.channel_id, now.label, late))
@@ -233,6 +235,19 @@ async def _find_problems(connection: Any, now: OrderNow, plan: OrderPlan, events
         detail = "The channel wants units of it again: what was cancelled stays so. Let it be ordered anew."
         found.append(refused_change(now.id, now.channel_id, f"Order {now.label} was cancelled and is changed", detail))
     return found
+
+
+async def _leave_returned(connection: Any, now: OrderNow, late: Mapping[int, int]) -> dict[int, int]:
+    """Units by line without those that are in returns of the order: of these everybody knows."""
+    back = Counter((await count_sold(connection, now.id)).taken) if late else Counter()
+    left = {}
+    for number, units in late.items():
+        sku_id = now.lines[number].sku_id
+        known = 0 if sku_id is None else min(units, back[sku_id])
+        left[number] = units - known
+        if sku_id is not None:
+            back[sku_id] -= known
+    return left
 
 
 def too_late(order_id: UUID, channel_id: int, label: str, units: Mapping[str, int]) -> Problem:

@@ -10,8 +10,11 @@ import pytest
 from adapters.sandbox.shopify.refunds import Return as StoreReturn
 from app.fulfillment.confirm_shipments import confirm_shipments
 from app.fulfillment.release_work import release_work
+from app.returns.look_refunds import look_refunds
+from app.returns.tell_refunds import tell_refunds
 from app.settings import Settings
 from tests.adapters.shopify.conftest import listener
+from tests.app.orders.world import assert_whole
 from tests.store_shop import StoreShop, open_store_shop
 
 __all__ = ["listener"]
@@ -64,6 +67,49 @@ async def shop(settings: Settings, listener: Any) -> AsyncIterator[Shop]:
 
 def line(units: int = 2, **fields: Any) -> list[dict[str, Any]]:
     return [{"sku": "SKU-0", "quantity": units, **fields}]
+
+
+async def test_a_unit_that_the_store_counts_by_itself_is_counted_once_and_paid_once(shop: Shop) -> None:
+    """From the store's notice to its word that the buyer has the money, and the unit for sale again."""
+    placed = await shop.buy(2)
+    await shop.ship(placed)
+    assert await shop.level() == (8, 8, 0)
+    await shop.store.tell("return", placed, lines=line())
+    await shop.hear("returns/approve")
+    made = await shop.coming()
+    assert (made["origin"], made["custody"], made["money"]) == ("CHANNEL", "EXPECTED", "NONE")
+    await shop.do("returnReceive", id=made["id"], lines=line())
+    assert await shop.level() == (8, 8, 0), "nobody can buy what nobody has looked at"
+    await shop.do("returnInspect", id=made["id"], lines=line(disposition="RESTOCK"))
+    assert await shop.level() == (10, 10, 0), "published again"
+    await shop.do("returnRefund", id=made["id"], step="DUE", refund={"amount": "20", "currency": "USD"})
+    once = {"rate": 1, "times": 1}
+    await shop.store.set_faults(restock_anyway=once, refund_pending=once)
+    assert await tell_refunds(shop.company.state) == 1
+    assert shop.store.shown("SKU-0") == 12, "the store has put them back by itself"
+    await shop.hear("refunds/create")
+    assert await shop.level() == (10, 10, 0)
+    made = await shop.coming()
+    assert (made["money"], made["refundState"], made["channelRestocked"]) == ("TOLD", "SENT", True)
+    await shop.store.tell("settle-refunds", placed)
+    await shop.company.execute("UPDATE returns SET refund_next_at = now() WHERE money = 'TOLD'")
+    assert await look_refunds(shop.company.state) == 1
+    await shop.do("returnClose", id=made["id"])
+    again = [
+        ({**headers, "x-shopify-webhook-id": f"again-{n}"}, body)
+        for n, (headers, body) in enumerate(shop.listener.received)
+    ]
+    await shop.deliver(again)  # whatever it says again changes nothing
+    made = await shop.coming()
+    assert (made["state"], made["custody"], made["condition"]) == ("CLOSED", "RECEIVED", "INSPECTED")
+    assert (made["money"], made["refundState"], made["lines"][0]["received"]) == ("CONFIRMED", "SENT", 2)
+    assert await shop.level() == (10, 10, 0)
+    [refund] = shop.order.refunds
+    assert (refund.amount, refund.of_return, shop.known.status) == ("20.00", shop.known.index, "CLOSED")
+    assert (
+        await shop.company.value("SELECT string_agg(kind, ' ') FROM exception_cases WHERE state <> 'RESOLVED'") is None
+    )
+    await assert_whole(shop.company)
 
 
 async def test_what_the_store_sends_instead_is_a_line_of_its_order_and_linked_to_the_return(shop: Shop) -> None:
