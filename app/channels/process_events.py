@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import random
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +23,7 @@ from adapters.channels.base import (
 from app.channels.observe_listings import note_observations
 from app.channels.open_channel import COLUMNS, OpenChannel
 from app.channels.revoke_access import revoke_access
+from app.draw_wait import draw_wait
 from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
 from app.returns.note_refunds import take_seen_order
@@ -35,7 +35,7 @@ from domain.exceptions import CaseKind, Problem, Severity
 
 EVENTS_MAX = 64
 ATTEMPTS_MAX = 40
-BACKOFF_SECONDS_MAX = 30.0
+BACKOFF_SECONDS, BACKOFF_SECONDS_MAX = 0.25, 30.0
 """Short, so that what waited for the end of an outage is through soon after it."""
 THROTTLE_SECONDS_MIN = 0.2
 _CLAIM = """
@@ -192,10 +192,5 @@ def _problem(record: Any, event: Any, error: str) -> Problem:
 
 def _wait(event: Any, outcome: Outcome) -> float:
     if outcome.wait_seconds is None:
-        return _backoff(event["attempts"])
+        return draw_wait(event["attempts"], first_seconds=BACKOFF_SECONDS, most_seconds=BACKOFF_SECONDS_MAX)
     return min(BACKOFF_SECONDS_MAX, max(THROTTLE_SECONDS_MIN, outcome.wait_seconds))
-
-
-def _backoff(attempts: int) -> float:
-    ceiling: float = min(BACKOFF_SECONDS_MAX, 0.25 * 2.0 ** min(attempts, 16))
-    return random.random() * ceiling  # noqa: S311

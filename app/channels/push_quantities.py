@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -34,14 +33,13 @@ from app.channels.health import read_health
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.observe_listings import describe_mapping
 from app.channels.open_channel import OpenChannel
+from app.draw_wait import draw_wait
 from app.exceptions.open_cases import open_cases
 from app.state import State
 from app.tasks import end_tasks
 from app.tracing import span
 from domain.errors import CauseClass, Fault
 
-BACKOFF_SECONDS = 0.5
-BACKOFF_SECONDS_MAX = 300.0
 PENDING_MAX = 25_000
 ROUNDS_MAX = 4
 OBSERVE_MAX = 50
@@ -205,7 +203,7 @@ def _note_fault(part: Sequence[Claim], fault: Fault, outcomes: Outcomes) -> None
     elif fault.transient:
         outcomes.fault = fault
         outcomes.failures.extend(
-            Failure(claim, _backoff(claim.attempts), fault.cause, str(fault), uncertain=True) for claim in part
+            Failure(claim, draw_wait(claim.attempts), fault.cause, str(fault), uncertain=True) for claim in part
         )
     else:
         outcomes.failures.extend(Failure(claim, 0.0, fault.cause, str(fault), refused=True) for claim in part)
@@ -224,7 +222,7 @@ def _sort(claim: Claim, result: WriteResult, outcomes: Outcomes) -> None:
     elif result.outcome is WriteOutcome.REFUSED:
         outcomes.failures.append(Failure(claim, 0.0, cause, message, refused=True))
     else:
-        wait = result.wait_seconds if result.wait_seconds is not None else _backoff(claim.attempts)
+        wait = draw_wait(claim.attempts, result.wait_seconds)
         outcomes.failures.append(Failure(claim, wait, cause, message, uncertain=cause is CauseClass.OUTAGE))
 
 
@@ -277,9 +275,3 @@ async def _settle(state: State, channel: OpenChannel, owner: str, outcomes: Outc
     now = datetime.datetime.now(datetime.UTC)
     waits = [now - claim.dirty_since for claim in (*outcomes.done, *outcomes.taken) if claim.dirty_since is not None]
     return [max(0.0, wait.total_seconds()) for wait in waits]
-
-
-def _backoff(attempts: int) -> float:
-    """Exponential with full jitter."""
-    ceiling: float = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS * 2.0 ** min(attempts, 20))
-    return random.random() * ceiling  # noqa: S311

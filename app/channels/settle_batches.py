@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import random
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.channels.base import Throttled, WriteOutcome, WriteResult
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
+from app.draw_wait import draw_wait
 from app.exceptions.open_cases import open_cases
 from app.state import State
 from domain.errors import CauseClass, Fault
@@ -20,7 +22,7 @@ _OPEN = """
 SELECT receipt FROM listings
 WHERE channel_id = $1 AND receipt IS NOT NULL GROUP BY receipt ORDER BY min(receipt_version) LIMIT $2
 """
-_KEYS = "SELECT id, receipt_key FROM listings WHERE channel_id = $1 AND receipt = $2 ORDER BY id"
+_KEYS = "SELECT id, receipt_key, attempts FROM listings WHERE channel_id = $1 AND receipt = $2 ORDER BY id"
 _SETTLE = """
 WITH given AS (
   SELECT * FROM unnest($3::bigint[], $4::bool[], $5::bool[], $6::text[], $7::text[], $8::float8[])
@@ -63,6 +65,13 @@ A zero that is under way just now is not believed either.
 """
 
 
+class Sent(NamedTuple):
+    """A listing of a batch. `attempts`: failures since its channel last took a quantity."""
+
+    listing_id: int
+    attempts: int
+
+
 async def settle_batches(state: State, channel: OpenChannel) -> tuple[int, float]:
     """Ask about a few receipts. Returns how many were settled, and how long to wait when the quota is used up."""
     assert channel.adapter is not None
@@ -70,7 +79,7 @@ async def settle_batches(state: State, channel: OpenChannel) -> tuple[int, float
     for row in await state.database.hot.fetch(_OPEN, channel.id, RECEIPTS_MAX):
         started, started_at = time.monotonic(), datetime.datetime.now(datetime.UTC)
         listings = await state.database.hot.fetch(_KEYS, channel.id, row["receipt"])
-        keys = {one["receipt_key"]: one["id"] for one in listings}
+        keys = {one["receipt_key"]: Sent(one["id"], one["attempts"]) for one in listings}
         try:
             results = await channel.adapter.settle(row["receipt"], list(keys))
         except Throttled as throttled:
@@ -91,24 +100,28 @@ async def settle_batches(state: State, channel: OpenChannel) -> tuple[int, float
 
 
 async def _settle(
-    state: State, channel: OpenChannel, receipt: str, keys: Mapping[str, int], results: Mapping[str, WriteResult]
+    state: State, channel: OpenChannel, receipt: str, keys: Mapping[str, Sent], results: Mapping[str, WriteResult]
 ) -> list[float]:
-    """Returns how long each listing that was applied had waited, seconds."""
+    """Returns how long each listing that was applied had waited, seconds.
+
+    What failed together is due again together, so that it goes as one batch and not as many small ones.
+    """
     missing = WriteResult(WriteOutcome.TRANSIENT, "The batch's report does not mention it.", CauseClass.UNKNOWN)
-    pairs = [(listing, results.get(key, missing)) for key, listing in keys.items()]
+    pairs = [(sent, results.get(key, missing)) for key, sent in keys.items()]
+    share = random.random()  # noqa: S311
     async with state.database.hot.acquire() as connection, connection.transaction():
         rows = await connection.fetch(
             _SETTLE,
             channel.id,
             receipt,
-            [listing for listing, _ in pairs],
+            [sent.listing_id for sent, _ in pairs],
             [result.outcome in (WriteOutcome.OK, WriteOutcome.ACCEPTED) for _, result in pairs],
             [result.outcome is WriteOutcome.REFUSED for _, result in pairs],
             [result.cause.value if result.cause else None for _, result in pairs],
             [result.message for _, result in pairs],
-            [result.wait_seconds or 1.0 for _, result in pairs],
+            [draw_wait(sent.attempts, result.wait_seconds, share=share) for sent, result in pairs],
         )
-        await open_cases(connection, _problems(channel, rows, dict(pairs)))
+        await open_cases(connection, _problems(channel, rows, {sent.listing_id: result for sent, result in pairs}))
     state.doorbell.ring("push")
     return [max(0.0, row["lag"]) for row in rows if row["lag"] is not None]
 

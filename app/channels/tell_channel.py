@@ -7,7 +7,6 @@ let in, or that the vendor does not offer, is refused like anything else that th
 from __future__ import annotations
 
 import datetime
-import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -21,8 +20,6 @@ from app.channels.open_channel import OpenChannel
 from app.state import State
 from domain.errors import CauseClass, Fault
 
-BACKOFF_SECONDS = 1.0
-BACKOFF_SECONDS_MAX = 300.0
 DONE = (WriteOutcome.OK, WriteOutcome.ACCEPTED)
 UNSENT = (Throttled, NotOffered)
 """They say nothing of the connection."""
@@ -50,14 +47,6 @@ async def tell_channel(
         attempt = Attempt(channel, lane, at, time.monotonic() - started, 1, done, 1 - done)
         await note_attempt(state, attempt, None if isinstance(fault, NotPermitted) else fault)
     return result
-
-
-def draw_wait(result: WriteResult, attempts: int) -> float:
-    """Seconds until the next try: the vendor's hint, or exponential with full jitter."""
-    if result.wait_seconds is not None:
-        return result.wait_seconds
-    ceiling: float = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS * 2.0 ** min(attempts, 16))
-    return random.random() * ceiling  # noqa: S311
 
 
 def _read_fault(fault: Fault) -> WriteResult:

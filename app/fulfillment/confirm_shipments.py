@@ -12,7 +12,8 @@ from typing import Any
 
 from adapters.channels.base import Shipment, WriteOutcome, WriteResult
 from app.channels.open_channel import COLUMNS
-from app.channels.tell_channel import draw_wait, tell_channel
+from app.channels.tell_channel import tell_channel
+from app.draw_wait import draw_wait
 from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
 from app.kits.tell_kits import read_kit_lines
@@ -95,7 +96,7 @@ async def _settle(state: State, record: Any, parcel: Any, result: WriteResult) -
         case _:
             confirmation = "PENDING"
     error = None if confirmation == "CONFIRMED" else (result.message or result.outcome.value)[:500]
-    wait = draw_wait(result, parcel["attempts"])
+    wait = draw_wait(parcel["attempts"], result.wait_seconds)
     async with state.database.hot.acquire() as connection, connection.transaction():
         if confirmation != "PENDING":
             await connection.execute(_TELL, parcel["order_id"])

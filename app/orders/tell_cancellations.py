@@ -13,7 +13,8 @@ from typing import Any
 
 from adapters.channels.base import Channel, WriteOutcome, WriteResult
 from app.channels.open_channel import COLUMNS
-from app.channels.tell_channel import DONE, draw_wait, tell_channel
+from app.channels.tell_channel import DONE, tell_channel
+from app.draw_wait import draw_wait
 from app.exceptions.open_cases import open_cases
 from app.kits.tell_kits import read_kit_parts
 from app.orders.lock_order import see_order
@@ -118,7 +119,7 @@ async def _settle(state: State, record: Any, notice: Any, result: WriteResult) -
     kept = NoticeState.TOLD if done else NoticeState.REFUSED if refused else NoticeState.PENDING
     error = None if done else (result.message or result.outcome.value)[:500]
     attempts = notice["attempts"]
-    wait = min(LOOK_SECONDS_MAX, LOOK_SECONDS * attempts) if done else draw_wait(result, attempts)
+    wait = min(LOOK_SECONDS_MAX, LOOK_SECONDS * attempts) if done else draw_wait(attempts, result.wait_seconds)
     async with state.database.hot.acquire() as connection, connection.transaction():
         await connection.execute(_TELL, notice["order_id"])
         keep = (notice["order_id"], attempts, kept.value, error, wait)

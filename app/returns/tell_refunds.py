@@ -14,7 +14,8 @@ from adapters.channels.base import WriteOutcome, WriteResult
 from adapters.channels.refuse_call import NotOffered
 from adapters.channels.returns import RefundingChannel
 from app.channels.open_channel import COLUMNS
-from app.channels.tell_channel import draw_wait, tell_channel
+from app.channels.tell_channel import tell_channel
+from app.draw_wait import draw_wait
 from app.exceptions.open_cases import open_cases
 from app.returns.hold_return import keep_return, lock_return
 from app.returns.queue_refund import LOOK_SECONDS
@@ -92,7 +93,7 @@ def _judge(
     if result.outcome is WriteOutcome.REFUSED:
         return {"refund_state": "REFUSED", "refund_next_at": None, "refund_error": error}, {}
     if result.outcome not in (WriteOutcome.OK, WriteOutcome.ACCEPTED):
-        again = now + datetime.timedelta(seconds=draw_wait(result, row["refund_attempts"]))
+        again = now + datetime.timedelta(seconds=draw_wait(row["refund_attempts"], result.wait_seconds))
         return {"refund_state": "PENDING", "refund_next_at": again, "refund_error": error}, {}
     sent = {"refund_state": "SENT", "refund_next_at": None, "refund_error": None, "refund_external_id": result.receipt}
     if result.outcome is WriteOutcome.ACCEPTED:

@@ -25,6 +25,7 @@ from app.channels.open_channel import OpenChannel
 from app.channels.push_quantities import push_quantities
 from app.channels.relay_stock import recompute_desired, relay_stock
 from app.channels.settle_batches import settle_batches
+from app.draw_wait import MOST_SECONDS
 from app.state import State
 from app.tracing import tracing_to
 from domain.errors import CauseClass, Fault
@@ -315,6 +316,27 @@ async def test_an_accepted_batch_is_acknowledged_when_it_is_through(setting: Set
     assert (await settle_batches(setting.state, setting.channel))[0] == 1
     assert set(await setting.rows("acknowledged, receipt IS NULL")) == {(20, True)}
     assert setting.shows() == [20] * SKUS
+
+
+class FatalBatches(MemoryChannel):
+    """Takes everything in, and every batch comes to nothing."""
+
+    async def settle(self, receipt: str, keys: Sequence[str] = ()) -> Mapping[str, WriteResult]:
+        return {key: WriteResult(WriteOutcome.TRANSIENT, "FATAL", CauseClass.OUTAGE) for key in keys}
+
+
+async def test_a_batch_that_fails_again_and_again_waits_longer_and_stays_one(setting: Setting) -> None:
+    """With a ceiling of five minutes six waits of less than ten seconds are one chance in a thousand millions."""
+    channel = replace(setting.channel, adapter=FatalBatches(accepts_only=True))
+    hot, waits = setting.state.database.hot, []
+    for _ in range(6):
+        await hot.execute("UPDATE listings SET attempts = 10, next_attempt_at = NULL")
+        assert (await push_quantities(setting.state, channel, Lane.BULK, "me"))[0] == SKUS
+        assert (await settle_batches(setting.state, channel))[0] == 1
+        rows = await setting.rows("extract(epoch FROM next_attempt_at - now())::float8, next_attempt_at, attempts")
+        assert ({row[2] for row in rows}, len({row[1] for row in rows})) == ({11}, 1)
+        waits.append(rows[0][0])
+    assert 10 < max(waits) <= MOST_SECONDS
 
 
 async def test_throttling_is_no_failure_and_loses_no_claim(setting: Setting) -> None:
