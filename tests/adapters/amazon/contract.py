@@ -7,6 +7,7 @@ model's definitions. Parameters are checked by hand.
 from __future__ import annotations
 
 import datetime
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ EXAMPLE_DEFECTS = {
     "ListingsItemStatusChangeNotification": "the example says _CHANGE, the enum _CHANGED",
     "ShipmentTrackingMilestoneChangedNotification": "a $ref leads nowhere",
 }
+GZIP_MAGIC = b"\x1f\x8b"
 formats = FormatChecker(formats=())
 
 
@@ -179,12 +181,19 @@ class Contract:
         if path == "/sqs" and response.is_success:
             messages = response.json().get("Messages", [])
             return [error for message in messages for error in self.judge_notification(message["Body"])]
+        if path.startswith("/documents/") and response.request.method == "GET" and response.is_success:
+            self.seen.add("report")
+            return self.judge_document("listings-feed-processing-report-schema-v2", _unpack(response.content))
         operation = self.find(response.request.method, path)
         if operation is None:
             return []
         body = response.json() if response.content else None
         found = [*operation.judge_response(response.status_code, body)]
         return [*found, *operation.judge_headers(response.status_code, response.headers)]
+
+
+def _unpack(content: bytes) -> Any:
+    return json.loads(gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content)
 
 
 def _is_outside(path: str) -> bool:

@@ -186,7 +186,7 @@ async def test_every_operation_and_notification_was_judged(setup: Setup, contrac
         await setup.queue.receive(10, wait_seconds=1)
         if await channel.settle(str(receipt)) is not None and contract.seen >= NOTIFICATIONS.keys():
             break
-    assert contract.seen == OPERATIONS | NOTIFICATIONS.keys() | {"feed"}
+    assert contract.seen == OPERATIONS | NOTIFICATIONS.keys() | {"feed", "report"}
 
 
 @pytest.mark.parametrize(
@@ -215,6 +215,7 @@ def test_the_judge_sees_a_wrong_request(contract: Contract, method: str, url: st
         ("/listings/2021-08-01/items/S", 418, {}),
         ("/orders/2026-01-01/orders/1", 200, {"order": {"orderId": "1"}}),
         ("/feeds/2021-06-30/feeds/1", 200, {"feedId": "1", "processingStatus": "MAYBE"}),
+        ("/documents/1", 200, {"header": {"sellerId": "S", "version": "2.0", "feedId": "1"}, "issues": []}),
     ],
 )
 def test_the_judge_sees_a_wrong_response(contract: Contract, url: str, status: int, body: Any) -> None:
