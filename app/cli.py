@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from app.cli_credentials import credentials_app
 from app.cli_partner import partner_app
 from app.cli_replay import replay_app
 from app.cli_replenishment import replenishment_app
@@ -41,6 +42,7 @@ sandbox_app = typer.Typer(help="Run a marketplace to develop and test against.",
 schema_app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
 PARTS = (
     *(("import", import_app), ("match", match_app), ("token", token_app), ("sandbox", sandbox_app)),
+    ("credentials", credentials_app),
     ("partner", partner_app),
     ("replay", replay_app),
     ("schema", schema_app),

@@ -30,11 +30,20 @@ def open_credentials(settings: Settings, sealed: bytes | None) -> dict[str, str]
 
 def read_keys(settings: Settings) -> MultiFernet:
     """The first key seals; all of them open, so that keys can be rotated. Raises `Refusal` INVALID_INPUT."""
+    return MultiFernet(_read_each(settings))
+
+
+def read_newest_key(settings: Settings) -> Fernet:
+    """The one that seals. Raises `Refusal` INVALID_INPUT."""
+    return _read_each(settings)[0]
+
+
+def _read_each(settings: Settings) -> list[Fernet]:
     keys = [key.strip() for key in (settings.secret_key or "").split(",") if key.strip()]
     if not keys:
         raise Refusal(RefusalCode.INVALID_INPUT, "Set ONHAND_SECRET_KEY first: channel credentials are kept encrypted.")
     try:
-        return MultiFernet([Fernet(key) for key in keys])
+        return [Fernet(key) for key in keys]
     except ValueError:
         message = "ONHAND_SECRET_KEY must hold Fernet keys: 32 bytes in URL-safe base64."
         raise Refusal(RefusalCode.INVALID_INPUT, message) from None
