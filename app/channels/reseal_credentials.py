@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from cryptography.fernet import InvalidToken
@@ -56,7 +57,7 @@ async def reseal_credentials(state: State) -> Mapping[str, Resealed]:
 async def _reseal_table(state: State, table: Sealed) -> Resealed:
     total, after = Resealed(), None
     while True:
-        found, after = await rerun(lambda start=after: _reseal_page(state, table, start))
+        found, after = await rerun(partial(_reseal_page, state, table, after))
         total = Resealed(*map(sum, zip(total, found, strict=True)))
         if after is None:
             return total
