@@ -25,6 +25,7 @@ EVIDENCE = {
     CountCause.SHORT_PICK: 0.9,
     CountCause.SURPLUS: 0.9,
     CountCause.SHORTAGE: 0.95,
+    CountCause.SNAPSHOT: 0.9,
     CountCause.DRIFT: 0.5,
 }
 """How likely a line is wrong of which this was noticed once."""

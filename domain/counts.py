@@ -51,7 +51,8 @@ class CountCause(StrEnum):
     """Why a line is counted. Without MANUAL and CYCLE, something spoke against its number.
 
     `NEGATIVE`: somebody wanted to take out more than the books have. `SURPLUS`: a shelf that should be empty was not.
-    `SHORTAGE`: a count could not be posted whole. `HANDLING`: so much was done with it since it was last counted.
+    `SHORTAGE`: a count could not be posted whole. `SNAPSHOT`: a stock list of the warehouse differs from the books.
+    `HANDLING`: so much was done with it since it was last counted.
     """
 
     MANUAL = "MANUAL"
@@ -62,6 +63,7 @@ class CountCause(StrEnum):
     SURPLUS = "SURPLUS"
     DRIFT = "DRIFT"
     SHORTAGE = "SHORTAGE"
+    SNAPSHOT = "SNAPSHOT"
 
 
 ALLOWED: dict[CountAction, frozenset[CountStatus]] = {

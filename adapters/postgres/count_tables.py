@@ -29,7 +29,7 @@ from sqlalchemy import (
 from adapters.postgres.metadata import created_at, metadata
 
 UNDECIDED = "'OPEN', 'RECOUNT', 'COUNTED'"
-CAUSES = "'MANUAL', 'CYCLE', 'HANDLING', 'NEGATIVE', 'SHORT_PICK', 'SURPLUS', 'DRIFT', 'SHORTAGE'"
+CAUSES = "'MANUAL', 'CYCLE', 'HANDLING', 'NEGATIVE', 'SHORT_PICK', 'SURPLUS', 'DRIFT', 'SHORTAGE', 'SNAPSHOT'"
 
 counts = Table(
     "counts",

@@ -64,6 +64,9 @@ SELECT sku_id, kind, count(*)::int AS times FROM (
   WHERE x.kind = 'DRIFT' AND x.sku_id IS NOT NULL AND x.opened_at > now() - interval '{SIGNAL_DAYS} days'
     AND (x.warehouse_id = $1 OR x.warehouse_id IS NULL AND EXISTS (
       SELECT FROM channel_warehouses cw WHERE cw.channel_id = x.channel_id AND cw.warehouse_id = $1))
+  UNION ALL
+  SELECT x.sku_id, 'SNAPSHOT', x.last_seen_at FROM exception_cases x
+  WHERE x.kind = 'STOCK_DIFFERENCE' AND x.state <> 'RESOLVED' AND x.warehouse_id = $1
 ) AS found
 WHERE noticed_at > greatest('-infinity',
     (SELECT max(c.scanned_at) FROM count_lines c WHERE c.warehouse_id = $1

@@ -11,13 +11,17 @@ from typing import Any
 
 import pytest
 
+from api.ids import encode_id
 from app.counts.plan_counts import plan_counts, plan_warehouse
+from app.exceptions.open_cases import open_cases
 from app.replenishment.relay_demand import relay_demand
 from app.settings import Settings
 from app.state import State
 from app.stock.move_stock import MoveLine, move_stock
 from app.stock.verify_ledger import verify_ledger
 from domain.accuracy import CountedLine, measure_accuracy
+from domain.errors import CauseClass
+from domain.exceptions import CaseKind, Problem, Severity
 from domain.identity import Role
 from domain.provenance import Provenance, Remarks
 from tests.company import Client, make_company, make_secret, running_app
@@ -271,6 +275,31 @@ async def test_the_plan_is_bounded_and_made_once_a_day(floor: Floor) -> None:
     house = await floor.state.database.hot.fetchval("SELECT id FROM warehouses WHERE code = 'BER'")
     later = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=2)
     assert await plan_warehouse(floor.state, house, later, 5.0) is None, "the line of before takes the whole share"
+
+
+async def test_a_stock_list_that_differs_is_counted_first_until_somebody_has_counted(floor: Floor) -> None:
+    """Before what a channel showed; the plan of a day has one line here."""
+    state = floor.state
+    hot = state.database.hot
+    house = await hot.fetchval("SELECT id FROM warehouses WHERE code = 'BER'")
+    drifted = await hot.fetchval("SELECT id FROM skus WHERE code = 'SKU-2'")
+    drift = Problem(CaseKind.DRIFT, Severity.LOW, CauseClass.UNKNOWN, "x", "x", sku_id=drifted, warehouse_id=house)
+    await open_cases(hot, [drift])
+    told = [{"sku": "SKU-1", "onHand": 90}]
+    now, today = datetime.datetime.now(datetime.UTC), datetime.datetime.now(datetime.UTC).date()
+    made = await floor.admin.mutate(
+        "partnerSnapshotReport", "snapshot { levels }", warehouse="BER", asOf=now.isoformat(), lines=told
+    )
+    assert made["userErrors"] == []
+    planned = []
+    for days in (1, 3):
+        count_id = await plan_warehouse(state, house, today + datetime.timedelta(days=days), 5.0)
+        lines = await hot.fetch(
+            "SELECT s.code, l.cause FROM count_lines l JOIN skus s ON s.id = l.sku_id WHERE l.count_id = $1", count_id
+        )
+        planned += [tuple(line) for line in lines]
+        await floor.scan(encode_id("Count", str(count_id)), *({"sku": line["code"], "quantity": 100} for line in lines))
+    assert planned == [("SKU-1", "SNAPSHOT"), ("SKU-2", "DRIFT")]
 
 
 async def test_handlings_and_sales_are_noted_exactly_once(floor: Floor) -> None:
