@@ -13,7 +13,8 @@ from typing import Any
 from adapters.channels.base import Channel, WriteOutcome, WriteResult
 from adapters.channels.returns import RefundLookingChannel
 from app.channels.open_channel import COLUMNS
-from app.channels.tell_channel import draw_wait, tell_channel
+from app.channels.tell_channel import tell_channel
+from app.draw_wait import draw_wait
 from app.exceptions.open_cases import open_cases
 from app.returns.hold_return import keep_return, lock_return
 from app.returns.note_refunds import FAILED, take_seen_order
@@ -111,6 +112,6 @@ def _judge(
         return {"refund_state": RefundState.REFUSED.value, "refund_next_at": None, "refund_error": error}, {}
     wait = min(LOOK_SECONDS_MAX, max(LOOK_SECONDS, age / 2))
     if result.outcome is not WriteOutcome.ACCEPTED:
-        wait = draw_wait(result, row["refund_attempts"])
+        wait = draw_wait(row["refund_attempts"], result.wait_seconds)
     later = {"refund_next_at": now + datetime.timedelta(seconds=wait)}
     return later if receipt == row["refund_external_id"] else {**later, "refund_external_id": receipt}, {}
