@@ -10,7 +10,9 @@ from uuid import UUID
 import orjson
 
 from app.conditions import Conditions
+from app.floor.watch_floor import FloorWatch
 from app.stock.read_stock import visible
+from domain.counts import OPEN_STATES
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
 
@@ -88,6 +90,23 @@ async def read_counts(
         found.add("c.id < {}::uuid", before)
     query = f"{COUNTS} {found.where} ORDER BY c.id DESC LIMIT {limit}"
     return [shape_count(record) for record in await database.fetch(query, *found.values)]
+
+
+async def read_counts_by_ids(connection: Any, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """Whoever may see them."""
+    return [shape_count(r) for r in await connection.fetch(f"{COUNTS} WHERE c.id = ANY($1::uuid[])", list(ids))]
+
+
+async def read_open_counts(connection: Any, watch: FloorWatch, after: UUID | None, limit: int) -> list[dict[str, Any]]:
+    """Those that are not ended, oldest first, after an id."""
+    found = Conditions()
+    found.add("c.status = ANY({}::text[])", sorted(OPEN_STATES))
+    if watch.warehouse_ids is not None:
+        found.add("c.warehouse_id = ANY({}::int[])", sorted(watch.warehouse_ids))
+    if after is not None:
+        found.add("c.id > {}::uuid", after)
+    query = f"{COUNTS} {found.where} ORDER BY c.id LIMIT {found.place(limit)}"
+    return [shape_count(record) for record in await connection.fetch(query, *found.values)]
 
 
 async def count_counts(database: Any, principal: Principal, chosen: CountFilter) -> int:

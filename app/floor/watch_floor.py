@@ -22,12 +22,13 @@ class FloorWatch:
     channel_ids: frozenset[int] | None = None
 
     def accepts(self, event: FeedEvent) -> bool:
-        """A document of several warehouses is shown to whoever watches one of them."""
+        """A document of several warehouses (in the payload) is shown to whoever watches one of them."""
         if self.channel_ids is not None and event.channel_id is not None and event.channel_id not in self.channel_ids:
             return False
         if self.warehouse_ids is None:
             return True
-        return not self.warehouse_ids.isdisjoint(orjson.loads(event.payload)["warehouses"])
+        houses = orjson.loads(event.payload).get("warehouses", (event.warehouse_id,))
+        return not self.warehouse_ids.isdisjoint(houses)
 
 
 async def watch_floor(state: State, principal: Principal, warehouses: Sequence[str] | None) -> FloorWatch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.channels.subscriptions import FailureSource, ListingSource
 from api.exceptions.subscriptions import CaseSource
-from api.floor.subscriptions import ADJUSTMENTS, RETURNS, TRANSFERS, FloorSource
+from api.floor.subscriptions import ADJUSTMENTS, COUNTS, RETURNS, TRANSFERS, FloorSource
 from api.fulfillment.subscriptions import QueueSource
 from api.orders.subscriptions import OrderSource
 from api.replenishment.subscriptions import AlertSource
@@ -25,5 +25,6 @@ def open_sources(state: State) -> dict[str, Source]:
         "transferChanged": FloorSource(state, TRANSFERS),
         "returnChanged": FloorSource(state, RETURNS),
         "adjustmentChanged": FloorSource(state, ADJUSTMENTS),
+        "countChanged": FloorSource(state, COUNTS),
         "alertRaised": AlertSource(state),
     }

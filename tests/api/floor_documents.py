@@ -22,6 +22,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "transfer_cancel": {"input": {"id": ""}},
     "transfer_page": PAGE,
     "live_transfers": LIVE,
+    "live_counts": LIVE,
     "return_authorize": {"input": {"warehouse": "BER", "lines": ONE}},
     "return_receive": {"input": {"id": "", "lines": ONE}},
     "return_inspect": {"input": {"id": "", "lines": [{**ONE[0], "disposition": "RESTOCK"}]}},

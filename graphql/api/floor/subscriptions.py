@@ -1,4 +1,4 @@
-"""`transferChanged`, `returnChanged` and `adjustmentChanged`: a warehouse's task lists, live."""
+"""`transferChanged`, `returnChanged`, `adjustmentChanged` and `countChanged`: a warehouse's task lists, live."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import strawberry
 
 from api.channels.subscriptions import ChangeKind
 from api.context import Context, Info
+from api.counts.types import Count, count_from_row
 from api.directives import EVERYONE, STAFF, requires
 from api.floor.approvals import Adjustment, adjustment_from_row
 from api.floor.return_types import Return, return_from_row
@@ -18,6 +19,7 @@ from api.floor.transfer_types import Transfer, transfer_from_row
 from api.remembered import Remembered
 from api.source import Source
 from app.approvals.read_adjustments import read_adjustments_by_ids, read_pending_adjustments
+from app.counts.read_counts import read_counts_by_ids, read_open_counts
 from app.feed.hub import FeedEvent
 from app.floor.watch_floor import SNAPSHOT_PAGE, FloorWatch, watch_floor
 from app.returns.read_returns import read_open_returns, read_returns_by_ids
@@ -56,6 +58,14 @@ class AdjustmentChange:
     cursor_expired: bool = strawberry.field(default=False, description=EXPIRED)
 
 
+@strawberry.type
+class CountChange:
+    cursor: str = strawberry.field(description="Give it as `after` to go on from here.")
+    kind: ChangeKind
+    count: Count | None = strawberry.field(description="Null when READY.")
+    cursor_expired: bool = strawberry.field(default=False, description=EXPIRED)
+
+
 @dataclass(frozen=True, slots=True)
 class Documents:
     """One kind of document: how it is read, made into an object, and wrapped as a change."""
@@ -84,6 +94,10 @@ ADJUSTMENTS = Documents(
     lambda cursor, kind, node, expired=False: AdjustmentChange(
         cursor=cursor, kind=kind, adjustment=node, cursor_expired=expired
     ),
+)
+COUNTS = Documents(
+    *("count", read_counts_by_ids, read_open_counts, count_from_row),
+    lambda cursor, kind, node, expired=False: CountChange(cursor=cursor, kind=kind, count=node, cursor_expired=expired),
 )
 
 
@@ -156,3 +170,11 @@ class FloorSubscription:
         if info:
             raise RuntimeError("Streams are run by api.streams.")
         yield AdjustmentChange(cursor="", kind=ChangeKind.READY, adjustment=None)
+
+    @strawberry.subscription(directives=requires(STAFF, "stock:read"), description=WHOLE)
+    async def count_changed(
+        self, info: Info, filter: FloorFilter | None = None, after: str | None = None
+    ) -> AsyncIterator[CountChange]:
+        if info:
+            raise RuntimeError("Streams are run by api.streams.")
+        yield CountChange(cursor="", kind=ChangeKind.READY, count=None)

@@ -18,6 +18,8 @@ RETURNS = """subscription($filter: FloorFilter, $after: String) { returnChanged(
   cursor kind return { label state custody condition } } }"""
 ADJUSTMENTS = """subscription($filter: FloorFilter) { adjustmentChanged(filter: $filter) {
   cursor kind adjustment { label state units } } }"""
+COUNTS = """subscription($filter: FloorFilter, $after: String) { countChanged(filter: $filter, after: $after) {
+  cursor kind count { warehouse status lines { sku status expected } } } }"""
 ONE = [{"sku": "SKU-0", "quantity": 1}]
 
 
@@ -78,3 +80,24 @@ async def test_returns_and_what_waits_for_a_second_person(company: FloorCompany)
         assert (await read(socket))["adjustment"] == {"label": "AD-1", "state": "PENDING", "units": 1}
         await company.do("adjustmentApprove", "adjustment { id }", id=made["adjustment"]["id"])
         assert (await read(socket))["adjustment"]["state"] == "APPROVED"
+
+
+async def test_counts_of_a_warehouse_and_what_was_missed(company: FloorCompany) -> None:
+    """Blind ones show nothing of the books before all is scanned."""
+    line = {"sku": "SKU-0", "status": "OPEN", "expected": None}
+    ber = await company.hire(Role.WAREHOUSE, houses=("BER",))
+    await company.do("countCreate", "count { id }", warehouse="NYC", skus=["SKU-0"])
+    async with open_socket(company.app, ber.secret) as socket:
+        assert (await subscribe(socket, COUNTS))["kind"] == "READY"
+        await company.do("countCreate", "count { id }", warehouse="NYC", skus=["SKU-1"])
+        made = await company.do("countCreate", "count { id }", warehouse="BER", skus=["SKU-0"])
+        change = await read(socket)
+        assert change["count"] == {"warehouse": "BER", "status": "PLANNED", "lines": [line]}
+    await company.do("countSubmit", "count { id }", id=made["count"]["id"], lines=[{"sku": "SKU-0", "quantity": 1}])
+    async with open_socket(company.app, ber.secret) as socket:
+        missed = await subscribe(socket, COUNTS, after=change["cursor"])
+        assert missed["count"] == {"warehouse": "BER", "status": "COUNTING", "lines": [line | {"status": "RECOUNT"}]}
+        assert (await read(socket))["kind"] == "READY"
+    async with open_socket(company.app, company.client.secret) as socket:
+        houses = [(await subscribe(socket, COUNTS))["count"]["warehouse"], (await read(socket))["count"]["warehouse"]]
+        assert houses == ["NYC", "NYC"]
