@@ -81,15 +81,18 @@ class Servers:
     def owner_url_for(self, database: str) -> str:
         return self._url(OWNER, database)
 
+    def superuser_url_for(self, database: str) -> str:
+        return self._url(SUPERUSER, database)
+
     def _url(self, user: str, database: str) -> str:
         return f"postgresql://{user}:{self.passwords[user]}@127.0.0.1:{self.postgres_port}/{database}"
 
     def create_database(self, name: str, template: str | None = None) -> None:
         copied = "" if template is None else f" TEMPLATE {template} STRATEGY FILE_COPY"
-        execute(self._url(SUPERUSER, "postgres"), f"CREATE DATABASE {name} OWNER {OWNER}{copied}")
+        execute(self.superuser_url_for("postgres"), f"CREATE DATABASE {name} OWNER {OWNER}{copied}")
 
     def drop_database(self, name: str) -> None:
-        execute(self._url(SUPERUSER, "postgres"), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        execute(self.superuser_url_for("postgres"), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def start_postgres(self) -> None:
         """Start it on the port it had and wait until it answers. Raises `EmbeddedError` when it does not.
@@ -109,7 +112,7 @@ class Servers:
                 folder=self.data_dir,
                 unprivileged=True,
             )
-            if prepare_server(self._url(SUPERUSER, "postgres"), self.passwords, self.postgres):
+            if prepare_server(self.superuser_url_for("postgres"), self.passwords, self.postgres):
                 return
             _stop(self.postgres, signal.SIGQUIT)
             time.sleep(RETRY_SECONDS)

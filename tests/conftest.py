@@ -1,9 +1,7 @@
-"""Real servers for every test: embedded PostgreSQL and Valkey per test process, one database per test."""
+"""Real servers for every test: embedded PostgreSQL and Valkey per test process, a database for each test."""
 
 from __future__ import annotations
 
-import asyncio
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,9 +10,8 @@ import pytest
 from app.embedded import Servers, start_servers
 from app.settings import Settings
 from app.state import State, open_state
-from migrations.run import upgrade
+from tests.databases import Databases
 
-TEMPLATE = "onhand_template"
 LONG = ("tests/simulation/", "tests/app/demo/", "tests/api/test_isolation.py")
 """What takes longest begins first, so that no process is left with it at the end."""
 
@@ -26,10 +23,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     found = start_servers(tmp_path_factory.mktemp("servers"), durable=False)
-    found.create_database(TEMPLATE)
-    upgrade(found.owner_url_for(TEMPLATE))
     yield found
     found.stop()
+
+
+@pytest.fixture(scope="session")
+def databases(servers: Servers) -> Databases:
+    found = Databases(servers)
+    found.make_template()
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -38,11 +40,9 @@ def checkout() -> Path:
 
 
 @pytest.fixture
-async def database_name(servers: Servers) -> AsyncIterator[str]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    await asyncio.to_thread(servers.create_database, name, TEMPLATE)
-    yield name
-    await asyncio.to_thread(servers.drop_database, name)
+async def settings(servers: Servers, databases: Databases) -> AsyncIterator[Settings]:
+    async with databases.lend() as name:
+        yield make_settings(servers, name)
 
 
 def make_settings(servers: Servers, name: str) -> Settings:
@@ -55,18 +55,11 @@ def make_settings(servers: Servers, name: str) -> Settings:
     )
 
 
-@pytest.fixture
-def settings(servers: Servers, database_name: str) -> Settings:
-    return make_settings(servers, database_name)
-
-
 @pytest.fixture(scope="module")
-async def module_settings(servers: Servers) -> AsyncIterator[Settings]:
+async def module_settings(servers: Servers, databases: Databases) -> AsyncIterator[Settings]:
     """A database that the tests of one module share."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    await asyncio.to_thread(servers.create_database, name, TEMPLATE)
-    yield make_settings(servers, name)
-    await asyncio.to_thread(servers.drop_database, name)
+    async with databases.lend() as name:
+        yield make_settings(servers, name)
 
 
 @pytest.fixture

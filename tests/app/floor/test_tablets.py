@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from app.embedded import Servers
 from app.settings import Settings
 from domain.identity import Role
 from tests.company import Client
 from tests.conftest import make_settings
+from tests.databases import Databases
 from tests.floor_company import TRANSFER, FloorCompany, open_floor_company
 
 HOUSES = ("BER", "NYC", "SYD")
@@ -158,12 +160,15 @@ async def play(company: FloorCompany, tablets: Sequence[Tablet], orders: Sequenc
 
 
 @pytest.mark.timeout(600)
-async def test_a_thousand_operations_twice_in_any_order_leave_what_once_leaves(servers: Any) -> None:
+async def test_a_thousand_operations_twice_in_any_order_leave_what_once_leaves(
+    servers: Servers, databases: Databases
+) -> None:
     ends, outcomes = [], []
     for way in ("once", "twice"):
-        name = f"test_tablets_{way}"
-        await asyncio.to_thread(servers.create_database, name, "onhand_template")
-        async with open_floor_company(make_settings(servers, name), units=1_000) as company:
+        async with (
+            databases.lend() as name,
+            open_floor_company(make_settings(servers, name), units=1_000) as company,
+        ):
             tablets = record_day(random.Random(SEED), await open_shop(company))
             assert sum(len(tablet.queue) for tablet in tablets) == TABLETS * OPERATIONS
             if way == "once":
@@ -173,7 +178,6 @@ async def test_a_thousand_operations_twice_in_any_order_leave_what_once_leaves(s
                 statuses = await play(company, tablets, shuffled)
             outcomes.append(statuses)
             ends.append(await state_of(company))
-        await asyncio.to_thread(servers.drop_database, name)
     (once,), (first, second) = outcomes
     assert once == {"APPLIED": 1_000}
     assert first["REFUSED"] > 0, "some came too early, or the test shows little"
