@@ -5,6 +5,8 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 endif
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Set, it makes each process compile all that it imports, which takes longer than everything else at its start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install run test check format bench lock schema clean
 

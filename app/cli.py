@@ -134,7 +134,8 @@ def worker() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest revision."""
-    from migrations.run import head_revision, upgrade
+    from migrations.head import head_revision
+    from migrations.run import upgrade
 
     upgrade(load_settings().owner_database_url)
     out.print(f"The database is at revision {head_revision()}.")

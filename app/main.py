@@ -31,7 +31,6 @@ from app.tracing import traced
 from app.webhooks import channel_webhook
 
 PAGE_URL, API_URL = 'window.location.href.split("?")[0]', 'new URL("/graphql", window.location.href).href'
-GC_THRESHOLDS = (50_000, 50, 50)
 
 
 class Application:
@@ -78,7 +77,6 @@ class Application:
             watch = asyncio.create_task(self._websocket.watch_permissions(), name="permissions")
             gc.collect()
             gc.freeze()
-            gc.set_threshold(*GC_THRESHOLDS)
             yield
             watch.cancel()
 

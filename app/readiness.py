@@ -9,7 +9,7 @@ from redis import asyncio as redis
 from redis.exceptions import RedisError
 
 from app.state import State
-from migrations.run import head_revision
+from migrations.head import head_revision
 
 SECONDS_MAX = 2.0
 

@@ -15,6 +15,7 @@ from adapters.places.find_place import Places
 from adapters.postgres.database import Database, open_database
 from adapters.redis.broadcast import ReconnectingRedisBackend
 from adapters.redis.quota import open_quota_client
+from adapters.trust_system import trust_system
 from app.approvals.lookup_policies import Policies
 from app.catalog.lookup import Lookup
 from app.channels.keep_secrets import Keeper
@@ -60,7 +61,9 @@ async def open_state(settings: Settings, name: str) -> AsyncIterator[State]:
                 name=name,
             )
         )
-        http = await stack.enter_async_context(httpx.AsyncClient(timeout=settings.channel_timeout_seconds))
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(timeout=settings.channel_timeout_seconds, verify=trust_system())
+        )
         broadcast = Broadcast(
             backend=ReconnectingRedisBackend(settings.redis_url, BROADCAST_RECONNECTS.inc, BROADCAST_DROPPED.inc)
         )

@@ -226,17 +226,17 @@ class Instance:
         """Until `/readyz` says so. Raises `EmbeddedError` with what the API still waits for."""
         deadline = time.monotonic() + READY_SECONDS_MAX
         waits_for: list[str] = []
-        while time.monotonic() < deadline:
-            with httpx.Client(trust_env=False, timeout=READY_ANSWER_SECONDS) as http:
+        with httpx.Client(trust_env=False, timeout=READY_ANSWER_SECONDS) as http:
+            while time.monotonic() < deadline:
                 try:
                     answer = http.get(f"{self.url}/readyz")
                     waits_for = answer.json()["waits_for"]
                 except (httpx.HTTPError, ValueError, KeyError):
                     answer = None
-            if answer is not None and answer.is_success:
-                return
-            self.watch()
-            time.sleep(0.05)
+                if answer is not None and answer.is_success:
+                    return
+                self.watch()
+                time.sleep(0.05)
         reason = f"it waits for {' and '.join(waits_for)}" if waits_for else f"{self.data_dir / 'logs'} says why"
         raise EmbeddedError(f"The API did not become ready: {reason}.")
 

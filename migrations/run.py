@@ -6,7 +6,6 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 
 
 def alembic_config(database_url: str | None = None) -> Config:
@@ -21,9 +20,3 @@ def alembic_config(database_url: str | None = None) -> Config:
 def upgrade(database_url: str) -> None:
     """Bring the database to the newest revision; the URL must be its owner's."""
     command.upgrade(alembic_config(database_url), "head")
-
-
-def head_revision() -> str:
-    revision = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    assert revision is not None
-    return revision

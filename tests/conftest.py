@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,6 +16,12 @@ from tests.databases import Databases
 
 LONG = ("tests/simulation/", "tests/app/demo/", "tests/api/test_isolation.py")
 """What takes longest begins first, so that no process is left with it at the end."""
+
+# Where it is set, everything that is imported, here and in each server that tests start, would be compiled each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+# httpx looks for it along the whole path at each request in process, and it is not installed.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from adapters.trust_system import trust_system
 from app.embedded import free_port
 from app.settings import Settings
 from tests.instance import Running
@@ -28,7 +29,7 @@ class Marketplace:
     process: subprocess.Popen[bytes]
 
     def state(self, since: float = 0.0) -> Any:
-        return httpx.get(f"{self.url}/state", params={"since": since}, timeout=20).json()
+        return httpx.get(f"{self.url}/state", params={"since": since}, timeout=20, verify=trust_system()).json()
 
 
 @contextmanager
@@ -52,7 +53,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < end:
         assert process.poll() is None
         try:
-            if httpx.get(f"{url}/healthz", timeout=1).is_success:
+            if httpx.get(f"{url}/healthz", timeout=1, verify=trust_system()).is_success:
                 return
         except httpx.HTTPError:
             time.sleep(0.05)
@@ -77,6 +78,7 @@ def load_products(market: Marketplace, skus: Sequence[str], token: str, quantity
         json=products,
         headers={"X-Shopify-Access-Token": token},
         timeout=30,
+        verify=trust_system(),
     )
     answer.raise_for_status()
     items: dict[str, str] = answer.json()["inventory_items"]

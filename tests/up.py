@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import psutil
 
+from adapters.trust_system import trust_system
+
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("ONHAND_")}
 WAIT_SECONDS = 30
 
@@ -30,12 +32,17 @@ class Up:
     def ask(self, query: str = "{ __typename }", token_file: Path | None = None) -> Any:
         """The answer's body; as the administrator, unless another token is given."""
         secret = (token_file or Path(self.ready["token_file"])).read_text().strip()
-        answer = httpx.post(self.ready["graphql"], json={"query": query}, headers={"authorization": f"Bearer {secret}"})
+        answer = httpx.post(
+            self.ready["graphql"],
+            json={"query": query},
+            headers={"authorization": f"Bearer {secret}"},
+            verify=trust_system(),
+        )
         return answer.json()
 
     def is_ready(self) -> bool:
         try:
-            return httpx.get(self.ready["url"] + "/readyz").status_code == 200
+            return httpx.get(self.ready["url"] + "/readyz", verify=trust_system()).status_code == 200
         except httpx.HTTPError:
             return False
 

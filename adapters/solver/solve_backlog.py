@@ -7,8 +7,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import highspy
-
 MICROS = 1_000_000
 
 
@@ -61,6 +59,8 @@ def solve_backlog(
 
     Takes its time on one thread, without holding up others: call it in a thread of its own.
     """
+    import highspy  # and NumPy with it, which no process that only serves should wait for
+
     model: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     model.silent()
     model.setOptionValue("time_limit", seconds_max)

@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, LargeBinary
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -25,6 +26,8 @@ from adapters.postgres.urls import sqlalchemy_url
 from app.channels.reseal_credentials import SEALED
 from app.embedded import Servers
 from app.settings import Settings
+from migrations.head import head_revision
+from migrations.run import alembic_config
 
 # Triggers, also those that are constraints (contype t), are of the migrations alone.
 _SHAPES = {
@@ -98,6 +101,11 @@ async def test_alembic_finds_nothing_to_migrate(settings: Settings, monkeypatch:
     async with engine.connect() as connection:
         assert await connection.run_sync(compare) == []
     await engine.dispose()
+
+
+def test_the_newest_migration_is_known_by_its_file() -> None:
+    """Alembic itself refuses to say, where the chain has two ends."""
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == head_revision()
 
 
 FORBIDDEN = (

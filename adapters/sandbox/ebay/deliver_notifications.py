@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from typing import Any
 
 import httpx
@@ -21,6 +19,7 @@ import orjson
 from adapters.sandbox.ebay.inject_faults import FaultKind, Faults
 from adapters.sandbox.ebay.sign_notification import SigningKey, make_key
 from adapters.sandbox.ebay.state import Destination, State, now, write_time
+from adapters.trust_system import trust_system
 
 # What waits beyond this is dropped and counted: a subscriber must poll anyway.
 PENDING_MAX = 20_000
@@ -29,12 +28,6 @@ SCHEMA_VERSION = "1.0"
 HELD_SECONDS_MAX = 2.0
 
 logger = logging.getLogger(__name__)
-
-
-@cache
-def trust_system() -> ssl.SSLContext:
-    """Made once in a process: reading the certificates takes longer than starting an account."""
-    return ssl.create_default_context()
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ import orjson
 from adapters.sandbox.shopify.config import API_VERSION
 from adapters.sandbox.shopify.inject_faults import FaultKind, Faults
 from adapters.sandbox.shopify.state import State, now, write_time
+from adapters.trust_system import trust_system
 
 # What waits beyond this is dropped and counted: a subscriber must reconcile anyway.
 PENDING_MAX = 20_000
@@ -91,7 +92,10 @@ class Postman:
 
     async def start(self) -> None:
         self.client = httpx.AsyncClient(
-            timeout=self.state.config.webhook_timeout_seconds, follow_redirects=False, trust_env=False
+            timeout=self.state.config.webhook_timeout_seconds,
+            follow_redirects=False,
+            trust_env=False,
+            verify=trust_system(),
         )
         for delivery in list(self.pending.values()):
             self._start(delivery, 0.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from adapters.channels.ebay.channel import EbayChannel, open_channel
 from adapters.channels.ebay.settings import EbayCredentials, EbaySettings
 from adapters.sandbox.ebay import AccountConfig, ProductConfig, create_account
 from adapters.sandbox.ebay.state import State
+from adapters.trust_system import trust_system
 from tests.adapters.ebay.contract import FOLDER, Exchange, judge
 from tests.adapters.ebay.quota import MemoryQuota
 
@@ -29,7 +29,6 @@ PRODUCTS = (
     ProductConfig("POT-1", "Pot", "30.00", None, 5),
 )
 CREDENTIALS = EbayCredentials("app", "very-secret-cert", "very-secret-refresh")
-VERIFY = ssl.create_default_context()  # once: it takes longer than most tests
 API_PATHS = ("/sell/", "/commerce/", "/developer/")
 
 
@@ -183,7 +182,9 @@ async def open_market(**options: Any) -> AsyncIterator[Market]:
     recorder = Recorder(app)
     async with (
         serve(recorder) as url,
-        httpx.AsyncClient(base_url=url, verify=VERIFY, headers={"Authorization": f"Bearer {config.token}"}) as client,
+        httpx.AsyncClient(
+            base_url=url, verify=trust_system(), headers={"Authorization": f"Bearer {config.token}"}
+        ) as client,
     ):
         yield Market(url, app.state.account, recorder, client)
     faults = recorder.faults()
@@ -199,5 +200,5 @@ async def connect(
     **settings: Any,
 ) -> AsyncIterator[EbayChannel]:
     settings = {"out_of_stock_control": True, **settings}
-    async with httpx.AsyncClient(timeout=timeout_seconds, verify=VERIFY) as http:
+    async with httpx.AsyncClient(timeout=timeout_seconds, verify=trust_system()) as http:
         yield open_channel(http, credentials, quota or MemoryQuota(), EbaySettings(base_url=market.url, **settings))

@@ -13,11 +13,12 @@ from adapters.channels.base import Throttled, WriteOutcome
 from adapters.channels.ebay.channel import EbayChannel, open_ebay
 from adapters.redis.quota import open_quota_client
 from adapters.sandbox.ebay.config import CALLS_PER_DAY
+from adapters.trust_system import trust_system
 from app.channels.openers import EBAY_BUCKETS
 from app.channels.share_quota import open_quota
 from app.embedded import Servers
 from domain.errors import CauseClass, Fault
-from tests.adapters.ebay.market import CREDENTIALS, VERIFY, Market, open_market
+from tests.adapters.ebay.market import CREDENTIALS, Market, open_market
 
 SECRETS = {
     "client_id": CREDENTIALS.client_id,
@@ -35,7 +36,7 @@ async def client(servers: Servers) -> AsyncIterator[Any]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(verify=VERIFY) as opened:
+    async with httpx.AsyncClient(verify=trust_system()) as opened:
         yield opened
 
 

@@ -25,6 +25,7 @@ from adapters.sandbox.shopify import ProductConfig, StoreConfig, create_store
 from adapters.sandbox.shopify.config import LocationConfig
 from adapters.sandbox.shopify.ids import write_gid
 from adapters.sandbox.shopify.state import State
+from adapters.trust_system import trust_system
 from tests.adapters.sandbox.conftest import Listener, listener
 from tests.adapters.shopify.contract import read_contract
 
@@ -204,8 +205,10 @@ async def open_setup(**options: Any) -> AsyncIterator[Setup]:
     secrets |= EXPIRING if "refresh_token" in options else {}
     try:
         async with (
-            httpx.AsyncClient(base_url=url, headers={"X-Shopify-Access-Token": TOKEN}, trust_env=False) as client,
-            httpx.AsyncClient(event_hooks=hooks, trust_env=False) as http,
+            httpx.AsyncClient(
+                base_url=url, headers={"X-Shopify-Access-Token": TOKEN}, trust_env=False, verify=trust_system()
+            ) as client,
+            httpx.AsyncClient(event_hooks=hooks, trust_env=False, verify=trust_system()) as http,
         ):
             config = {"base_url": url, "shop_domain": "sandbox.myshopify.com"}
             vault = Vault(secrets)

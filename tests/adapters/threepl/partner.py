@@ -20,7 +20,8 @@ from adapters.sandbox.threepl.create_provider import create_provider
 from adapters.sandbox.threepl.inject_faults import FaultKind
 from adapters.sandbox.threepl.serve_api import METHODS
 from adapters.sandbox.threepl.state import State
-from tests.adapters.ebay.market import VERIFY, serve
+from adapters.trust_system import trust_system
+from tests.adapters.ebay.market import serve
 from tests.adapters.threepl.contract import Exchange
 
 START = datetime.datetime(2026, 11, 25, 8, 0, tzinfo=datetime.UTC)
@@ -95,7 +96,7 @@ async def sandbox_partner(**config: Any) -> AsyncIterator[SandboxPartner]:
     given = {"stock": STOCK, "accept_seconds": 60.0, "ship_seconds": 3_600.0, "clock": lambda: clock[0], **config}
     app = create_provider(ProviderConfig(**given))
     recorder = Recorder(app)
-    async with serve(recorder) as url, httpx.AsyncClient(verify=VERIFY, timeout=5) as http:
+    async with serve(recorder) as url, httpx.AsyncClient(verify=trust_system(), timeout=5) as http:
         settings = ConnectSettings(url, "onhand_sandbox", {"api_key": "sandbox-key"})
         opened = SandboxPartner(url, http, None, app.state.provider, recorder.exchanges, clock)  # type: ignore[arg-type]
         opened.partner = open_provider(http, settings, opened.now)

@@ -19,6 +19,7 @@ import httpx
 import psutil
 import pytest
 
+from adapters.trust_system import trust_system
 from app.demo.assortment import build_assortment
 from app.demo.channels import DEMO_CHANNELS
 from app.demo.ranges import list_range
@@ -61,11 +62,11 @@ class Market:
         return str(self.up.ready["shops"][TITLES[self.kind]])
 
     def state(self) -> Any:
-        return httpx.get(f"{self.url}/state", timeout=20).json()
+        return httpx.get(f"{self.url}/state", timeout=20, verify=trust_system()).json()
 
     def answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/healthz").is_success
+            return httpx.get(f"{self.url}/healthz", verify=trust_system()).is_success
         except httpx.HTTPError:
             return False
 
@@ -149,7 +150,7 @@ def trade(up: Up, without: Market, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         lines = [{"sku": dice.choice(codes), "quantity": 1}]
-        sold = httpx.post(f"{dice.choice(shops)}/buy", json={"lines": lines})
+        sold = httpx.post(f"{dice.choice(shops)}/buy", json={"lines": lines}, verify=trust_system())
         assert sold.status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT)
         for query, role in ((RECEIVE, "WAREHOUSE"), (RESERVE, "SUPPORT")):
             assert "errors" not in up.ask(query % dice.choice(codes), tokens / role)
