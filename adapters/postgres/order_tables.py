@@ -47,6 +47,9 @@ orders = Table(
     Column("placed_at", DateTime(timezone=True), nullable=False),
     Column("ship_by", DateTime(timezone=True)),
     Column("deliver_by", DateTime(timezone=True)),
+    # What the channel said last, where another date was agreed on since; else NULL.
+    Column("told_ship_by", DateTime(timezone=True)),
+    Column("told_deliver_by", DateTime(timezone=True)),
     Column("destination", JSON),
     Column("total", Numeric(14, 4)),
     Column("currency", String(3)),
@@ -68,7 +71,11 @@ orders = Table(
     Index("ix_orders_created_at_id", "created_at", "id"),
     Index("ix_orders_placed_at", "placed_at"),
     Index("ix_orders_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
-    Index("ix_orders_ship_by", "ship_by", postgresql_where=text("status NOT IN ('SHIPPED', 'CANCELLED')")),
+    Index(
+        "ix_orders_promise",
+        text("least(ship_by, deliver_by)"),
+        postgresql_where=text("status NOT IN ('SHIPPED', 'CANCELLED')"),
+    ),
     Index("ix_orders_exchange_of", "exchange_of", postgresql_where=text("exchange_of IS NOT NULL")),
     Index("ix_orders_reroute_at", "reroute_at", postgresql_where=text("reroute_at IS NOT NULL")),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from app.fulfillment.reroute_units import ask_for_reroute
 from app.orders.note_cancellation import tell_again
 from app.partners.note_contact import try_partner
 from app.returns.queue_refund import ask_again
+from app.routing.allocate_order import allocate_order
 from app.run_once import Answer, refuse_once, run_once
 from app.state import State
 from domain.errors import Refusal, RefusalCode
@@ -41,6 +42,7 @@ BELLS = {
     CaseKind.ALLOCATION_IMPOSSIBLE: BELL,
     CaseKind.REJECTION: BELL,
     CaseKind.SHORT_PICK: BELL,
+    CaseKind.PROMISE_AT_RISK: BELL,
     CaseKind.CONFIRMATION_REFUSED: BELL,
     CaseKind.REFUND_REFUSED: BELL,
     CaseKind.CANCELLATION_REFUSED: BELL,
@@ -48,6 +50,13 @@ BELLS = {
 }
 WAREHOUSES_MAX = 50
 REROUTED = frozenset({CaseKind.ALLOCATION_IMPOSSIBLE, CaseKind.REJECTION, CaseKind.SHORT_PICK})
+ASKED: dict[CaseKind, Callable[[Any, UUID], Awaitable[object]]] = {
+    **dict.fromkeys(REROUTED, ask_for_reroute),
+    CaseKind.REFUND_REFUSED: ask_again,
+    CaseKind.CONFIRMATION_REFUSED: confirm_again,
+    CaseKind.CANCELLATION_REFUSED: tell_again,
+}
+"""What a worker is asked to do again, by what the case is about."""
 
 
 async def retry_case(
@@ -61,10 +70,11 @@ async def retry_case(
     """Tell a listing, a parcel, a refund or a cancellation again, process an event, try a channel, or route an order.
 
     `exception` of the answer is the case. `warehouses`: codes of those that rejected the order or picked it short, to
-    be asked again.
+    be asked again. An order whose promise is at risk is routed anew after the transaction, by a repeat of the call too.
 
     It ends by itself when that worked. Raises `Refusal` INVALID_INPUT, WAREHOUSE_NOT_FOUND, WAREHOUSE_CLOSED;
-    EXCEPTION_NOT_FOUND, WRONG_STATE for a case that has ended, NOT_ALLOWED for a kind that only people can settle.
+    EXCEPTION_NOT_FOUND, WRONG_STATE for a case that has ended, NOT_ALLOWED for a kind that only people can settle, and
+    for a token limited to warehouses where routing would choose among all.
     """
     try:
         houses = await _find_houses(state, principal, warehouses)
@@ -73,12 +83,7 @@ async def retry_case(
 
     async def decide(connection: Any) -> Answer:
         found = await lock_case(connection, principal, case_id)
-        if found["kind"] not in BELLS:
-            message = "There is nothing to try again: settle the order, then resolve the case with a note."
-            raise Refusal(RefusalCode.NOT_ALLOWED, message, ("id",))
-        if houses and found["kind"] not in REROUTED:
-            message = "Warehouses are asked again for an order that was rejected, picked short or not allocated."
-            raise Refusal(RefusalCode.INVALID_INPUT, message, ("warehouses",))
+        _check_kind(found["kind"], principal, houses)
         said = {"warehouses": list(houses.values())} if houses else None
         await change_case(connection, case_id, CaseAction("RETRIED"), provenance, said)
         await _recover(connection, CaseKind(found["kind"]), found["subject"])
@@ -87,9 +92,25 @@ async def retry_case(
         return await answer_case(connection, case_id)
 
     answer = await run_once(state.database, call, decide)
-    for bell in {"feed", BELLS[CaseKind(answer["exception"]["kind"])]}:
+    kind = CaseKind(answer["exception"]["kind"])
+    if kind is CaseKind.PROMISE_AT_RISK:
+        order_id = _key(answer["exception"]["subject"].partition(":")[2])
+        await allocate_order(state, order_id, anew=True, provenance=provenance)
+    for bell in {"feed", BELLS[kind]}:
         state.doorbell.ring(bell)
     return answer
+
+
+def _check_kind(kind: str, principal: Principal, houses: Mapping[int, str]) -> None:
+    if kind not in BELLS:
+        message = "There is nothing to try again: settle the order, then resolve the case with a note."
+        raise Refusal(RefusalCode.NOT_ALLOWED, message, ("id",))
+    if houses and kind not in REROUTED:
+        message = "Warehouses are asked again for an order that was rejected, picked short or not allocated."
+        raise Refusal(RefusalCode.INVALID_INPUT, message, ("warehouses",))
+    if kind == CaseKind.PROMISE_AT_RISK and principal.warehouse_ids is not None:
+        message = "Your token is limited to warehouses, and routing chooses among all: ask somebody whose is not."
+        raise Refusal(RefusalCode.NOT_ALLOWED, message, ("id",))
 
 
 async def _find_houses(state: State, principal: Principal, warehouses: Sequence[str]) -> dict[int, str]:
@@ -104,17 +125,11 @@ async def _find_houses(state: State, principal: Principal, warehouses: Sequence[
 
 async def _recover(connection: Any, kind: CaseKind, subject: str) -> None:
     name = subject.partition(":")[2]
-    if kind in REROUTED:
-        await ask_for_reroute(connection, _key(name))
+    if kind is CaseKind.PROMISE_AT_RISK:
+        _key(name)  # it is routed when this transaction has ended: routing has one of its own
         return
-    if kind is CaseKind.REFUND_REFUSED:
-        await ask_again(connection, _key(name))
-        return
-    if kind is CaseKind.CONFIRMATION_REFUSED:
-        await confirm_again(connection, _key(name))
-        return
-    if kind is CaseKind.CANCELLATION_REFUSED:
-        await tell_again(connection, _key(name))
+    if kind in ASKED:
+        await ASKED[kind](connection, _key(name))
         return
     key = int(name)
     if kind is CaseKind.CHANNEL_DOWN:

@@ -21,6 +21,7 @@ from app.orders.ask_cancellation import ask_cancellation, cancel_units, recall_c
 from app.orders.hold_order import hold_works
 from app.orders.keep_contact import Contact, open_contact, seal_contact
 from app.orders.lock_order import OrderNow, lock_order, see_order
+from app.orders.move_promise import move_works
 from app.orders.note_cancellation import ask_to_tell, end_notice
 from app.orders.plan_change import OrderPlan, plan_change
 from app.orders.release_units import release_units
@@ -118,6 +119,8 @@ async def _carry_out(
         await hold_works(connection, now.id, held=plan.columns["hold_reason"] is not None)
     problems = await _find_problems(connection, now, plan, events)
     status = await write_state(connection, now, plan.columns, events, who.actor)
+    if "ship_by" in plan.columns:
+        await move_works(connection, now)
     await open_cases(connection, problems)
     return Changed(status, bool(now.backordered) and bool(plan.lines.add or plan.lines.new))
 

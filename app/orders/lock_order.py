@@ -18,8 +18,8 @@ from domain.orders import LineCounts, OrderStatus, Payment
 
 _ORDER = """
 SELECT o.id, o.channel_id, o.external_id, o.name, o.status, o.payment, o.hold_reason, o.cancel_requested_at,
-  o.placed_at, o.ship_by, o.deliver_by, o.destination::text AS destination, o.total, o.currency, o.channel_version,
-  o.problem, o.version, o.exchange_of
+  o.placed_at, o.ship_by, o.deliver_by, o.told_ship_by, o.told_deliver_by, o.destination::text AS destination, o.total,
+  o.currency, o.channel_version, o.problem, o.version, o.exchange_of
 FROM orders o WHERE o.id = $1
 """
 _WORKS = """

@@ -14,6 +14,7 @@ from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
 from app.orders.change_order import by_name, too_late
 from app.orders.lock_order import lock_order
+from app.orders.move_promise import prove_promise
 from app.orders.take_order import tell_problem
 from app.orders.write_state import OrderEvent, note_events
 from app.routing.allocate_order import allocate_order
@@ -35,11 +36,13 @@ _LINK = """
 UPDATE order_lines SET sku_id = $3 WHERE order_id = $1 AND line = $2 AND sku_id IS NULL RETURNING external_id
 """
 _AT_RISK = """
-SELECT o.id, o.channel_id, coalesce(o.name, o.external_id) AS label, o.ship_by, o.status FROM orders o
-WHERE o.status NOT IN ('SHIPPED', 'CANCELLED') AND o.ship_by < now() + make_interval(secs => $2)
+SELECT o.id, o.channel_id, coalesce(o.name, o.external_id) AS label, least(o.ship_by, o.deliver_by) AS due,
+  o.ship_by IS NOT NULL AND o.ship_by = least(o.ship_by, o.deliver_by) AS ships, o.status FROM orders o
+WHERE o.status NOT IN ('SHIPPED', 'CANCELLED')
+  AND least(o.ship_by, o.deliver_by) < now() + make_interval(secs => $2)
   AND NOT EXISTS (SELECT FROM exception_cases c WHERE c.subject = 'order:' || o.id AND c.kind = 'PROMISE_AT_RISK'
                   AND c.state <> 'RESOLVED')
-ORDER BY o.ship_by LIMIT $1
+ORDER BY least(o.ship_by, o.deliver_by) LIMIT $1
 """
 _SHIPPED_ANYWAY = """
 SELECT DISTINCT order_id FROM fulfillment_orders
@@ -54,7 +57,8 @@ SELECT l.line, sum(l.cancel_requested) FROM told t JOIN fulfillment_order_lines 
 WHERE l.cancel_requested > 0 GROUP BY l.line
 """
 _WELL = """
-SELECT c.kind, c.subject, o.status, o.ship_by FROM exception_cases c JOIN orders o ON o.id = substr(c.subject, 7)::uuid
+SELECT c.kind, c.subject, o.status, o.ship_by, o.deliver_by
+FROM exception_cases c JOIN orders o ON o.id = substr(c.subject, 7)::uuid
 WHERE c.state <> 'RESOLVED' AND c.subject LIKE 'order:%' AND (
   c.kind = 'OVERSELL' AND NOT EXISTS (
     SELECT FROM order_lines l WHERE l.order_id = o.id AND l.sku_id IS NOT NULL
@@ -62,8 +66,8 @@ WHERE c.state <> 'RESOLVED' AND c.subject LIKE 'order:%' AND (
   OR c.kind = 'ORDER_PROBLEM' AND NOT EXISTS (
     SELECT FROM order_lines l WHERE l.order_id = o.id AND l.sku_id IS NULL
       AND l.quantity > l.allocated + l.shipped + l.cancelled)
-  OR c.kind = 'PROMISE_AT_RISK' AND (o.status IN ('SHIPPED', 'CANCELLED') OR o.ship_by IS NULL
-    OR o.ship_by >= now() + make_interval(secs => $2)))
+  OR c.kind = 'PROMISE_AT_RISK' AND (o.status IN ('SHIPPED', 'CANCELLED')
+    OR coalesce(least(o.ship_by, o.deliver_by), 'infinity') >= now() + make_interval(secs => $2)))
 ORDER BY c.id LIMIT $1
 """
 
@@ -104,7 +108,7 @@ async def _link(state: State, order_id: UUID, lines: Sequence[tuple[int, int]]) 
 
 
 async def tell_late_promises(state: State) -> int:
-    """Orders that must ship soon, or had to, and have not: one case each while that lasts."""
+    """Orders that must ship or arrive soon, or had to, and have not shipped: one case each while that lasts."""
     rows = await state.database.hot.fetch(_AT_RISK, BATCH, state.settings.promise_risk_seconds)
     if rows:
         async with state.database.hot.acquire() as connection, connection.transaction():
@@ -113,14 +117,16 @@ async def tell_late_promises(state: State) -> int:
 
 
 def _at_risk(row: Any) -> Problem:
-    late = row["ship_by"] < datetime.datetime.now(datetime.UTC)
+    late = row["due"] < datetime.datetime.now(datetime.UTC)
+    what = f"{'had to' if late else 'must'} {'ship' if row['ships'] else 'arrive'} by {row['due']:%Y-%m-%d %H:%M} UTC"
     return Problem(
         CaseKind.PROMISE_AT_RISK,
         Severity.CRITICAL if late else Severity.HIGH,
         CauseClass.UNKNOWN,
         f"order:{row['id']}",
-        f"Order {row['label']} {'had to' if late else 'must'} ship by {row['ship_by']:%Y-%m-%d %H:%M} UTC",
-        f"It is {row['status']}: look at its work, or agree on another date with the buyer.",
+        f"Order {row['label']} {what}",
+        f"It is {row['status']}: look at its work, route it anew (exceptionRetry), or agree on another date with the "
+        "buyer and say it (orderPromiseUpdate).",
         row["channel_id"],
     )
 
@@ -158,5 +164,6 @@ async def end_cases(state: State) -> int:
 
 
 def _proof(row: Any) -> dict[str, Any]:
-    seen = {"status": row["status"], "at": datetime.datetime.now(datetime.UTC)}
-    return {**seen, "shipBy": row["ship_by"]} if row["kind"] == "PROMISE_AT_RISK" else {**seen, "backordered": 0}
+    if row["kind"] == CaseKind.PROMISE_AT_RISK:
+        return prove_promise(row)
+    return {"status": row["status"], "at": datetime.datetime.now(datetime.UTC), "backordered": 0}

@@ -110,9 +110,13 @@ def _plan_request(plan: OrderPlan, now: OrderNow, order: ChannelOrder, at: datet
 
 
 def _plan_promise(plan: OrderPlan, now: OrderNow, order: ChannelOrder) -> None:
-    told: dict[str, Any] = {"ship_by": order.ship_by, "deliver_by": order.deliver_by, "name": order.name}
-    told |= {"total": order.total, "currency": order.currency}
+    """A date that was agreed on here stays until the channel says another one than it said before."""
+    told: dict[str, Any] = {"name": order.name, "total": order.total, "currency": order.currency}
     changed = {name: value for name, value in told.items() if value is not None and value != now.row[name]}
+    for name, date in (("ship_by", order.ship_by), ("deliver_by", order.deliver_by)):
+        known = now.row[f"told_{name}"]
+        if date is not None and date != (now.row[name] if known is None else known):
+            changed |= {name: date, f"told_{name}": None}
     plan.columns |= changed
     if "ship_by" in changed:
         plan.events.append(OrderEvent("SHIP_BY_CHANGED", data={"shipBy": changed["ship_by"].isoformat()}))

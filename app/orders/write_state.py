@@ -23,6 +23,8 @@ COLUMNS = {
     "name": "text",
     "ship_by": "timestamptz",
     "deliver_by": "timestamptz",
+    "told_ship_by": "timestamptz",
+    "told_deliver_by": "timestamptz",
     "destination": "json",
     "total": "numeric",
     "currency": "text",

@@ -20,6 +20,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "order_contact": {"id": ""},
     "order_create": {"input": {"channel": "direct", "lines": LINES, "address": ADDRESS}},
     "order_cancel": {"input": {"id": "", "lines": [{"line": "1", "quantity": 1}]}},
+    "order_promise_update": {"input": {"id": "", "shipBy": "2100-01-01T12:00:00Z", "note": "by phone"}},
     "exception_recover": {"input": {"id": "", "recovery": "BACKORDER"}},
     "live_orders": {"filter": {"channels": ["direct"]}},
 }

@@ -175,7 +175,8 @@ class ExceptionMutation:
 
     @strawberry.mutation(
         directives=ACTORS,
-        description="Do what may put it right: tell the listing again, process the event again, try the channel again. "
+        description="Do what may put it right: tell the listing again, process the event again, try the channel again, "
+        "route the order again. "
         "The case ends by itself when that worked.",
     )
     async def exception_retry(self, info: Info, input: ExceptionRetryInput) -> ExceptionRetryPayload:

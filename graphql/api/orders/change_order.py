@@ -1,4 +1,4 @@
-"""`orderCreate`, `orderCancel`, `orderHold`, `orderRelease`, `orderAddressUpdate` and `orderErase`."""
+"""`orderCreate`, `orderCancel`, `orderHold`, `orderRelease`, `order…Update` of address and promise, `orderErase`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from app.orders.change_address import change_address, make_address
 from app.orders.create_order import CreateLine, OrderCreate, create_order
 from app.orders.erase_contact import erase_order
 from app.orders.hold_order import hold_order, let_order_go
+from app.orders.move_promise import NewPromise, update_promise
 from domain.identity import Role
 from domain.provenance import Remarks
 
@@ -100,6 +101,15 @@ class OrderAddressUpdateInput:
 
 
 @strawberry.input
+class OrderPromiseUpdateInput:
+    id: strawberry.ID
+    ship_by: datetime.datetime | None = strawberry.field(default=None, description="To come. Left out: as it was.")
+    deliver_by: datetime.datetime | None = strawberry.field(default=None, description="To come. Left out: as it was.")
+    note: str | None = strawberry.field(default=None, description="How it was agreed on. No personal data.")
+    idempotency_key: str | None = None
+
+
+@strawberry.input
 class OrderEraseInput:
     id: strawberry.ID
     idempotency_key: str | None = None
@@ -138,6 +148,10 @@ class OrderReleasePayload(OrderPayload): ...
 
 @strawberry.type
 class OrderAddressUpdatePayload(OrderPayload): ...
+
+
+@strawberry.type
+class OrderPromiseUpdatePayload(OrderPayload): ...
 
 
 @strawberry.type
@@ -213,6 +227,14 @@ async def _update_address(context: Context, command: OrderAddressUpdateInput) ->
     return _show(await change_address(context.state, context.principal, order_id, *given))
 
 
+async def _update_promise(context: Context, command: OrderPromiseUpdateInput) -> dict[str, Any]:
+    order_id, key = decode_uuid(command.id, "Order"), command.idempotency_key
+    wanted = NewPromise(command.ship_by, command.deliver_by, command.note)
+    call = make_call(context.principal, "order:promise", key, [order_id, wanted])
+    given = (wanted, context.provenance(key), call)
+    return _show(await update_promise(context.state, context.principal, order_id, *given))
+
+
 async def _erase(context: Context, command: OrderEraseInput) -> dict[str, Any]:
     order_id, key = decode_uuid(command.id, "Order"), command.idempotency_key
     call = make_call(context.principal, "order:erase", key, order_id)
@@ -247,6 +269,14 @@ class OrderMutation:
     @strawberry.mutation(directives=SELLERS, description="Until it is shipped or cancelled.")
     async def order_address_update(self, info: Info, input: OrderAddressUpdateInput) -> OrderAddressUpdatePayload:
         return await answer(OrderAddressUpdatePayload, _update_address(info.context, input))
+
+    @strawberry.mutation(
+        directives=SELLERS,
+        description="Promise it for another date, as agreed on with the buyer. The case PROMISE_AT_RISK ends when the "
+        "promise is not at risk any more. Dates that its channel said before do not undo it.",
+    )
+    async def order_promise_update(self, info: Info, input: OrderPromiseUpdateInput) -> OrderPromiseUpdatePayload:
+        return await answer(OrderPromiseUpdatePayload, _update_promise(info.context, input))
 
     @strawberry.mutation(
         directives=KEEPERS,

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from api.ids import encode_id
 from app.orders.mind_orders import mind_orders
 from tests.app.orders.world import (
     SHIP_LINES,
@@ -60,15 +61,32 @@ async def test_one_that_is_mapped_and_not_in_stock_becomes_an_oversell(company: 
 
 
 async def test_a_promise_at_risk_is_told_once_and_ends_when_it_is_kept(company: ChannelCompany) -> None:
-    soon = NOW + datetime.timedelta(hours=1)
-    await take(company, say({"SKU-0": 1}, version=1, ship_by=soon))
-    await take(company, say({"SKU-0": 1}, "o-2", version=1, ship_by=NOW + datetime.timedelta(days=3)))
-    assert await mind_orders(company.state) == 1
+    soon, later = NOW + datetime.timedelta(hours=1), NOW + datetime.timedelta(days=3)
+    await take(company, say({"SKU-0": 1}, version=1, ship_by=soon, deliver_by=later))
+    await take(company, say({"SKU-0": 1}, "o-2", version=1, ship_by=later, deliver_by=later))
+    await take(company, say({"SKU-0": 1}, "o-3", version=1, ship_by=later, deliver_by=soon))
+    await take(company, say({"SKU-0": 1}, "o-4", version=1, deliver_by=NOW - datetime.timedelta(hours=1)))
+    assert await mind_orders(company.state) == 3
     assert await mind_orders(company.state) == 0
+    titles = await company.state.database.hot.fetch("SELECT title, severity FROM exception_cases ORDER BY title")
+    assert [(row[0].partition(" by ")[0], row[1]) for row in titles] == [
+        ("Order #o-1 must ship", "HIGH"),
+        ("Order #o-3 must arrive", "HIGH"),
+        ("Order #o-4 had to arrive", "CRITICAL"),
+    ]
+    await take(company, say({"SKU-0": 1}, version=2, ship_by=later))
+    await take(company, say({"SKU-0": 1}, "o-4", version=2, cancelled=True))
+    assert await mind_orders(company.state) == 2
     assert await cases(company) == ["PROMISE_AT_RISK"]
-    await take(company, say({"SKU-0": 1}, version=2, ship_by=soon + datetime.timedelta(days=2)))
+    await company.execute("UPDATE fulfillment_orders SET status = 'RELEASED' WHERE ship_by = $1", later)
+    (work,) = await works_of(company, "o-3")
+    fields = {"id": encode_id("FulfillmentOrder", work["id"]), "carrier": "DHL", "trackingNumber": "1"}
+    for act, given in (("Accept", {"id": fields["id"]}), ("Ship", fields)):
+        assert (await company.admin.mutate(f"fulfillmentOrder{act}", "", **given))["userErrors"] == []
     assert await mind_orders(company.state) == 1
-    assert await cases(company, "RESOLVED") == ["PROMISE_AT_RISK"]
+    assert await cases(company) == []
+    proof = orjson.loads(await company.value("SELECT proof::text FROM exception_cases WHERE title LIKE '%#o-3%'"))
+    assert (proof["status"], datetime.datetime.fromisoformat(proof["deliverBy"])) == ("SHIPPED", soon)
 
 
 @pytest.mark.parametrize(
