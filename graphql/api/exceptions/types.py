@@ -27,8 +27,8 @@ strawberry.enum(
     "does not send all its events. OVERSELL: it sold what nobody has. ORDER_PROBLEM: an order cannot be filled for "
     "another reason. CHANGE_REFUSED: a channel changes an order too late. PROMISE_AT_RISK: an order is due soon "
     "and has not shipped. ALLOCATION_IMPOSSIBLE: no warehouse can promise what an order wants. REJECTION: a warehouse "
-    "does not ship, and no other can. SHORT_PICK: units were not where they should be. CONFIRMATION_REFUSED: a channel does not "
-    "take a parcel. CANCELLATION_REFUSED: an order is to be cancelled at its channel by hand. "
+    "does not ship, and no other can. SHORT_PICK: units were not where they should be. CONFIRMATION_REFUSED: a channel "
+    "does not take a parcel. CANCELLATION_REFUSED: an order is to be cancelled at its channel by hand. "
     "PARTNER_SILENT: a logistics partner does not answer. PARTNER_EVENTS_STOPPED: its webhook was "
     "switched off. PARTNER_CONTRADICTION: it says what cannot be. STOCK_DIFFERENCE: it has other stock than it should.",
 )
