@@ -20,6 +20,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "order_contact": {"id": ""},
     "order_create": {"input": {"channel": "direct", "lines": LINES, "address": ADDRESS}},
     "order_cancel": {"input": {"id": "", "lines": [{"line": "1", "quantity": 1}]}},
+    "order_mark_paid": {"input": {"id": "", "note": "INV-7"}},
     "order_promise_update": {"input": {"id": "", "shipBy": "2100-01-01T12:00:00Z", "note": "by phone"}},
     "exception_recover": {"input": {"id": "", "recovery": "BACKORDER"}},
     "live_orders": {"filter": {"channels": ["direct"]}},
@@ -36,6 +37,9 @@ async def fill(client: Client, name: str, variables: dict[str, Any]) -> dict[str
         assert (await client.mutate("orderCreate", "", channel="direct", lines=lines))["userErrors"] == []
         cases = await client.data("{ exceptionCases(filter: {kinds: [OVERSELL], states: [OPEN]}) { nodes { id } } }")
         return {"input": {**variables["input"], "id": cases["exceptionCases"]["nodes"][0]["id"]}}
+    if name == "order_mark_paid":
+        made = await client.mutate("orderCreate", "order { id }", channel="direct", lines=LINES, paid=False)
+        return {"input": {**variables["input"], "id": made["order"]["id"]}}
     found = (await client.data('{ order(channel: "direct", externalId: "PO-0") { id } }'))["order"]
     if found is None:
         wanted = {"channel": "direct", "externalId": "PO-0", "lines": [{"sku": "SKU-0", "quantity": 9}]}

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from app.channels.connect_channel import ChannelConnect, connect_channel
+from app.fulfillment.release_work import release_work
 from app.orders.erase_contact import erase_contacts
 from app.settings import Settings
 from domain.identity import Role
@@ -155,6 +156,38 @@ async def test_hold_and_release(company: ChannelCompany) -> None:
     assert made["order"]["holdReason"] is None
     assert [work["hold_reason"] for work in await works_of(company, "PO")] == [None]
     assert code(await company.admin.mutate("orderRelease", SHOWN, id=order["id"])) == ("WRONG_STATE", ["id"])
+
+
+async def test_an_order_on_account_is_released_when_it_is_paid(company: ChannelCompany) -> None:
+    order = (await create(company, externalId="PO", paid=False))["order"]
+    assert order["payment"] == "PENDING"
+    assert await release_work(company.state) == 0
+    shop_id = (await company.channel("shop")).id
+    houses = tuple(work["warehouse_id"] for work in await works_of(company, "PO"))
+    await take(company, say({"SKU-0": 1}, pending=True))
+    elsewhere = await company.admin.data('{ order(channel: "shop", externalId: "o-1") { id } }')
+    client: Client
+    given: Any
+    for client, given, refused in (
+        (company.admin, {"note": "x" * 501}, ("INVALID_INPUT", ["note"])),
+        (company.admin, {"id": elsewhere["order"]["id"]}, ("NOT_ALLOWED", ["id"])),
+        (await company.client(Role.ECOMMERCE, channel_ids=(shop_id,)), {}, ("ORDER_NOT_FOUND", ["id"])),
+        (await company.client(Role.OPERATIONS, warehouse_ids=houses), {}, ("NOT_ALLOWED", ["id"])),
+    ):
+        assert code(await client.mutate("orderMarkPaid", SHOWN, **{"id": order["id"], **given})) == refused, given
+    for _ in range(2):
+        made = await company.admin.mutate("orderMarkPaid", SHOWN, id=order["id"], note="INV-7", idempotencyKey="k")
+        assert (made["userErrors"], made["order"]["payment"]) == ([], "PAID")
+    timeline = (await company.admin.data('{ order(channel: "b2b", externalId: "PO") { timeline { action note } } }'))[
+        "order"
+    ]["timeline"]
+    assert timeline[1:] == [{"action": "PAID", "note": "INV-7"}]
+    assert await release_work(company.state) == 1
+    assert [work["status"] for work in await works_of(company, "PO")] == ["RELEASED"]
+    assert code(await company.admin.mutate("orderMarkPaid", SHOWN, id=order["id"])) == ("WRONG_STATE", ["id"])
+    unpaid = (await create(company, paid=False))["order"]
+    await company.admin.mutate("orderCancel", SHOWN, id=unpaid["id"])
+    assert code(await company.admin.mutate("orderMarkPaid", SHOWN, id=unpaid["id"])) == ("WRONG_STATE", ["id"])
 
 
 async def test_who_it_goes_to_is_for_those_who_need_it(company: ChannelCompany) -> None:

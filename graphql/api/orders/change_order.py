@@ -1,4 +1,4 @@
-"""`orderCreate`, `orderCancel`, `orderHold`, `orderRelease`, `order…Update` of address and promise, `orderErase`."""
+"""`orderCreate`, `…Cancel`, `…Hold`, `…Release`, `…MarkPaid`, `…AddressUpdate`, `…PromiseUpdate` and `…Erase`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from app.orders.change_address import change_address, make_address
 from app.orders.create_order import CreateLine, OrderCreate, create_order
 from app.orders.erase_contact import erase_order
 from app.orders.hold_order import hold_order, let_order_go
+from app.orders.mark_paid import mark_paid
 from app.orders.move_promise import NewPromise, update_promise
 from domain.identity import Role
 from domain.provenance import Remarks
@@ -57,7 +58,9 @@ class OrderCreateInput:
     ship_by: datetime.datetime | None = None
     deliver_by: datetime.datetime | None = None
     total: MoneyInput | None = None
-    paid: bool = strawberry.field(default=True, description="False: stock is held, nothing is released.")
+    paid: bool = strawberry.field(
+        default=True, description="False: stock is held, nothing is released before `orderMarkPaid`."
+    )
     idempotency_key: str | None = None
 
 
@@ -88,6 +91,13 @@ class OrderHoldInput:
 class OrderReleaseInput:
     id: strawberry.ID
     note: str | None = None
+    idempotency_key: str | None = None
+
+
+@strawberry.input
+class OrderMarkPaidInput:
+    id: strawberry.ID
+    note: str | None = strawberry.field(default=None, description="The payment's reference. No personal data.")
     idempotency_key: str | None = None
 
 
@@ -144,6 +154,10 @@ class OrderHoldPayload(OrderPayload): ...
 
 @strawberry.type
 class OrderReleasePayload(OrderPayload): ...
+
+
+@strawberry.type
+class OrderMarkPaidPayload(OrderPayload): ...
 
 
 @strawberry.type
@@ -219,6 +233,13 @@ async def _release(context: Context, command: OrderReleaseInput) -> dict[str, An
     return _show(await let_order_go(context.state, context.principal, order_id, *given))
 
 
+async def _mark_paid(context: Context, command: OrderMarkPaidInput) -> dict[str, Any]:
+    order_id, key = decode_uuid(command.id, "Order"), command.idempotency_key
+    call = make_call(context.principal, "order:paid", key, [order_id, command.note])
+    given = (command.note, context.provenance(key), call)
+    return _show(await mark_paid(context.state, context.principal, order_id, *given))
+
+
 async def _update_address(context: Context, command: OrderAddressUpdateInput) -> dict[str, Any]:
     order_id, key = decode_uuid(command.id, "Order"), command.idempotency_key
     address = read_address(command.address)
@@ -265,6 +286,14 @@ class OrderMutation:
     @strawberry.mutation(directives=SELLERS, description="Let a held order go.")
     async def order_release(self, info: Info, input: OrderReleaseInput) -> OrderReleasePayload:
         return await answer(OrderReleasePayload, _release(info.context, input))
+
+    @strawberry.mutation(
+        directives=SELLERS,
+        description="An order of a B2B channel that was placed unpaid: it is released as usual from now on. "
+        "NOT_ALLOWED for orders that are paid at their channel.",
+    )
+    async def order_mark_paid(self, info: Info, input: OrderMarkPaidInput) -> OrderMarkPaidPayload:
+        return await answer(OrderMarkPaidPayload, _mark_paid(info.context, input))
 
     @strawberry.mutation(directives=SELLERS, description="Until it is shipped or cancelled.")
     async def order_address_update(self, info: Info, input: OrderAddressUpdateInput) -> OrderAddressUpdatePayload:
