@@ -41,6 +41,13 @@ class CaseKind(StrEnum):
     STOCK_DIFFERENCE = "STOCK_DIFFERENCE"
 
 
+UNITS_MISSING = (
+    *(CaseKind.OVERSELL, CaseKind.ORDER_PROBLEM),
+    *(CaseKind.ALLOCATION_IMPOSSIBLE, CaseKind.REJECTION, CaseKind.SHORT_PICK),
+)
+"""Cases of an order that wants units which are promised from nowhere: people choose what becomes of them."""
+
+
 class Severity(StrEnum):
     CRITICAL = "CRITICAL"
     HIGH = "HIGH"

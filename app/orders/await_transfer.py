@@ -18,7 +18,7 @@ from app.orders.lock_order import OrderNow
 from app.orders.promise_units import Promise, promise_units
 from app.orders.take_order import describe_problem
 from app.orders.write_state import OrderEvent, note_events, write_state
-from domain.exceptions import CaseKind
+from domain.exceptions import UNITS_MISSING
 from domain.kits import choose_whole
 from domain.provenance import Provenance
 from domain.stock import StockKey
@@ -30,7 +30,6 @@ SELECT id, state FROM exception_cases WHERE subject = $1 AND kind = ANY($2::text
 ORDER BY id FOR UPDATE
 """
 SYSTEM = Provenance("system")
-WAITING = (CaseKind.OVERSELL.value, CaseKind.ORDER_PROBLEM.value)
 
 
 async def find_coming(connection: Any, order_id: UUID) -> int | None:
@@ -71,7 +70,7 @@ async def reopen_case(connection: Any, order: OrderNow, label: str, state: Trans
         return
     said = {"transfer": label, "state": state.value, "units": by_name(order, missing)}
     await note_events(connection, order.id, [OrderEvent("TRANSFER_ENDED", data=said)], SYSTEM.actor)
-    found = await connection.fetch(_CASES, f"order:{order.id}", list(WAITING))
+    found = await connection.fetch(_CASES, f"order:{order.id}", [kind.value for kind in UNITS_MISSING])
     for case in found:
         action = CaseAction("REOPENED", "OPEN", note=f"{label} is {state.value}, and units are missing still.")
         await change_case(connection, case["id"], action, SYSTEM, said)

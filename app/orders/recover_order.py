@@ -20,12 +20,11 @@ from app.run_once import Answer, run_once
 from app.state import State
 from domain.cancellations import CancelReason
 from domain.errors import Refusal, RefusalCode
-from domain.exceptions import CaseKind
+from domain.exceptions import UNITS_MISSING
 from domain.identity import Principal
 from domain.provenance import Provenance
 
 _SUBJECT = "SELECT subject FROM exception_cases WHERE id = $1"
-RECOVERED = (CaseKind.OVERSELL.value, CaseKind.ORDER_PROBLEM.value)
 
 
 class Recovery(StrEnum):
@@ -64,7 +63,7 @@ async def recover_order(
         check_text(note, "note")
         order = await _find(connection, principal, case_id)
         case = await lock_case(connection, principal, case_id)
-        if case["kind"] not in RECOVERED or order is None:
+        if case["kind"] not in UNITS_MISSING or order is None:
             raise Refusal(RefusalCode.NOT_ALLOWED, "There is no such choice for this kind of case.", ("id",))
         missing = order.backordered
         if not missing:

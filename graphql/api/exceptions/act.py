@@ -191,7 +191,8 @@ class ExceptionMutation:
 
     @strawberry.mutation(
         directives=requires([Role.ADMIN, Role.OPERATIONS, Role.SUPPORT], "orders:write"),
-        description="OVERSELL and ORDER_PROBLEM: carry out what you choose for the units that are missing.",
+        description="OVERSELL, ORDER_PROBLEM, ALLOCATION_IMPOSSIBLE, REJECTION and SHORT_PICK: carry out what you "
+        "choose for the units that are missing.",
     )
     async def exception_recover(self, info: Info, input: ExceptionRecoverInput) -> ExceptionRecoverPayload:
         return await answer(ExceptionRecoverPayload, _recover(info.context, input))

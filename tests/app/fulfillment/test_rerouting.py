@@ -101,6 +101,41 @@ async def test_a_warehouse_that_rejected_is_asked_again_when_somebody_says_so(fl
     assert await floor.status(order) == "BACKORDERED", "it was asked once more, not for good"
 
 
+async def recover(floor: Floor, choice: str, **fields: str) -> str:
+    """What becomes of the one case that is open."""
+    query = "{ exceptionCases(filter: {states: [OPEN]}) { nodes { id } } }"
+    (case,) = (await floor.admin.data(query))["exceptionCases"]["nodes"]
+    made = await floor.admin.mutate(
+        "exceptionRecover", "exception { kind state }", id=case["id"], recovery=choice, **fields
+    )
+    assert made["userErrors"] == []
+    return " ".join(made["exception"].values())
+
+
+async def test_people_choose_what_becomes_of_units_that_nobody_ships(floor: Floor) -> None:
+    order = await floor.order({"SKU-0": 3})
+    work = await floor.release_of(order)
+    house, other = await other_house(floor, work)
+    await empty(floor, other)
+    await floor.do("Reject", work, reason="NO_CAPACITY")
+    await reroute(floor)
+    assert await recover(floor, "SUBSTITUTE", warehouse=house, shipFrom=other) == "REJECTION ACKNOWLEDGED"
+    (transfer,) = (await floor.admin.data("{ transfers { nodes { id } } }"))["transfers"]["nodes"]
+    assert (await floor.admin.mutate("transferCancel", "", id=transfer["id"]))["userErrors"] == []
+    assert await floor.cases() == [("REJECTION", "OPEN")], "the transfer brings nothing"
+    assert await recover(floor, "CANCEL") == "REJECTION RESOLVED"
+    assert await floor.status(order) == "CANCELLED"
+    work = await floor.picking({"SKU-0": 5}, "2")
+    await floor.do("Pick", work, lines=[{"sku": "SKU-0", "quantity": 3, "short": 2}])
+    await reroute(floor)
+    assert await recover(floor, "BACKORDER") == "SHORT_PICK RESOLVED"
+    await floor.company.execute("UPDATE orders SET reroute_at = now() WHERE external_id = '2'")
+    await reroute(floor)
+    assert await recover(floor, "CANCEL") == "ALLOCATION_IMPOSSIBLE RESOLVED"
+    assert (await floor.ship(work))["status"] == "SHIPPED"
+    assert await floor.company.value("SELECT status FROM orders WHERE external_id = '2'") == "SHIPPED"
+
+
 async def test_a_cancelled_order_has_no_case_any_more(floor: Floor) -> None:
     order = await floor.order({"SKU-0": 3})
     work = await floor.release_of(order)
