@@ -92,17 +92,18 @@ def up(
         typer.Option(min=0, max=65_535, help="Port of the API; when left out 8000, or a free one if that is taken."),
     ] = None,
     api_processes: Annotated[int, typer.Option(min=1, max=64, help="API processes that share the port.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes; they share the work.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when ready.")] = False,
 ) -> None:
     """Start everything and keep it running until Ctrl-C; the data stays for the next start.
 
-    That is PostgreSQL, Valkey, the API and a worker; and without --empty a demo company, with sandbox
+    That is PostgreSQL, Valkey, the API and workers; and without --empty a demo company, with sandbox
     marketplaces and some traffic. When ONHAND_DATABASE_URL or ONHAND_REDIS_URL is set, that server is used instead of
     an own one.
     """
     from app.run_up import run_up
 
-    run_up(data_dir, port, api_processes, empty=empty, as_json=as_json, notes=notes)
+    run_up(data_dir, port, api_processes, workers, empty=empty, as_json=as_json, notes=notes)
 
 
 @app.command()

@@ -22,12 +22,21 @@ WATCH_SECONDS = 0.1
 PROXIES = ("NO_PROXY", "no_proxy")
 
 
-def run_up(data_dir: Path, port: int | None, api_processes: int, *, empty: bool, as_json: bool, notes: Console) -> None:
+def run_up(
+    data_dir: Path,
+    port: int | None,
+    api_processes: int,
+    workers: int,
+    *,
+    empty: bool,
+    as_json: bool,
+    notes: Console,
+) -> None:
     """Start an instance, with the demo company unless `empty`, say where it is, and run it until told to stop."""
     data_dir = data_dir.absolute()
     progress = Progress(notes)
     interrupt_once()
-    instance = Instance(data_dir, progress, port, api_processes)
+    instance = Instance(data_dir, progress, port, api_processes, workers)
     try:
         instance.start()
         with leave_instance(data_dir, {**instance.urls, "metrics": instance.metrics_urls}):

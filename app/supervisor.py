@@ -81,6 +81,7 @@ class Instance:
     progress: Progress
     port: int | None
     api_processes: int
+    workers: int = 1
     servers: Servers | None = None
     children: list[Child] = field(default_factory=list)
     listener: socket.socket | None = None
@@ -117,7 +118,7 @@ class Instance:
         return {name: f"{base}:{port}/metrics" for name, port in ports.items() if port is not None}
 
     def start(self) -> None:
-        """Servers and migrations, then API processes and the worker, which `wait_until_ready` waits for.
+        """Servers and migrations, then API processes and workers, which `wait_until_ready` waits for.
 
         Raises `SettingError` or `Refusal` before anything starts, and `EmbeddedError` for what does not start.
         """
@@ -144,7 +145,9 @@ class Instance:
         for number in range(1, self.api_processes + 1):
             command = [sys.executable, "-m", "app.serve", "--fd", str(self.listener.fileno())]
             self.add(Child(f"api-{number}", command, _with_metrics(environment), (self.listener.fileno(),)))
-        self.add(Child("worker", [sys.executable, "-m", "app.worker"], _with_metrics(environment)))
+        for number in range(1, self.workers + 1):
+            name = "worker" if self.workers == 1 else f"worker-{number}"
+            self.add(Child(name, [sys.executable, "-m", "app.worker"], _with_metrics(environment)))
 
     def add(self, child: Child) -> None:
         """Start a process and keep it running."""

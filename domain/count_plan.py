@@ -27,6 +27,7 @@ EVIDENCE = {
     CountCause.SHORTAGE: 0.95,
     CountCause.SNAPSHOT: 0.9,
     CountCause.DRIFT: 0.5,
+    CountCause.MISPICK: 0.5,
 }
 """How likely a line is wrong of which this was noticed once."""
 HANDLING_RATE = 0.005

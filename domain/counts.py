@@ -52,7 +52,7 @@ class CountCause(StrEnum):
 
     `NEGATIVE`: somebody wanted to take out more than the books have. `SURPLUS`: a shelf that should be empty was not.
     `SHORTAGE`: a count could not be posted whole. `SNAPSHOT`: a stock list of the warehouse differs from the books.
-    `HANDLING`: so much was done with it since it was last counted.
+    `MISPICK`: another unit than was sold came back. `HANDLING`: so much was done with it since it was last counted.
     """
 
     MANUAL = "MANUAL"
@@ -64,6 +64,7 @@ class CountCause(StrEnum):
     DRIFT = "DRIFT"
     SHORTAGE = "SHORTAGE"
     SNAPSHOT = "SNAPSHOT"
+    MISPICK = "MISPICK"
 
 
 ALLOWED: dict[CountAction, frozenset[CountStatus]] = {

@@ -27,7 +27,10 @@ class OrderStatus(StrEnum):
 
 
 class Payment(StrEnum):
-    """`PENDING`: stock is held for it, nothing is released to a warehouse."""
+    """`PENDING`: stock is held for it, nothing is released to a warehouse.
+
+    `REFUNDED`: the buyer has all of it back, for good. What was not shipped by then is cancelled.
+    """
 
     PENDING = "PENDING"
     PAID = "PAID"

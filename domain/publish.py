@@ -12,6 +12,8 @@ class PublishPolicy:
 
     `share_percent`: of the sellable stock. `buffer` and `adaptive_buffer`: held back after that. `maximum`: shown at
     most. `minimum`: below it nothing is shown. `multiple`: rounded down to it. `frozen`: nothing is shown.
+    `safety_stock`: stays in each source instead of what the warehouse itself keeps back. `warehouses`: codes of the
+    sources that count; None: all.
     """
 
     buffer: int = 0
@@ -21,6 +23,8 @@ class PublishPolicy:
     multiple: int = 1
     adaptive_buffer: int = 0
     frozen: bool = False
+    safety_stock: int | None = None
+    warehouses: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +33,25 @@ class SourceStock:
 
     available: int
     safety_stock: int = 0
+    warehouse: str = ""
 
 
 def compute_published(policy: PublishPolicy, sources: Iterable[SourceStock]) -> int:
     """The units to show; never more than what the sources hold above their safety stock."""
     if policy.frozen:
         return 0
-    sellable = sum(max(0, source.available - source.safety_stock) for source in sources)
+    chosen = [one for one in sources if policy.warehouses is None or one.warehouse in policy.warehouses]
+    sellable = sum(max(0, one.available - _kept_back(policy, one)) for one in chosen)
     shown = sellable * policy.share_percent // 100 - policy.buffer - policy.adaptive_buffer
     if policy.maximum is not None:
         shown = min(shown, policy.maximum)
     shown = max(0, shown)
     shown -= shown % policy.multiple
     return shown if shown >= policy.minimum else 0
+
+
+def _kept_back(policy: PublishPolicy, source: SourceStock) -> int:
+    return source.safety_stock if policy.safety_stock is None else policy.safety_stock
 
 
 def compute_exposure(acknowledged: int | None, available: int) -> int:

@@ -11,6 +11,7 @@ AWAITING_APPROVAL ──approve──▶ APPROVED ──pick──▶ PICKING �
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -87,6 +88,18 @@ def next_state(state: TransferState, action: TransferAction) -> TransferState:
     return found
 
 
+def pick_state(
+    state: TransferState, picked_at: datetime.datetime | None, shipped_at: datetime.datetime | None
+) -> TransferState:
+    """The state after a pick, which may be told when the transfer has left: then `picked_at` is not after that.
+
+    Raises `Refusal` WRONG_STATE.
+    """
+    if state in AFLOAT and picked_at is not None and shipped_at is not None and picked_at <= shipped_at:
+        return state
+    return next_state(state, TransferAction.PICK)
+
+
 @dataclass(frozen=True, slots=True)
 class TransferLine:
     """Units of one SKU. `missing` is only said, and the units are still on the way until they are written off.
@@ -125,6 +138,17 @@ def pick_line(line: TransferLine, quantity: int, path: tuple[str, ...]) -> Trans
         message = f"Only {left} of {line.requested} are left to be picked: correct the quantity."
         raise Refusal(RefusalCode.INVALID_QUANTITY, message, (*path, "quantity"))
     return replace(line, picked=line.picked + quantity)
+
+
+def correct_shipment(line: TransferLine, *, back: bool) -> TransferLine:
+    """The line of a transfer of which a pick is told after it left: what was picked was shipped, and nothing else.
+
+    What has arrived was shipped, whatever the picks say. `back`: called back on the way.
+    """
+    shipped = max(line.picked, line.shipped - line.afloat)
+    recalled = max(0, line.recalled + shipped - line.shipped) if back else line.recalled
+    corrected = replace(line, shipped=shipped, recalled=recalled)
+    return replace(corrected, missing=min(line.missing, corrected.afloat))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +190,12 @@ def arrive_line(line: TransferLine, arrival: Arrival, *, back: bool, path: tuple
 def settle_state(state: TransferState, lines: Iterable[TransferLine]) -> TransferState:
     """The state after an arrival: RECEIVED when every unit is accounted for, if only as missing.
 
-    One that was called back is CANCELLED when all of it is back; what is missing waits to be written off.
+    One that was called back is CANCELLED when all of it is back; what is missing waits to be written off. A RECEIVED
+    one of which more was shipped than was known is on the way again.
     """
     kept = list(lines)
-    if state is TransferState.IN_TRANSIT and not any(line.awaited for line in kept):
-        return TransferState.RECEIVED
+    if state in {TransferState.IN_TRANSIT, TransferState.RECEIVED}:
+        return TransferState.IN_TRANSIT if any(line.awaited for line in kept) else TransferState.RECEIVED
     if state is TransferState.RETURNING and not any(line.afloat for line in kept):
         return TransferState.CANCELLED
     return state

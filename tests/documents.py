@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from graphql import (
@@ -13,8 +14,10 @@ from graphql import (
     is_input_object_type,
     is_leaf_type,
     is_list_type,
+    is_object_type,
 )
 
+from api.directives import requirement_of
 from api.schema import core
 
 ROOTS = {"Query": core.query_type, "Mutation": core.mutation_type, "Subscription": core.subscription_type}
@@ -34,6 +37,29 @@ EXAMPLES: dict[str, Any] = {
 def root_fields() -> list[tuple[str, str]]:
     """(root, field) of everything a client can ask for."""
     return [(root, name) for root, kind in ROOTS.items() if kind is not None for name in kind.fields]
+
+
+def guarded_fields() -> list[tuple[str, str]]:
+    """(type, field) of what is below the roots and not for everybody who may ask for the rest."""
+    kinds = [kind for kind in core.type_map.values() if is_object_type(kind) and kind not in ROOTS.values()]
+    return [(k.name, name) for k in kinds for name, field in k.fields.items() if requirement_of(field) is not None]
+
+
+def reach(kind_name: str, name: str) -> str:
+    """The shortest query for a field of a type, from a root field that needs no argument."""
+    paths: deque[tuple[Any, tuple[str, ...]]] = deque([(core.query_type, ())])
+    seen = set()
+    while paths:
+        kind, path = paths.popleft()
+        for step, field in kind.fields.items():
+            below = get_named_type(field.type)
+            if (kind.name, step) == (kind_name, name):
+                leaf = [] if is_leaf_type(below) else ["__typename"]
+                return " { ".join(("", *path, step, *leaf)) + " }" * (len(path) + 1 + len(leaf))
+            if is_object_type(below) and below not in seen and not any(map(is_required, field.args.values())):
+                seen.add(below)
+                paths.append((below, (*path, step)))
+    raise LookupError(f"no query reaches {kind_name}.{name}")
 
 
 def field_of(root: str, name: str) -> GraphQLField:

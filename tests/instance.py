@@ -32,11 +32,11 @@ class Running:
 
 @contextmanager
 def running_instance(
-    data_dir: Path, *, api_processes: int, environment: Mapping[str, str] | None = None
+    data_dir: Path, *, api_processes: int, workers: int = 1, environment: Mapping[str, str] | None = None
 ) -> Iterator[Running]:
     """Start it, wait until it is ready, stop it at the end. `environment`: settings besides the usual ones."""
     command = [sys.executable, "-m", "app.cli", "up", "--empty", "--json", "--data-dir", str(data_dir)]
-    command += ["--port", str(free_port()), "--api-processes", str(api_processes)]
+    command += ["--port", str(free_port()), "--api-processes", str(api_processes), "--workers", str(workers)]
     with (data_dir.parent / f"{data_dir.name}.log").open("w") as log:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **(environment or {})}

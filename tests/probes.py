@@ -22,6 +22,7 @@ from graphql import (
     is_list_type,
 )
 
+from api.directives import requirement_of
 from api.node import KINDS
 from api.schema import core
 from tests.documents import example, field_of, is_required
@@ -208,7 +209,8 @@ def select_all(
     """Every field below, as deep as `depth`, each type once on the way down.
 
     `prefix`: of aliases, where types side by side have fields of the same name. `plain`: only what is there without
-    another look, which is all that a stream can tell.
+    another look, which is all that a stream can tell. Fields that not everybody may see are left out: with one of them
+    the whole would be refused.
     """
     named = get_named_type(kind)
     if is_leaf_type(named):
@@ -224,6 +226,8 @@ def select_all(
     for name, field in named.fields.items():
         below = get_named_type(field.type)
         if any(is_required(argument) for argument in field.args.values()) or (plain and _is_async(field)):
+            continue
+        if requirement_of(field) is not None:
             continue
         if is_leaf_type(below):
             parts.append(f"{prefix}{name}: {name}" if prefix else name)

@@ -141,10 +141,11 @@ class ChannelOrderLine:
 class ChannelOrder:
     """An order as the channel reported it. Coordinates in degrees.
 
-    `pending`: the channel does not let it be shipped yet (payment). `cancel_requested`: the buyer asked, nobody has
-    answered. `version`: of the vendor, ascending, to put late events in order; None when it has none. `total`: what
-    the buyer pays, in `currency` (ISO 4217). `exchange_of`: the channel's id of the order that this one is sent instead
-    of. A field that is None was not told: what is known of it stays.
+    `pending`: the channel does not let it be shipped yet (payment). `refunded`: the buyer has all the money back, and
+    the channel may go on naming units that are not shipped. `cancel_requested`: the buyer asked, nobody has answered.
+    `version`: of the vendor, ascending, to put late events in order; None when it has none. `total`: what the buyer
+    pays, in `currency` (ISO 4217). `exchange_of`: the channel's id of the order that this one is sent instead of. A
+    field that is None was not told: what is known of it stays.
     """
 
     external_id: str
@@ -157,6 +158,7 @@ class ChannelOrder:
     address: Address | None = None
     email: str | None = None
     pending: bool = False
+    refunded: bool = False
     cancelled: bool = False
     cancel_requested: bool | None = False
     ship_by: datetime.datetime | None = None

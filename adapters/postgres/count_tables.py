@@ -29,7 +29,9 @@ from sqlalchemy import (
 from adapters.postgres.metadata import created_at, metadata
 
 UNDECIDED = "'OPEN', 'RECOUNT', 'COUNTED'"
-CAUSES = "'MANUAL', 'CYCLE', 'HANDLING', 'NEGATIVE', 'SHORT_PICK', 'SURPLUS', 'DRIFT', 'SHORTAGE', 'SNAPSHOT'"
+CAUSES = (
+    "'MANUAL', 'CYCLE', 'HANDLING', 'NEGATIVE', 'SHORT_PICK', 'SURPLUS', 'DRIFT', 'SHORTAGE', 'SNAPSHOT', 'MISPICK'"
+)
 
 counts = Table(
     "counts",
@@ -158,7 +160,7 @@ stock_suspicions = Table(
     Column("kind", Text, nullable=False),
     Column("noticed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("document", Text),
-    CheckConstraint("kind IN ('NEGATIVE', 'SHORT_PICK', 'SURPLUS', 'DRIFT', 'SHORTAGE')", name="kind"),
+    CheckConstraint("kind IN ('NEGATIVE', 'SHORT_PICK', 'SURPLUS', 'DRIFT', 'SHORTAGE', 'MISPICK')", name="kind"),
     Index("ix_stock_suspicions_warehouse_id_sku_id_noticed_at", "warehouse_id", "sku_id", "noticed_at"),
 )
 

@@ -103,7 +103,7 @@ transfer_lines = Table(
     PrimaryKeyConstraint("transfer_id", "line"),
     UniqueConstraint("transfer_id", "sku_id"),
     CheckConstraint("requested > 0", name="requested"),
-    CheckConstraint("picked BETWEEN 0 AND requested AND shipped BETWEEN 0 AND picked", name="shipped"),
+    CheckConstraint("picked BETWEEN 0 AND requested AND shipped BETWEEN 0 AND requested", name="shipped"),
     CheckConstraint(
         "least(received, damaged, missing, recalled, returned, returned_damaged, written_off) >= 0"
         " AND received + damaged + returned + returned_damaged + written_off + missing <= shipped",

@@ -7,7 +7,7 @@ balances, movements and the change feed are then written by one statement in the
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -77,6 +77,16 @@ RETURNING id
 """  # noqa: S608
 
 
+_KEEP_BACK = f"""
+WITH kept AS (
+  UPDATE stock_levels l SET safety_stock = b.units, version = l.version + 1, updated_at = $4
+  FROM unnest($1::int[], $2::int[], $3::int[]) AS b (s, w, units) WHERE l.sku_id = b.s AND l.warehouse_id = b.w
+)
+INSERT INTO feed (xid, topic, key, sku_id, warehouse_id, payload)
+SELECT {PLACE}, 'stock', s || '.' || w, s, w, p FROM unnest($1::int[], $2::int[], $5::json[]) AS f (s, w, p)
+"""  # noqa: S608
+
+
 @dataclass(frozen=True, slots=True)
 class Footing:
     """What every movement of one command keeps: who, why, and the document it belongs to."""
@@ -138,6 +148,28 @@ async def write_book(
         *rows,
     )
     return sorted(record[0] for record in records)
+
+
+async def write_safety_stock(
+    connection: Any, book: Book, wanted: Mapping[StockKey, int], now: datetime.datetime
+) -> set[StockKey]:
+    """Write what locked rows keep back, units, each with a feed row. Returns those that kept another number before.
+
+    No unit moves, so there are no movements; the version goes up, since channels and routing may sell another number.
+    """
+    changed = [key for key, units in sorted(wanted.items()) if book.balances[key].safety_stock != units]
+    for key in changed:
+        book.balances[key].safety_stock = wanted[key]
+    if changed:
+        await connection.execute(
+            _KEEP_BACK,
+            [key.sku_id for key in changed],
+            [key.warehouse_id for key in changed],
+            [wanted[key] for key in changed],
+            now,
+            [feed_payload(book.balances[key], now) for key in changed],
+        )
+    return set(changed)
 
 
 def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

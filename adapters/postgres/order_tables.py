@@ -109,6 +109,7 @@ order_lines = Table(
         "order_id",
         postgresql_where=text("quantity > allocated + shipped + cancelled"),
     ),
+    Index("ix_order_lines_untold", "sku_id", "order_id", postgresql_where=text("untold > 0")),
     postgresql_with={"fillfactor": "80"},
 )
 
@@ -119,8 +120,8 @@ order_contacts = Table(
     Column("sealed", LargeBinary),
     Column("erase_at", DateTime(timezone=True)),
     Column("erased_at", DateTime(timezone=True)),
-    CheckConstraint("(sealed IS NULL) = (erased_at IS NOT NULL)", name="erased"),
-    Index("ix_order_contacts_erase_at", "erase_at", postgresql_where=text("sealed IS NOT NULL")),
+    CheckConstraint("sealed IS NULL OR erased_at IS NULL", name="erased"),
+    Index("ix_order_contacts_erase_at", "erase_at", postgresql_where=text("erased_at IS NULL")),
 )
 
 order_events = Table(

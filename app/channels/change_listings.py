@@ -36,6 +36,11 @@ _LINKED = """
 SELECT l.id FROM unnest($2::int[], $3::text[]) WITH ORDINALITY AS g (sku_id, location, place)
 JOIN listings l ON l.channel_id = $1 AND l.sku_id = g.sku_id AND l.location = g.location ORDER BY g.place
 """
+_SOURCES = """
+SELECT l.id, array_agg(w.code) FROM listings l
+JOIN channel_warehouses cw ON cw.channel_id = l.channel_id AND cw.location = l.location
+JOIN warehouses w ON w.id = cw.warehouse_id WHERE l.id = ANY($1::bigint[]) GROUP BY l.id
+"""
 _UNLINK = "DELETE FROM listings WHERE id = ANY($1::bigint[]) RETURNING id"
 _LOCK = "SELECT FROM listings WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"
 _POLICY = """
@@ -44,6 +49,11 @@ UPDATE listings l SET
   share_percent = CASE WHEN g.given ? 'share_percent' THEN (g.given ->> 'share_percent')::int ELSE l.share_percent END,
   maximum = CASE WHEN g.given ? 'maximum' THEN (g.given ->> 'maximum')::int ELSE l.maximum END,
   minimum = CASE WHEN g.given ? 'minimum' THEN (g.given ->> 'minimum')::int ELSE l.minimum END,
+  multiple = CASE WHEN g.given ? 'multiple' THEN (g.given ->> 'multiple')::int ELSE l.multiple END,
+  safety_stock = CASE WHEN g.given ? 'safety_stock' THEN (g.given ->> 'safety_stock')::int ELSE l.safety_stock END,
+  warehouses = CASE jsonb_typeof(g.given -> 'warehouses') WHEN 'null' THEN NULL
+    WHEN 'array' THEN ARRAY(
+      SELECT DISTINCT jsonb_array_elements_text(g.given -> 'warehouses') ORDER BY 1) ELSE l.warehouses END,
   frozen = coalesce((g.given ->> 'frozen')::bool, l.frozen)
 FROM unnest($1::bigint[], $2::jsonb[]) AS g (id, given) WHERE l.id = g.id RETURNING l.sku_id
 """
@@ -164,6 +174,7 @@ async def set_policy(
         ids = await find_listings(connection, channel_id, [line.name for line in lines])
         for index, line in enumerate(lines):
             check_policy(line.values, ("lines", str(index)), of_listing=True)
+        await _check_warehouses(connection, ids, lines)
         await connection.execute(_LOCK, ids)
         await say_who(connection, principal)
         given = [orjson.dumps(dict(line.values)).decode() for line in lines]
@@ -172,6 +183,21 @@ async def set_policy(
         return await answer_listings(connection, ids)
 
     return _ring(state, await run_once(state.database, call, decide))
+
+
+async def _check_warehouses(connection: Any, ids: Sequence[int], lines: Sequence[PolicyLine]) -> None:
+    sources = dict(await connection.fetch(_SOURCES, ids))
+    for index, (listing, line) in enumerate(zip(ids, lines, strict=True)):
+        chosen, path = line.values.get("warehouses"), ("lines", str(index), "warehouses")
+        if chosen is None:
+            continue
+        if not chosen:
+            message = "Name a warehouse, or say null for all that its channel sells from there."
+            raise Refusal(RefusalCode.INVALID_INPUT, message, path)
+        for place, code in enumerate(chosen):
+            if code not in sources.get(listing, ()):
+                message = f"The channel sells from no warehouse {code!r} at this location: see its warehouses."
+                raise Refusal(RefusalCode.INVALID_INPUT, message, (*path, str(place)))
 
 
 async def resync_lines(

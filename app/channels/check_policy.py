@@ -14,6 +14,7 @@ RANGES = {
     "maximum": ("maximum", 0, UNITS_MAX),
     "minimum": ("minimum", 0, UNITS_MAX),
     "multiple": ("multiple", 1, UNITS_MAX),
+    "safety_stock": ("safetyStock", 0, UNITS_MAX),
 }
 NULLABLE = frozenset({"maximum"})
 """Of a channel: no maximum. A listing without a value of its own has its channel's."""

@@ -8,7 +8,8 @@ apply the two in either order, so such a zero is not believed and is sent again 
 worker says so, or its lease runs out. Until then the bulk lane leaves the listing alone.
 
 `may_show` is what the channel may show besides what it acknowledged: what a lost reply or a dead worker may have left
-there, and after an answer that only takes a write in, what it showed before.
+there, and after an answer that only takes a write in, what it showed before. `put_back`: it may have put units on sale
+again by itself (`note_put_back`), and no call that was under way then settles that.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ WITH due AS (
   ORDER BY {order} LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE listings l SET {take_over}, lease_owner = $3, lease_until = now() + make_interval(secs => $4),
-  lease_lane = $5, lease_quantity = l.desired,
+  lease_lane = $5, lease_quantity = l.desired, put_back = false,
   may_show = greatest(l.may_show, l.overtaken_quantity, CASE WHEN l.lease_owner IS NOT NULL THEN l.lease_quantity END)
 FROM due WHERE l.id = due.id
 RETURNING l.id, l.sku_id, l.external_id, l.location, l.reference, l.desired, l.desired_version, l.dirty_since,
@@ -78,14 +79,16 @@ _ACKNOWLEDGE = _LOCKED.format(
     types="$4::int[], $5::bool[]",
     names="quantity, applied",
     sets="""
-    may_show = CASE WHEN NOT g.applied OR l.overtaken_owner IS NOT NULL THEN greatest(l.may_show, l.acknowledged) END,
+    may_show = CASE WHEN NOT g.applied OR l.overtaken_owner IS NOT NULL OR l.put_back
+      THEN greatest(l.may_show, l.acknowledged) END,
     acknowledged = g.quantity,
     desired_version = l.desired_version + (l.overtaken_owner IS NOT NULL)::int,
     acknowledged_version = CASE
-      WHEN l.desired = g.quantity AND l.overtaken_owner IS NULL THEN l.desired_version ELSE g.version END,
+      WHEN l.desired = g.quantity AND l.overtaken_owner IS NULL AND NOT l.put_back THEN l.desired_version
+      ELSE g.version END,
     acknowledged_at = clock_timestamp(), drift_since = NULL,
     uncertain = l.receipt IS NOT NULL OR l.overtaken_owner IS NOT NULL,
-    dirty_since = CASE WHEN l.overtaken_owner IS NOT NULL THEN clock_timestamp()
+    dirty_since = CASE WHEN l.overtaken_owner IS NOT NULL THEN clock_timestamp() WHEN l.put_back THEN l.dirty_since
       WHEN l.desired = g.quantity THEN NULL ELSE l.desired_at END,
     attempts = 0, next_attempt_at = CASE WHEN l.overtaken_until > now() THEN l.overtaken_until END,
     error = NULL, cause = NULL""",

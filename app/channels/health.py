@@ -1,7 +1,8 @@
 """Each channel connection's health, shared by all workers: a circuit breaker in the database.
 
-Failures of whole calls count, refusals of single listings and throttling do not. From `FAILURES_OPEN` on the circuit
-is open for a time that doubles; after it one small probe goes through, and its success closes the circuit.
+Failures of whole calls count, refusals of single listings and throttling do not. From `FAILURES_OPEN` on a push that
+fails opens the circuit for a time that doubles; after it one small probe goes through, and its success closes the
+circuit. What only reads counts too, and keeps no push waiting: a zero goes out although orders cannot be read.
 """
 
 from __future__ import annotations
@@ -65,10 +66,10 @@ async def note_success(connection: Any, channel_id: int) -> None:
     await connection.execute(_SUCCEED, channel_id)
 
 
-async def note_failure(connection: Any, channel_id: int, message: str, cause: CauseClass) -> int:
-    """Count a failed call and open the circuit when there are too many; returns how many in a row."""
+async def note_failure(connection: Any, channel_id: int, message: str, cause: CauseClass, *, opens: bool) -> int:
+    """Count a failed call; returns how many in a row. `opens`: the circuit, when there are too many."""
     failures: int = await connection.fetchval(_FAIL, channel_id, message[:500], cause.value)
-    if failures >= FAILURES_OPEN:
+    if opens and failures >= FAILURES_OPEN:
         ceiling = min(OPEN_SECONDS_MAX, OPEN_SECONDS * 2.0 ** min(failures - FAILURES_OPEN, 16))
         await connection.execute(_OPEN, channel_id, ceiling * (0.5 + random.random() / 2))  # noqa: S311
     return failures

@@ -30,19 +30,32 @@ CASE WHEN l.rejected THEN 'REJECTED'
      WHEN s.frozen OR l.frozen THEN 'FROZEN'
      ELSE 'IN_SYNC' END
 """
-MAY_SELL = """
+MAY_SHOW = """
 greatest(coalesce(l.acknowledged, l.observed, 0), CASE WHEN l.receipt IS NOT NULL THEN l.receipt_quantity END,
   CASE WHEN l.drift_since IS NOT NULL THEN l.observed END, l.may_show, l.overtaken_quantity,
   CASE WHEN l.lease_owner IS NOT NULL THEN l.lease_quantity END)
 """
 """The most that the channel may believe it has: what it took or is being sent, or what a batch, a lost reply, a write
-that it has only accepted, or drift may have left there."""
+that it has only accepted, drift, or a cancellation may have left there."""
+UNTOLD = """
+coalesce((
+  SELECT sum(u.untold) FROM order_lines u JOIN orders o ON o.id = u.order_id JOIN cancel_notices n ON n.order_id = o.id
+  WHERE u.sku_id = l.sku_id AND u.untold > 0 AND u.external_id NOT LIKE '%#%#%' AND o.channel_id = l.channel_id
+    AND (n.state IN ('PENDING', 'TOLD') OR n.state = 'REFUSED' AND EXISTS (
+      SELECT FROM exception_cases e
+      WHERE e.kind = 'CANCELLATION_REFUSED' AND e.subject = 'order:' || o.id AND e.state <> 'RESOLVED'))
+), 0)::int
+"""
+"""Units cancelled here that the channel still names. Whoever cancels them there may put them back on sale with that,
+and they are published already. Not those of kits."""
+MAY_SELL = f"({MAY_SHOW} + {UNTOLD})"
+"""What it believes to have, or may any moment."""
 EXPOSURE = f"CASE WHEN c.kind = 'B2B' THEN 0 ELSE greatest(0, {MAY_SELL} - greatest(0, a.available))::int END"
 """`domain.publish.compute_exposure` as SQL: a test holds the two together. Direct B2B sells by our own API: never more
 than there is."""
 LISTING_COLUMNS = f"""
 l.id, l.channel_id, l.sku_id, l.location, l.external_id, l.reference, l.buffer, l.share_percent, l.maximum, l.minimum,
-l.frozen, l.adaptive_buffer, coalesce({DECAYED}, 0) AS velocity, l.desired,
+l.multiple, l.safety_stock, l.warehouses, l.frozen, l.adaptive_buffer, coalesce({DECAYED}, 0) AS velocity, l.desired,
 l.dirty_since, l.acknowledged, l.acknowledged_at, l.observed,
 l.observed_at, l.drift_since, l.attempts, l.next_attempt_at, l.cause, l.error, {STATE} AS state, {EXPOSURE} AS exposure
 """
@@ -68,8 +81,9 @@ LEFT JOIN (
     UNION ALL {_MADE_OF_KITS}
   ) v ON v.warehouse_id = cw.warehouse_id
   WHERE cw.status = 'LIVE' GROUP BY cw.channel_id, cw.location, v.sku_id
-) v ON v.channel_id = l.channel_id AND v.location = l.location AND v.sku_id = l.sku_id
-CROSS JOIN LATERAL (SELECT coalesce(v.available, 0) AS available) a
+) v ON v.channel_id = l.channel_id AND v.location = l.location AND v.sku_id = l.sku_id AND l.warehouses IS NULL
+LEFT JOIN LATERAL (SELECT found.available FROM ({SELLABLE}) found WHERE l.warehouses IS NOT NULL) own ON true
+CROSS JOIN LATERAL (SELECT coalesce(own.available, v.available, 0) AS available) a
 """  # noqa: S608
-"""The same stock as of one listing, for all at once: joined, not looked up row by row. Of a kit, which has none itself,
-what its scarcest component makes in each warehouse."""
+"""The same stock as of one listing, for all at once: joined, not looked up row by row, but for the few that sell from
+warehouses of their own. Of a kit, which has none itself, what its scarcest component makes in each warehouse."""

@@ -30,14 +30,15 @@ ORDER BY {EXPOSURE} DESC, l.id
 
 _JOINT = f"""
 WITH chosen AS MATERIALIZED (
-  SELECT coalesce(p.component_id, l.sku_id) AS sku_id, l.channel_id, l.location,
+  SELECT coalesce(p.component_id, l.sku_id) AS sku_id, l.channel_id, l.location, l.warehouses,
     {MAY_SELL} * coalesce(p.quantity, 1)::bigint AS units
   FROM listings l {OF_LISTING} LEFT JOIN kit_components p ON p.kit_id = l.sku_id {{}}
 ), sold AS (SELECT sku_id, sum(units) AS units FROM chosen GROUP BY sku_id), there AS (
   SELECT h.sku_id, sum(greatest(0, v.available)) AS units
   FROM (SELECT DISTINCT h.sku_id, cw.warehouse_id FROM chosen h
         JOIN channel_warehouses cw ON cw.channel_id = h.channel_id AND cw.location = h.location AND cw.status = 'LIVE'
-        JOIN warehouses w ON w.id = cw.warehouse_id AND w.status = 'LIVE') h
+        JOIN warehouses w ON w.id = cw.warehouse_id AND w.status = 'LIVE'
+          AND (h.warehouses IS NULL OR w.code = ANY(h.warehouses))) h
   JOIN stock_levels v ON v.sku_id = h.sku_id AND v.warehouse_id = h.warehouse_id GROUP BY h.sku_id
 )
 SELECT coalesce(sum(greatest(0, sold.units - coalesce(there.units, 0))), 0)::bigint

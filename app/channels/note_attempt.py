@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.channels.base import Throttled
-from app.channels.claim_listings import Failure
+from app.channels.claim_listings import Failure, Lane
 from app.channels.health import FAILURES_OPEN, note_failure, note_success
 from app.channels.measure_lag import note_lags
 from app.channels.open_channel import OpenChannel
@@ -19,6 +19,7 @@ from app.state import State
 from domain.errors import CauseClass, Fault
 from domain.exceptions import CaseKind, Problem, Severity
 
+PUSHES = frozenset(Lane)
 _ATTEMPT = """
 WITH kept AS (
   INSERT INTO sync_attempts (channel_id, lane, started_at, seconds, listings, done, failed, cause, error)
@@ -74,15 +75,16 @@ async def note_attempt(
             await note_success(connection, channel.id)
             await _close_outage(connection, attempt)
         elif not isinstance(fault, Throttled):
-            await _note_outage(connection, channel, fault)
+            await _note_outage(connection, attempt, fault)
         await open_cases(connection, [_rejected(channel, one) for one in failures if one.refused])
     for seconds in attempt.lags:
         PUSH_LAG_SECONDS.labels(channel.code).observe(seconds)
     state.doorbell.ring("feed" if fault is not None or failures else "listings")
 
 
-async def _note_outage(connection: Any, channel: OpenChannel, fault: Fault) -> None:
-    failures = await note_failure(connection, channel.id, str(fault), fault.cause)
+async def _note_outage(connection: Any, attempt: Attempt, fault: Fault) -> None:
+    channel, opens = attempt.channel, attempt.lane in PUSHES
+    failures = await note_failure(connection, channel.id, str(fault), fault.cause, opens=opens)
     if failures < FAILURES_OPEN and fault.cause is not CauseClass.AUTH:
         return
     title = f"Channel {channel.code} does not work"

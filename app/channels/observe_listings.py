@@ -45,8 +45,9 @@ WITH given AS (
          WHEN l.acknowledged_at IS NULL OR l.acknowledged_at > $5 THEN l.drift_since
          ELSE coalesce(l.drift_since, $5) END AS drift,
     l.lease_owner IS NULL AND l.receipt IS NULL AND c.status = 'LIVE' AS free,
-    l.lease_owner IS NULL AND NOT l.uncertain AND l.acknowledged_at < $5 AND g.quantity <= l.acknowledged AS confirmed,
-    g.quantity = l.desired AND c.kind <> 'AMAZON' AND NOT l.uncertain AND l.desired_at < $5
+    l.lease_owner IS NULL AND NOT l.uncertain AND l.acknowledged_at < $5 AND g.quantity <= l.acknowledged
+      AND NOT l.put_back AS confirmed,
+    g.quantity = l.desired AND c.kind <> 'AMAZON' AND NOT l.uncertain AND NOT l.put_back AND l.desired_at < $5
       AND (l.acknowledged_at IS NULL OR l.acknowledged_at < $5) AS "right"
   FROM listings l JOIN given g USING (external_id, location) JOIN channels c ON c.id = l.channel_id
   WHERE l.channel_id = $1 AND (l.observed_at IS NULL OR l.observed_at <= $5) ORDER BY l.id FOR UPDATE OF l

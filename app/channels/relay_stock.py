@@ -14,7 +14,7 @@ PAGE_MAX = 1_000
 NAME = "publish"
 _KITS = "SELECT kit_id, component_id FROM kit_components WHERE component_id = ANY($1::int[])"
 SELLABLE = """
-SELECT coalesce(sum(greatest(0, v.available - v.safety_stock)), 0)::bigint AS sellable,
+SELECT coalesce(sum(greatest(0, v.available - coalesce(l.safety_stock, v.safety_stock))), 0)::bigint AS sellable,
        coalesce(sum(v.available), 0)::bigint AS available
 FROM channel_warehouses cw
 JOIN warehouses w ON w.id = cw.warehouse_id AND w.status = 'LIVE'
@@ -30,16 +30,16 @@ JOIN LATERAL (
   ) m WHERE m.made IS NOT NULL
 ) v ON true
 WHERE cw.channel_id = l.channel_id AND cw.location = l.location AND cw.status = 'LIVE'
+  AND (l.warehouses IS NULL OR w.code = ANY(l.warehouses))
 """
 """For a listing `l`: what its source warehouses hold; of a kit what its components there make."""
 PUBLISHED = """
-CASE WHEN k.frozen OR l.frozen OR p.shown - p.shown % c.multiple < coalesce(l.minimum, c.minimum) THEN 0
-     ELSE p.shown - p.shown % c.multiple END
+CASE WHEN k.frozen OR l.frozen OR p.shown < coalesce(l.minimum, c.minimum) THEN 0 ELSE p.shown END
 """
 UNITS = """
-SELECT greatest(0, least(
+SELECT u.shown - u.shown % coalesce(l.multiple, c.multiple) AS shown FROM (SELECT greatest(0, least(
   a.sellable * coalesce(l.share_percent, c.share_percent) / 100 - coalesce(l.buffer, c.buffer) - l.adaptive_buffer,
-  coalesce(l.maximum, c.maximum)))::int AS shown
+  coalesce(l.maximum, c.maximum)))::int AS shown) u
 """
 """`domain.publish.compute_published` as SQL: a test holds the two together."""
 SHOWN = "CASE WHEN l.observed_at > l.acknowledged_at THEN coalesce(l.observed, l.acknowledged) ELSE l.acknowledged END"
@@ -51,8 +51,8 @@ WITH changed AS (SELECT * FROM unnest($1::int[], $3::timestamptz[]) AS u (sku_id
 computed AS (
   SELECT l.id, {PUBLISHED} AS desired, coalesce(changed.at, clock_timestamp()) AS at,
     c.kind = 'B2B' AND c.status = 'LIVE' AS ours,
-    {PUBLISHED} = {SHOWN} AND c.kind <> 'AMAZON' AND NOT l.uncertain AND l.lease_owner IS NULL AND l.receipt IS NULL
-      AS shown_already
+    {PUBLISHED} = {SHOWN} AND c.kind <> 'AMAZON' AND NOT l.uncertain AND NOT l.put_back
+      AND l.lease_owner IS NULL AND l.receipt IS NULL AS shown_already
   FROM listings l
   JOIN channels c ON c.id = l.channel_id
   JOIN skus k ON k.id = l.sku_id

@@ -18,8 +18,9 @@ JOIN skus k ON k.id = l.sku_id
 CROSS JOIN LATERAL ({_ALL}) a
 CROSS JOIN LATERAL ({UNITS}) p
 WHERE l.channel_id = $1 AND EXISTS (
-  SELECT FROM channel_warehouses s
-  WHERE s.channel_id = l.channel_id AND s.location = l.location AND s.status = 'SHADOW')
+  SELECT FROM channel_warehouses s JOIN warehouses w ON w.id = s.warehouse_id
+  WHERE s.channel_id = l.channel_id AND s.location = l.location AND s.status = 'SHADOW'
+    AND (l.warehouses IS NULL OR w.code = ANY(l.warehouses)))
 """  # noqa: S608
 _REPORT = f"""
 SELECT count(*)::int AS compared,

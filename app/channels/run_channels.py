@@ -34,6 +34,11 @@ RETURNS_SECONDS = 15.0
 SUBSCRIPTIONS_SECONDS = 5.0
 QUEUE_SECONDS = 0.5
 THROTTLE_SECONDS_MAX = 5.0
+LIVE = frozenset({"LIVE"})
+TOLD = LIVE | {"PAUSED"}
+SHOWN = LIVE | {"SHADOW"}
+ANY = TOLD | SHOWN
+"""In which status of its channel a loop runs. A paused one is told nothing, and goes on selling: orders are taken."""
 _CHANNELS = f"SELECT {COLUMNS} FROM channels ORDER BY id"  # noqa: S608
 Step = Callable[[OpenChannel], Awaitable[tuple[int, float]]]
 log = structlog.get_logger()
@@ -74,23 +79,23 @@ async def run_channels(state: State, owner: str) -> None:
 def _start(state: State, current: dict[int, OpenChannel], channel_id: int, owner: str) -> list[asyncio.Task[None]]:
     """`current` always holds the channel as it is now: paused, gone live, with other credentials."""
     push_seconds = state.settings.push_poll_seconds
-    loops: list[tuple[str, float, Step, str | None, bool]] = [
-        ("zero", push_seconds, lambda c: push_quantities(state, c, Lane.ZERO, f"{owner}:zero"), "push", True),
-        ("bulk", push_seconds, lambda c: push_quantities(state, c, Lane.BULK, f"{owner}:bulk"), "push", True),
-        ("settle", SETTLE_SECONDS, lambda c: settle_batches(state, c), None, True),
-        ("observe", OBSERVE_SECONDS, lambda c: observe_listings(state, c), None, False),
-        ("queue", QUEUE_SECONDS, lambda c: receive_messages(state, c), None, False),
-        ("orders", ORDERS_SECONDS, lambda c: pull_orders(state, c), None, False),
-        ("returns", RETURNS_SECONDS, lambda c: poll_returns(state, c), None, False),
-        ("subscriptions", SUBSCRIPTIONS_SECONDS, lambda c: keep_subscribed(state, c), None, False),
+    loops: list[tuple[str, float, Step, str | None, frozenset[str]]] = [
+        ("zero", push_seconds, lambda c: push_quantities(state, c, Lane.ZERO, f"{owner}:zero"), "push", LIVE),
+        ("bulk", push_seconds, lambda c: push_quantities(state, c, Lane.BULK, f"{owner}:bulk"), "push", LIVE),
+        ("settle", SETTLE_SECONDS, lambda c: settle_batches(state, c), None, TOLD),
+        ("observe", OBSERVE_SECONDS, lambda c: observe_listings(state, c), None, SHOWN),
+        ("queue", QUEUE_SECONDS, lambda c: receive_messages(state, c), None, ANY),
+        ("orders", ORDERS_SECONDS, lambda c: pull_orders(state, c), None, ANY),
+        ("returns", RETURNS_SECONDS, lambda c: poll_returns(state, c), None, ANY),
+        ("subscriptions", SUBSCRIPTIONS_SECONDS, lambda c: keep_subscribed(state, c), None, SHOWN),
     ]
     code = current[channel_id].code
     tasks = []
-    for name, seconds, step, bell, only_live in loops:
+    for name, seconds, step, bell, runs_while in loops:
 
-        async def work(step: Step = step, only_live: bool = only_live) -> int:
+        async def work(step: Step = step, runs_while: frozenset[str] = runs_while) -> int:
             channel = current[channel_id]
-            if channel.status == "PAUSED" or (only_live and channel.status != "LIVE"):
+            if channel.status not in runs_while:
                 return 0
             found, wait_seconds = await step(channel)
             if wait_seconds:

@@ -38,7 +38,7 @@ UPDATE listings l SET
   acknowledged = CASE WHEN g.applied AND NOT overtaken.yes THEN l.receipt_quantity ELSE l.acknowledged END,
   acknowledged_at = CASE WHEN g.applied THEN clock_timestamp() ELSE l.acknowledged_at END,
   acknowledged_version = CASE
-    WHEN g.applied AND NOT overtaken.yes AND l.desired = l.receipt_quantity THEN l.desired_version
+    WHEN g.applied AND NOT overtaken.yes AND NOT l.put_back AND l.desired = l.receipt_quantity THEN l.desired_version
     WHEN g.applied AND NOT overtaken.yes THEN l.receipt_version
     ELSE l.acknowledged_version END,
   desired_version = l.desired_version + overtaken.yes::int,
@@ -47,7 +47,7 @@ UPDATE listings l SET
   overtaken_until = CASE WHEN l.lease_owner IS NULL THEN l.overtaken_until ELSE clock_timestamp() END,
   overtaken_quantity = CASE WHEN l.lease_owner IS NULL THEN l.overtaken_quantity ELSE l.receipt_quantity END,
   dirty_since = CASE
-    WHEN g.applied AND NOT overtaken.yes AND l.desired = l.receipt_quantity THEN NULL
+    WHEN g.applied AND NOT overtaken.yes AND NOT l.put_back AND l.desired = l.receipt_quantity THEN NULL
     ELSE coalesce(l.dirty_since, clock_timestamp()) END,
   attempts = CASE WHEN g.applied THEN 0 ELSE l.attempts + 1 END,
   next_attempt_at = CASE WHEN g.applied THEN NULL ELSE now() + make_interval(secs => g.wait) END,
@@ -55,7 +55,7 @@ UPDATE listings l SET
 FROM given g
 JOIN (SELECT id, acknowledged_version > receipt_version AS yes FROM held) overtaken USING (id)
 WHERE l.id = g.id
-RETURNING l.id, l.sku_id, l.external_id,
+RETURNING l.id, l.sku_id, l.external_id, old.receipt_quantity = 0 AS zero,
   CASE WHEN g.applied AND NOT overtaken.yes THEN extract(epoch FROM clock_timestamp() - old.dirty_since)::float8
   END AS lag
 """
@@ -130,7 +130,7 @@ def _problems(channel: OpenChannel, rows: Sequence[Any], results: Mapping[int, W
     return [
         Problem(
             CaseKind.SYNC_REJECTED,
-            Severity.MEDIUM,
+            Severity.HIGH if row["zero"] else Severity.MEDIUM,
             results[row["id"]].cause or CauseClass.UNKNOWN,
             f"listing:{row['id']}",
             f"{channel.code} refuses the quantity of {row['external_id']}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from app.approvals.ask_approval import Asker, Move, adjustment_row, keep_adjustment
 from app.approvals.lookup_policies import read_costs
+from app.bins.place_units import bin_not_found, lock_bins
 from app.damage.count_disposal import COLUMNS
 from app.damage.read_damages import answer_damages
 from app.floor.find_document import DocumentRef, find_document, not_found
@@ -39,15 +41,28 @@ class Disposal(StrEnum):
 TARGETS = {Disposal.REPAIR: "available", Disposal.SCRAP: "scrap", Disposal.RETURN_TO_VENDOR: "supplier"}
 
 
-async def dispose_damage(state: State, act: FloorCall, ref: DocumentRef, how: Disposal, quantity: int) -> Answer:
+@dataclass(frozen=True, slots=True)
+class DisposalWanted:
+    """`bin`: into which repaired units go; None: they stand on the floor."""
+
+    how: Disposal
+    quantity: int
+    bin: str | None = None
+
+
+async def dispose_damage(state: State, act: FloorCall, ref: DocumentRef, wanted: DisposalWanted) -> Answer:
     """`damage` and `levels` of the answer; above what the caller may do alone nothing moves, and `adjustment` waits.
 
-    Raises `Refusal` DAMAGE_NOT_FOUND, INVALID_QUANTITY (more than is left), INSUFFICIENT_STOCK (somebody has taken
-    the units out of `damaged` by other means).
+    Raises `Refusal` INVALID_QUANTITY (more than is left), INVALID_INPUT (a bin for what is not repaired, a blocked
+    one), DAMAGE_NOT_FOUND, BIN_NOT_FOUND, BIN_FULL, INSUFFICIENT_STOCK (somebody has taken the units out of `damaged`
+    by other means).
     """
+    how, quantity = wanted.how, wanted.quantity
 
     async def prepare() -> tuple[UUID, Guard | None]:
         check_quantity(quantity, ("quantity",))
+        if wanted.bin is not None and how is not Disposal.REPAIR:
+            raise Refusal(RefusalCode.INVALID_INPUT, "Only what is repaired goes into a bin.", ("bin",))
         damage_id = await find_document(state.database.hot, act.principal, "damage", ref)
         sku_id = await state.database.hot.fetchval(_SKU, damage_id)
         skus = [] if sku_id is None else [sku_id]
@@ -62,9 +77,9 @@ async def dispose_damage(state: State, act: FloorCall, ref: DocumentRef, how: Di
             message = f"Only {row['open']} units of it are left to be disposed of."
             raise Refusal(RefusalCode.INVALID_QUANTITY, message, ("quantity",))
         if guard is not None and guard.exceeded([(row["sku_id"], quantity)]):
-            return await _ask(connection, act, row, how, quantity, now)
+            return await _ask(connection, act, row, wanted, now)
         key = StockKey(row["sku_id"], row["warehouse_id"])
-        leg = Leg(key, "damaged", TARGETS[how], quantity, ("quantity",))
+        leg = Leg(key, "damaged", TARGETS[how], quantity, ("quantity",), bin=wanted.bin)
         book, ids = await post_legs(connection, act, f"damage:{damage_id}", [leg], now)
         column = COLUMNS[how.value]
         await connection.execute(f"UPDATE damages SET {column} = {column} + $2 WHERE id = $1", damage_id, quantity)  # noqa: S608
@@ -75,19 +90,20 @@ async def dispose_damage(state: State, act: FloorCall, ref: DocumentRef, how: Di
     return await perform(state, act, prepare, decide)
 
 
-async def _ask(
-    connection: Any, act: FloorCall, row: Any, how: Disposal, quantity: int, now: datetime.datetime
-) -> Answer:
+async def _ask(connection: Any, act: FloorCall, row: Any, wanted: DisposalWanted, now: datetime.datetime) -> Answer:
+    house, place = row["warehouse_id"], wanted.bin
+    if place is not None and place not in await lock_bins(connection, house, [place]):
+        raise bin_not_found(place, ("bin",))
     adjustment_id = uuid7()
-    moves = [Move(row["sku_id"], "damaged", TARGETS[how], quantity)]
-    value = measure_value([(row["sku_id"], quantity)], await read_costs(connection, [row["sku_id"]]))
+    moves = [Move(row["sku_id"], "damaged", TARGETS[wanted.how], wanted.quantity, place)]
+    value = measure_value([(row["sku_id"], wanted.quantity)], await read_costs(connection, [row["sku_id"]]))
     asker = Asker(act.principal.id, act.principal.name)
     asked = adjustment_row(
-        *(adjustment_id, "DISPOSAL", row["warehouse_id"], moves, value),
+        *(adjustment_id, "DISPOSAL", house, moves, value),
         *(act.remarks, asker, act.occurred_at, now),
-        disposal=(row["id"], how.value),
+        disposal=(row["id"], wanted.how.value),
     )
     await keep_adjustment(connection, asked)
-    await connection.execute(_WAIT, row["id"], quantity)
+    await connection.execute(_WAIT, row["id"], wanted.quantity)
     (damage,) = await answer_damages(connection, [row["id"]])
     return {"damage": damage, "levels": [], "movements": [], "adjustment": {"id": str(adjustment_id)}}

@@ -129,7 +129,8 @@ def _post_leg(book: Book, leg: Leg) -> None:
 
 def _place(leg: Leg) -> Placing:
     units = leg.quantity if leg.target == "available" else -leg.quantity
-    return Placing(leg.key.sku_id, leg.bin or "", units, leg.path[:2])
+    path = leg.path[:2] if leg.path[:1] == ("lines",) else ()
+    return Placing(leg.key.sku_id, leg.bin or "", units, path)
 
 
 async def tell(

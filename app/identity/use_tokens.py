@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from adapters.postgres.database import WriteSession
+from adapters.postgres.database import Database, WriteSession
 from adapters.postgres.idempotency import IdempotentCall
+from app.conditions import Conditions
 from app.identity.check_grant import check_keeper
 from app.identity.tokens import CreatedToken, TokenCreate, create_token, find_token, revoke_token, rotate_token
 from app.run_once import Answer, transact_once
@@ -20,7 +21,14 @@ from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal, Role
 
 LIMITS_MAX = 1_000
-SHOWN = ("name", "roles", "scopes", "created_at", "expires_at", "revoked_at")
+_TOKENS = """
+SELECT t.id, t.name, t.roles, t.scopes, t.created_by, t.created_at, t.rotated_at, t.expires_at, t.revoked_at,
+  CASE WHEN t.warehouse_ids IS NOT NULL
+    THEN ARRAY(SELECT code FROM warehouses WHERE id = ANY(t.warehouse_ids) ORDER BY code) END AS warehouses,
+  CASE WHEN t.channel_ids IS NOT NULL
+    THEN ARRAY(SELECT code FROM channels WHERE id = ANY(t.channel_ids) ORDER BY code) END AS channels
+FROM tokens t
+"""
 _CHANNELS = "SELECT code, id FROM channels WHERE code = ANY($1::text[])"
 
 
@@ -38,7 +46,7 @@ class TokenWanted:
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
-    """`secret` is None for a repeat under the same key. `token`: the columns in `SHOWN`, and `id`."""
+    """`secret` is None for a repeat under the same key. `token`: a row of `_TOKENS`, its id a text."""
 
     secret: str | None
     token: dict[str, Any]
@@ -53,7 +61,7 @@ async def make_token(
         houses = await _find_warehouses(state, principal, wanted.warehouses)
         channels = await _find_channels(session, principal, wanted.channels)
         command = TokenCreate(wanted.name, wanted.roles, wanted.scopes, houses, channels, wanted.expires_in_seconds)
-        return _show(await create_token(session, command, principal.name, principal))
+        return await _show(session, await create_token(session, command, principal.name, principal))
 
     return _answer(await transact_once(state.database, call, decide, unkept="secret"))
 
@@ -64,7 +72,7 @@ async def renew_token(
     """Raises `Refusal` TOKEN_NOT_FOUND, NOT_ALLOWED or TOKEN_REVOKED."""
 
     async def decide(session: WriteSession) -> Answer:
-        return _show(await rotate_token(session, token_id, principal))
+        return await _show(session, await rotate_token(session, token_id, principal))
 
     made = _answer(await transact_once(state.database, call, decide, unkept="secret"))
     state.doorbell.ring("tokens")
@@ -77,7 +85,8 @@ async def withdraw_token(
     """Raises `Refusal` TOKEN_NOT_FOUND, NOT_ALLOWED or TOKEN_REVOKED."""
 
     async def decide(session: WriteSession) -> Answer:
-        return {"token": _plain(await revoke_token(session, token_id, principal))}
+        await revoke_token(session, token_id, principal)
+        return {"token": await _read(session.raw, token_id)}
 
     token: dict[str, Any] = (await transact_once(state.database, call, decide))["token"]
     state.doorbell.ring("tokens")
@@ -89,9 +98,45 @@ async def show_token(state: State, principal: Principal, token_id: UUID) -> dict
     async with state.database.read() as session:
         row = await find_token(session, token_id)
     try:
-        return None if row is None else _plain(check_keeper(principal, row))
+        if row is None or check_keeper(principal, row) is None:
+            return None
     except Refusal:
         return None
+    return await _read(state.database.hot, token_id)
+
+
+async def read_tokens(
+    database: Database, principal: Principal, active: bool | None, before: UUID | None, limit: int
+) -> list[dict[str, Any]]:
+    """Those that the principal could have made (`check_keeper`), newest first, before an id, at most `limit`."""
+    found = _choose(principal, active)
+    if before is not None:
+        found.add("t.id < {}::uuid", before)
+    query = f"{_TOKENS} {found.where} ORDER BY t.id DESC LIMIT {found.place(limit)}"
+    return [_plain(row) for row in await database.hot.fetch(query, *found.values)]
+
+
+async def count_tokens(database: Database, principal: Principal, active: bool | None) -> int:
+    found = _choose(principal, active)
+    return int(await database.hot.fetchval(f"SELECT count(*) FROM tokens t {found.where}", *found.values))  # noqa: S608
+
+
+def _choose(principal: Principal, active: bool | None) -> Conditions:
+    """`active`: those that open something now, or those that do not."""
+    found = Conditions()
+    if active is not None:
+        ended = "(t.revoked_at IS NOT NULL OR coalesce(t.expires_at <= now(), false))"
+        found.add(f"NOT {ended}" if active else ended)
+    if Role.ADMIN not in principal.roles:
+        found.add("t.roles <@ {}::text[]", sorted(principal.roles))
+    for column, kind, limit in (
+        ("scopes", "text", principal.scopes),
+        ("warehouse_ids", "int", principal.warehouse_ids),
+        ("channel_ids", "int", principal.channel_ids),
+    ):
+        if limit is not None:
+            found.add(f"t.{column} <@ {{}}::{kind}[]", sorted(limit))
+    return found
 
 
 async def _find_warehouses(state: State, principal: Principal, codes: Sequence[str] | None) -> list[int] | None:
@@ -120,12 +165,16 @@ def _check_length(codes: Sequence[str], field: str) -> None:
         raise Refusal(RefusalCode.INVALID_INPUT, f"A token is limited to at most {LIMITS_MAX} {field}.", (field,))
 
 
-def _show(made: CreatedToken) -> Answer:
-    return {"secret": made.secret, "token": _plain(made.token)}
+async def _show(session: WriteSession, made: CreatedToken) -> Answer:
+    return {"secret": made.secret, "token": await _read(session.raw, made.token.id)}
+
+
+async def _read(connection: Any, token_id: UUID) -> dict[str, Any]:
+    return _plain(await connection.fetchrow(f"{_TOKENS} WHERE t.id = $1", token_id))
 
 
 def _plain(row: Any) -> dict[str, Any]:
-    return {"id": str(row.id), **{name: getattr(row, name) for name in SHOWN}}
+    return {**row, "id": str(row["id"])}
 
 
 def _answer(answer: Answer) -> TokenAnswer:

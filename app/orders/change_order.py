@@ -15,7 +15,9 @@ from uuid import UUID
 import orjson
 
 from adapters.channels.base import ChannelOrder, ChannelOrderLine
+from app.channels.note_put_back import note_put_back
 from app.exceptions.open_cases import open_cases
+from app.exceptions.resolve_cases import resolve_cases
 from app.logs import current_request
 from app.orders.ask_cancellation import ask_cancellation, cancel_units, recall_cancellation
 from app.orders.hold_order import hold_works
@@ -23,7 +25,7 @@ from app.orders.keep_contact import Contact, open_contact, seal_contact
 from app.orders.lock_order import OrderNow, lock_order, see_order
 from app.orders.move_promise import move_works
 from app.orders.note_cancellation import ask_to_tell, end_notice
-from app.orders.plan_change import OrderPlan, plan_change
+from app.orders.plan_change import OrderPlan, is_refunded, plan_change
 from app.orders.release_units import release_units
 from app.orders.write_state import OrderEvent, write_state
 from app.returns.count_sold import count_sold
@@ -33,13 +35,14 @@ from domain.cancellations import CancelReason, NoticeState
 from domain.errors import CauseClass
 from domain.exceptions import CaseKind, Problem, Severity
 from domain.order_change import LineChanges
-from domain.orders import OrderStatus
+from domain.orders import OrderStatus, Payment
 from domain.provenance import Provenance
 
 _CONTACT = "SELECT sealed, erased_at FROM order_contacts WHERE order_id = $1"
 _KEEP_CONTACT = """
 INSERT INTO order_contacts (order_id, sealed) VALUES ($1, $2)
-ON CONFLICT (order_id) DO UPDATE SET sealed = excluded.sealed WHERE order_contacts.erased_at IS NULL
+ON CONFLICT (order_id) DO UPDATE SET sealed = coalesce(excluded.sealed, order_contacts.sealed)
+WHERE order_contacts.erased_at IS NULL
 """
 _ADD = """
 UPDATE order_lines l SET quantity = l.quantity + g.units FROM unnest($2::int[], $3::int[]) AS g (line, units)
@@ -54,7 +57,8 @@ UPDATE order_lines l SET untold = g.units FROM unnest($2::int[], $3::int[]) AS g
 WHERE l.order_id = $1 AND l.line = g.line
 """
 _TOLD_LATE = """
-SELECT data::text FROM order_events WHERE order_id = $1 AND action = 'CANCEL_TOO_LATE' ORDER BY id DESC LIMIT 1
+SELECT data::text FROM order_events WHERE order_id = $1 AND action IN ('CANCEL_TOO_LATE', 'WANTED_AFTER_ALL')
+ORDER BY id DESC LIMIT 1
 """
 
 
@@ -111,10 +115,10 @@ async def _carry_out(
     skus: Mapping[str, int],
     who: Provenance,
 ) -> Changed:
-    reason = "ORDER_CANCELLED" if order.cancelled else "ORDER_EDITED"
+    reason = "ORDER_CANCELLED" if order.cancelled or is_refunded(now, order) else "ORDER_EDITED"
     events = [*plan.events, *await change_lines(connection, now, plan.lines, order.lines, skus, reason, who)]
-    if plan.contact is not None and (sealed := seal_contact(state.settings, plan.contact)) is not None:
-        await keep_contact(connection, now.id, sealed)
+    if plan.contact is not None:
+        await keep_contact(connection, now.id, seal_contact(state.settings, plan.contact))
     if "hold_reason" in plan.columns:
         await hold_works(connection, now.id, held=plan.columns["hold_reason"] is not None)
     problems = await _find_problems(connection, now, plan, events)
@@ -125,8 +129,8 @@ async def _carry_out(
     return Changed(status, bool(now.backordered) and bool(plan.lines.add or plan.lines.new))
 
 
-async def keep_contact(connection: Any, order_id: UUID, sealed: bytes) -> None:
-    """What was erased stays so."""
+async def keep_contact(connection: Any, order_id: UUID, sealed: bytes | None) -> None:
+    """What was erased stays so. None: nothing could be sealed, and where it goes is still to be erased."""
     await connection.execute(_KEEP_CONTACT, order_id, sealed)
 
 
@@ -142,6 +146,9 @@ async def change_lines(
     """Bring the lines, their work and their stock to what is wanted; what it came to, for the timeline."""
     if changes.empty:
         return []
+    named_no_more = Counter(changes.drop)
+    for line, units in changes.untold.items():
+        named_no_more[line] += now.lines[line].untold - units
     await _write_untold(connection, now, changes.untold)
     heard = bool(changes.untold) and not any(line.untold for line in now.lines.values())
     if heard and await end_notice(connection, now.id, NoticeState.ACKNOWLEDGED):
@@ -150,6 +157,7 @@ async def change_lines(
         events = []
     await recall_cancellation(connection, now, changes.recall)
     asked = await drop_units(connection, now, changes.drop, reason, who)
+    await note_put_back(connection, now.id, named_no_more)
     await _add_units(connection, now, changes.add)
     await _add_lines(connection, now, changes.new, told, skus)
     data = {
@@ -230,14 +238,25 @@ async def _add_lines(
 async def _find_problems(connection: Any, now: OrderNow, plan: OrderPlan, events: list[OrderEvent]) -> list[Problem]:
     """What people must know of: told once, however often the channel says it."""
     found = []
+    known = orjson.loads(await connection.fetchval(_TOLD_LATE, now.id) or "null")
     late = by_name(now, await _leave_returned(connection, now, plan.lines.late))
-    if late and late != orjson.loads(await connection.fetchval(_TOLD_LATE, now.id) or "null"):
+    if late and late != known:
         events.append(OrderEvent("CANCEL_TOO_LATE", data=late))
         found.append(too_late(now.id, now.channel_id, now.label, late))
+    elif known and not plan.lines.late and _is_wanted(now, plan):
+        events.append(OrderEvent("WANTED_AFTER_ALL"))
+        proof = {"wantedAfterAll": known, "seenAt": datetime.datetime.now(datetime.UTC)}
+        await resolve_cases(connection, [CaseKind.CHANGE_REFUSED.value], {f"order:{now.id}": proof})
     if plan.revived:
         detail = "The channel wants units of it again: what was cancelled stays so. Let it be ordered anew."
         found.append(refused_change(now.id, now.channel_id, f"Order {now.label} was cancelled and is changed", detail))
     return found
+
+
+def _is_wanted(now: OrderNow, plan: OrderPlan) -> bool:
+    """Not cancelled and not refunded, by this word or before: then what was shipped is to stay where it went."""
+    refunded = Payment.REFUNDED.value in (now.payment.value, plan.columns.get("payment"))
+    return now.status is not OrderStatus.CANCELLED and not refunded
 
 
 async def _leave_returned(connection: Any, now: OrderNow, late: Mapping[int, int]) -> dict[int, int]:

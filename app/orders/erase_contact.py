@@ -29,7 +29,7 @@ WITH due AS (
     (SELECT max(coalesce(f.delivered_at, f.shipped_at + make_interval(days => $4)))
      FROM fulfillments f WHERE f.order_id = o.id) AS delivered_at, o.updated_at
   FROM order_contacts ct JOIN orders o ON o.id = ct.order_id JOIN channels c ON c.id = o.channel_id
-  WHERE ct.sealed IS NOT NULL AND ct.erase_at IS NULL AND o.status IN ('SHIPPED', 'CANCELLED')
+  WHERE ct.erased_at IS NULL AND ct.erase_at IS NULL AND o.status IN ('SHIPPED', 'CANCELLED')
   LIMIT $1
 )
 UPDATE order_contacts ct SET erase_at = coalesce(due.delivered_at, due.updated_at)
@@ -39,12 +39,12 @@ FROM due WHERE ct.order_id = due.order_id
 """A parcel of which nobody says that it arrived is taken to have arrived after so many days."""
 _UNSCHEDULE = """
 UPDATE order_contacts ct SET erase_at = NULL FROM orders o
-WHERE o.id = ct.order_id AND ct.sealed IS NOT NULL AND ct.erase_at <= now()
+WHERE o.id = ct.order_id AND ct.erased_at IS NULL AND ct.erase_at <= now()
   AND o.status NOT IN ('SHIPPED', 'CANCELLED')
 """
 """Units were added to it meanwhile: it is scheduled anew when it ends again."""
 _DUE = """
-SELECT order_id FROM order_contacts WHERE sealed IS NOT NULL AND erase_at <= now() ORDER BY erase_at LIMIT $1
+SELECT order_id FROM order_contacts WHERE erased_at IS NULL AND erase_at <= now() ORDER BY erase_at LIMIT $1
 """
 _HELD = "SELECT id FROM orders WHERE id = $1 FOR UPDATE"
 _LINKED = """

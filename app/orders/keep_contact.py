@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -15,6 +16,11 @@ Contact = dict[str, Any]
 """`name`, `lines` of the street, `city`, `region`, `postal_code`, `country_code`, `email`, `phone`; what is known."""
 KEPT_OF_DESTINATION = ("country", "region")
 """What is left of a destination when the contact is erased."""
+
+
+def is_traceable(destination: Mapping[str, Any]) -> bool:
+    """Whether it says more than may be kept when the contact is erased."""
+    return not destination.keys() <= set(KEPT_OF_DESTINATION)
 
 
 def read_contact(order: ChannelOrder) -> Contact:

@@ -57,22 +57,37 @@ def plan_change(
     plan = OrderPlan()
     if is_late(now, order):
         return plan
-    wanted = {} if order.cancelled else count_wanted(order)
-    left = {} if order.cancelled else count_unshipped(order)
+    wanted, left = _count_claims(now, order)
     if order.version is not None and order.version != now.row["channel_version"]:
         plan.columns["channel_version"] = order.version
     if now.status is OrderStatus.CANCELLED:
         told = compare_lines(now.known_lines(), wanted)
         plan.lines.untold = told.untold
         plan.revived = bool(told.add or told.new) and bool(plan.columns)
+        if order.refunded:
+            _plan_payment(plan, now, order)
         return plan
     plan.lines = compare_lines(now.known_lines(), wanted, left)
     _plan_payment(plan, now, order)
     _plan_request(plan, now, order, at)
     _plan_promise(plan, now, order)
-    if now.status not in _ENDED and not erased and not order.cancelled:
+    if now.status not in _ENDED and not erased and not order.cancelled and not is_refunded(now, order):
         _plan_address(plan, now, kept or {}, order)
     return plan
+
+
+def is_refunded(now: OrderNow, order: ChannelOrder) -> bool:
+    """Whether the buyer has all the money back: what is not shipped yet is wanted no more, now or later."""
+    return order.refunded or now.payment is Payment.REFUNDED
+
+
+def _count_claims(now: OrderNow, order: ChannelOrder) -> tuple[dict[str, int], dict[str, int]]:
+    """Units wanted in all, and those still to be shipped, by line. Of a refunded order: what was shipped, no more."""
+    if order.cancelled:
+        return {}, {}
+    if is_refunded(now, order):
+        return {line.external_id: line.counts.shipped for line in now.lines.values()}, {}
+    return count_wanted(order), count_unshipped(order)
 
 
 def count_wanted(order: ChannelOrder) -> dict[str, int]:
@@ -88,9 +103,15 @@ def count_unshipped(order: ChannelOrder) -> dict[str, int]:
     return {line.external_id: line.unshipped for line in order.lines if line.unshipped is not None}
 
 
+def read_payment(order: ChannelOrder) -> Payment:
+    if order.refunded:
+        return Payment.REFUNDED
+    return Payment.PENDING if order.pending else Payment.PAID
+
+
 def _plan_payment(plan: OrderPlan, now: OrderNow, order: ChannelOrder) -> None:
-    """A late word of an unpaid order does not undo its payment."""
-    told = Payment.PENDING if order.pending else Payment.PAID
+    """A late word of an unpaid order does not undo its payment, nor any word a refund of it."""
+    told = read_payment(order)
     if told is not now.payment and told in PAYMENTS[now.payment]:
         plan.columns["payment"] = told.value
         plan.events.append(OrderEvent(told.value))

@@ -36,7 +36,8 @@ ROUNDS_MAX = 3
 async def take_order(state: State, channel_id: int, order: ChannelOrder) -> None:
     """Place it when it is new, else change what is on record to what it says. Safe to call again at any time.
 
-    One that was cancelled before we heard of it is kept as cancelled, so that a late word of it changes nothing.
+    One that was cancelled or refunded before we heard of it, or of which nothing is left, is kept as cancelled, so that
+    a late word of it changes nothing.
     """
     order = await expand_kits(state, channel_id, replace(order, lines=merge_lines(order.lines)))
     for _ in range(ROUNDS_MAX):
@@ -44,10 +45,10 @@ async def take_order(state: State, channel_id: int, order: ChannelOrder) -> None
         if known is not None:
             await _take_change(state, known, order)
             return
-        if order.cancelled:
+        if order.cancelled or order.refunded or not order.lines:
             await keep_cancelled(state, channel_id, order)
             return
-        if not order.lines or await _take_new(state, channel_id, order):
+        if await _take_new(state, channel_id, order):
             return
         # Another worker was first, perhaps with another word of it.
 

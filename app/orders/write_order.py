@@ -16,7 +16,7 @@ import orjson
 from adapters.channels.base import ChannelOrder, ChannelOrderLine
 from adapters.postgres.documents import Documents, DocumentTable
 from adapters.postgres.rows import RowShape
-from app.orders.keep_contact import write_destination
+from app.orders.keep_contact import is_traceable, write_destination
 from domain.orders import LineCounts, Payment, order_status
 
 ORDERS = DocumentTable(
@@ -60,7 +60,7 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order to be recorded. `sealed`: its contact, as `keep_contact` seals it; None without one.
+    """An order to be recorded. `sealed`: its contact, as `keep_contact` seals it; None without one or without a key.
 
     `exchange_of`: the order that it is sent instead of. `channel_knows` False: it was made here, and its channel is
     told nothing of it. `note`: for its timeline.
@@ -78,20 +78,20 @@ class NewOrder:
 
     def record(self, allocated: Mapping[int, int], problem: str | None) -> Documents:
         """`allocated`: units promised of each line, by its place in `lines`."""
-        order = self.order
+        order, goal = self.order, write_destination(self.order)
         counts = [LineCounts(line.sold.quantity, allocated.get(n, 0)) for n, line in enumerate(self.lines)]
         asked = bool(order.cancel_requested)
         header = (
             *(self.id, self.channel_id, order.external_id, order.name, order_status(counts).value),
             *((Payment.PENDING if order.pending else Payment.PAID).value, CANCEL_ASKED if asked else None),
             *(order.placed_at if asked else None, order.placed_at, order.ship_by, order.deliver_by),
-            *(orjson.dumps(write_destination(order)).decode(), order.total, order.currency, order.version, problem),
+            *(orjson.dumps(goal).decode(), order.total, order.currency, order.version, problem),
             *(self.exchange_of, self.channel_knows),
         )
         return {
             ORDERS: [header],
             ORDER_LINES: self._lines(allocated),
-            ORDER_CONTACTS: [] if self.sealed is None else [(self.id, self.sealed)],
+            ORDER_CONTACTS: [(self.id, self.sealed)] if self.sealed is not None or is_traceable(goal) else [],
             ORDER_EVENTS: [(self.id, self.actor, "PLACED", self.note, None)],
         }
 

@@ -21,8 +21,9 @@ WHERE id = $1 RETURNING failing_since, silent_seconds, code, warehouse_id
 """
 _NOW = (
     "UPDATE partners SET next_attempt_at = NULL, polled_at = NULL WHERE id = $1",
-    "UPDATE partner_orders SET next_attempt_at = now() WHERE partner_id = $1 AND state = 'PENDING'",
-    "UPDATE partner_deliveries SET due_at = now() WHERE partner_id = $1 AND state = 'PENDING'",
+    """UPDATE partner_orders SET next_attempt_at = least(next_attempt_at, now())
+    WHERE partner_id = $1 AND state = 'PENDING'""",
+    "UPDATE partner_deliveries SET due_at = least(due_at, now()) WHERE partner_id = $1 AND state = 'PENDING'",
 )
 
 

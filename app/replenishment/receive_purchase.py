@@ -13,6 +13,8 @@ from adapters.postgres.ledger import Footing, lock_rows, write_book
 from app.bins.place_units import Placing, place_units
 from app.calls import check_moment, check_remarks
 from app.catalog.lookup import sku_not_found
+from app.damage.keep_damage import DamageFound, keep_damages
+from app.floor.perform import FloorCall
 from app.replenishment.expect_stock import expect_stock
 from app.replenishment.follow_document import end_request
 from app.replenishment.raise_alerts import Alert, AlertKind, end_alerts, tell_once
@@ -23,7 +25,6 @@ from app.state import State
 from app.stock.reserve_stock import check_line_count
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
-from domain.provenance import Provenance, Remarks
 from domain.replenishment import PurchaseStatus
 from domain.stock import Posting, StockKey, check_quantity
 
@@ -45,12 +46,17 @@ WHERE id = $1
 
 @dataclass(frozen=True, slots=True)
 class PurchasePart:
-    """Units that came of a SKU; `damaged` ones among them go to the damaged stock. `bin`: where the others go."""
+    """Units that came of a SKU; `damaged` ones among them are a damage, with its `cause` and `evidence`.
+
+    `bin`: where the others go.
+    """
 
     sku: str
     quantity: int
     damaged: int = 0
     bin: str | None = None
+    cause: str | None = None
+    evidence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +67,24 @@ class _Came:
 
 
 async def receive_purchase(
-    state: State,
-    principal: Principal,
-    order_id: UUID,
-    parts: Sequence[PurchasePart],
-    allow_over: bool,
-    provenance: Provenance,
-    remarks: Remarks,
-    call: IdempotentCall | None,
-    occurred_at: datetime.datetime | None = None,
+    state: State, act: FloorCall, order_id: UUID, parts: Sequence[PurchasePart], allow_over: bool
 ) -> Answer:
     """`purchase_order` of the answer is the order, once per key. More than was ordered needs `allow_over`.
 
     Raises `Refusal` INVALID_INPUT, TOO_MANY_LINES, PURCHASE_ORDER_NOT_FOUND, WRONG_STATE once it has ended, then for
-    each line INVALID_QUANTITY, SKU_NOT_FOUND, INVALID_INPUT (not in this order), DUPLICATE_LINE, OVER_DELIVERY,
+    each line INVALID_QUANTITY, SKU_NOT_FOUND, INVALID_INPUT (not in this order; texts), DUPLICATE_LINE, OVER_DELIVERY,
     and of a bin BIN_NOT_FOUND, INVALID_INPUT (blocked), BIN_FULL.
     """
 
     async def decide(connection: Any) -> Answer:
-        check_remarks(remarks)
-        check_moment(occurred_at)
+        check_remarks(act.remarks)
+        check_moment(act.occurred_at)
         check_line_count(len(parts))
-        await say_moment(connection, occurred_at)
-        order = await _lock(connection, principal, order_id)
+        await say_moment(connection, act.occurred_at)
+        order = await _lock(connection, act.principal, order_id)
         lines = await connection.fetch(_LINES, order_id)
         came = await _match(state, lines, parts, allow_over)
-        await _post(connection, order, came, provenance, remarks, occurred_at)
+        await _post(connection, act, order, came)
         received = {one.line["line"]: one.part.quantity for one in came}
         await connection.execute(_RECEIVE, order_id, list(received), list(received.values()))
         whole = all(line["received"] + received.get(line["line"], 0) >= line["quantity"] for line in lines)
@@ -95,7 +93,7 @@ async def receive_purchase(
         await _change(connection, order, status, came=True)
         return {"purchase_order": await answer_purchase(connection, order_id)}
 
-    answer = await run_once(state.database, call, decide)
+    answer = await run_once(state.database, act.call, decide)
     state.doorbell.ring("feed")
     return answer
 
@@ -159,14 +157,7 @@ async def _match(state: State, lines: Sequence[Any], parts: Sequence[PurchasePar
     return list(found.values())
 
 
-async def _post(
-    connection: Any,
-    order: Any,
-    came: Sequence[_Came],
-    provenance: Provenance,
-    remarks: Remarks,
-    occurred_at: datetime.datetime | None,
-) -> None:
+async def _post(connection: Any, act: FloorCall, order: Any, came: Sequence[_Came]) -> None:
     """From the supplier to the shelf, at what the order says it costs; so much less is expected."""
     house, now = order["warehouse_id"], datetime.datetime.now(datetime.UTC)
     keys = [StockKey(one.line["sku_id"], house) for one in came]
@@ -178,7 +169,7 @@ async def _post(
         for bucket, units in (("available", one.part.quantity - one.part.damaged), ("damaged", one.part.damaged)):
             if units:
                 book.post(Posting(key, "supplier", bucket, units), (*one.path, "quantity"))
-                footings.append(Footing(provenance, remarks, document, occurred_at, *cost))
+                footings.append(Footing(act.provenance, act.remarks, document, act.occurred_at, *cost))
         book.expect(key, -_open_of(one))
     await write_book(connection, book, footings, now)
     placings = [
@@ -186,7 +177,13 @@ async def _post(
         for one in came
         if one.part.bin is not None and one.part.quantity > one.part.damaged
     ]
-    await place_units(connection, house, placings, done=occurred_at is not None)
+    await place_units(connection, house, placings, done=act.occurred_at is not None)
+    broken = [
+        DamageFound(one.line["sku_id"], one.part.damaged, one.part.cause or "DELIVERED", one.part.evidence)
+        for one in came
+        if one.part.damaged
+    ]
+    await keep_damages(connection, act, house, "RECEIVING", broken, now, document=document)
 
 
 def _open_of(one: _Came) -> int:

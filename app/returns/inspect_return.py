@@ -17,11 +17,13 @@ from app.returns.hold_return import HeldReturn, keep_lines, keep_return, lock_re
 from app.returns.split_kits import split_kits
 from app.run_once import Answer
 from app.state import State
+from domain.approvals import ApprovalKind
 from domain.errors import Refusal, RefusalCode
 from domain.returns import ARRIVES_IN, TARGETS, Condition, Disposition, ReturnLine, check_open, judge_condition
 from domain.stock import check_quantity
 
 GRADE_LENGTH_MAX = 50
+DISPOSED = frozenset({Disposition.SCRAP, Disposition.RETURN_TO_VENDOR})
 _KEEP = """
 INSERT INTO return_inspections (return_id, line, quantity, disposition, grade, evidence, note, actor, at)
 SELECT $1, g.line, g.quantity, g.disposition, g.grade, g.evidence, g.note, $8, $9
@@ -50,7 +52,8 @@ async def inspect_return(state: State, act: FloorCall, ref: DocumentRef, lines: 
     """A SKU may come in several lines, and a kit is its components. Restocked units are for sale at once.
 
     Raises `Refusal` RETURN_NOT_FOUND, WRONG_STATE, INVALID_INPUT (a SKU that did not come, texts, a bin for what is
-    not restocked), SKU_NOT_FOUND, INVALID_QUANTITY (more than is received and not inspected), BIN_NOT_FOUND, BIN_FULL.
+    not restocked), SKU_NOT_FOUND, INVALID_QUANTITY (more than is received and not inspected), BIN_NOT_FOUND, BIN_FULL,
+    NOT_ALLOWED for more scrap, or goods for their vendor, than the caller may dispose of alone.
     """
 
     async def prepare() -> tuple[UUID, list[tuple[int, InspectedLine, int]]]:
@@ -65,6 +68,7 @@ async def inspect_return(state: State, act: FloorCall, ref: DocumentRef, lines: 
                 message = "Only what is restocked goes into a bin."
                 raise Refusal(RefusalCode.INVALID_INPUT, message, (*path, "bin"))
         split = await split_kits(state.database.hot, found, merge=False)
+        await _refuse_disposal(state, act, split)
         return await find_document(state.database.hot, act.principal, "return", ref), split
 
     async def decide(connection: Any, given: tuple[UUID, list[Any]], now: datetime.datetime) -> Answer:
@@ -80,6 +84,18 @@ async def inspect_return(state: State, act: FloorCall, ref: DocumentRef, lines: 
         return await keep_return(connection, held, after, stamps, now)
 
     return await perform(state, act, prepare, decide)
+
+
+async def _refuse_disposal(state: State, act: FloorCall, found: Sequence[tuple[int, InspectedLine, int]]) -> None:
+    """What is disposed of by inspecting it takes the same second person as any other disposal."""
+    gone = [(sku_id, line.quantity) for sku_id, line, _ in found if line.disposition in DISPOSED]
+    guard = await state.policies.guard(ApprovalKind.DISPOSAL, act.principal, [sku_id for sku_id, _ in gone])
+    if gone and guard is not None and guard.exceeded(gone):
+        message = (
+            "That is more than you may dispose of alone: inspect it as DAMAGED, and dispose of the damage "
+            "(damageDispose), which waits for a second person."
+        )
+        raise Refusal(RefusalCode.NOT_ALLOWED, message, ("lines",))
 
 
 def _count(held: HeldReturn, found: Sequence[tuple[int, InspectedLine, int]]) -> list[ReturnLine]:

@@ -90,17 +90,17 @@ async def _note(state: State, connection: Any, channel_id: int, notice: ReturnNo
             await _note_money(connection, return_id, notice, now)
         return return_id
     return_id = await connection.fetchval(_BY_NOTICE, channel_id, notice.external_id)
-    if notice.cancelled:
-        if return_id is not None:
-            await _call_off(connection, return_id, now)
-        return return_id  # type: ignore[no-any-return]
-    return_id = return_id or await connection.fetchval(_BY_ORDER, order["id"])
+    if return_id is None and not notice.cancelled:
+        return_id = await connection.fetchval(_BY_ORDER, order["id"])
     if return_id is None:
         lines = {sku_id: min(units, sold.left(sku_id)) for sku_id, units in wanted.items()}
         lines = {sku_id: units for sku_id, units in lines.items() if units > 0}
         if (notice.lines or notice.items) and not lines:
             return None
         return_id = await _make(state, connection, channel_id, order, notice, lines, now)
+    if notice.cancelled:  # also one that is new: its announcement may come after it, and opens nothing then
+        await _call_off(connection, return_id, now)
+        return return_id
     await _adopt(connection, channel_id, return_id, order["id"], notice, wanted, now)
     return return_id
 

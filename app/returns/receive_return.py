@@ -22,6 +22,7 @@ from app.returns.count_sold import OrderSold, count_sold, find_order
 from app.returns.hold_return import keep_lines, keep_return, lock_return, note_mismatch
 from app.returns.make_return import ReturnHead, make_return
 from app.returns.split_kits import split_kits
+from app.returns.suspect_mispick import suspect_mispick
 from app.run_once import Answer
 from app.state import State
 from app.stock.reserve_stock import check_line_count
@@ -87,6 +88,7 @@ async def receive_return(state: State, act: FloorCall, parcel: Parcel) -> Answer
         await post_legs(connection, act, held.document, legs, now)
         await keep_lines(connection, held.id, received, descriptions)
         await note_mismatch(connection, held, odd)
+        await suspect_mispick(connection, held, order_id, received)
         return await keep_return(connection, held, received, {"received_at": at}, now)
 
     return await perform(state, act, lambda: _prepare(state, act, parcel), decide)

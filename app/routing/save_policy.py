@@ -46,7 +46,7 @@ def check_document(document: Any) -> Policy:
         return read_policy(document)
     except PolicyError as error:
         path = ("document", *error.problems[0][0])
-        raise Refusal(RefusalCode.INVALID_INPUT, f"The policy cannot be read: {error}.", path) from error
+        raise Refusal(RefusalCode.INVALID_INPUT, f"The policy cannot be read: {error}", path) from error
 
 
 def refuse_limited(principal: Principal) -> None:

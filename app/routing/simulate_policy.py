@@ -34,13 +34,14 @@ PAGE = 100
 _PAGE = """
 SELECT d.id, d.at, d.inputs::text AS inputs, d.outcome::text AS outcome, o.destination::text AS destination
 FROM routing_decisions d JOIN orders o ON o.id = d.order_id
-WHERE d.trigger = 'PLACED' AND d.erased_at IS NULL AND d.at >= $1 AND d.at < $2
+WHERE d.trigger = 'PLACED' AND d.erased_at IS NULL AND o.placed_at >= $1 AND o.placed_at < $2
   AND ($3::timestamptz IS NULL OR (d.at, d.id) > ($3, $4))
 ORDER BY d.at, d.id LIMIT $5
 """
 _COUNT = """
 SELECT count(*), (SELECT count(*) FROM orders WHERE placed_at >= $1 AND placed_at < $2)
-FROM routing_decisions WHERE trigger = 'PLACED' AND erased_at IS NULL AND at >= $1 AND at < $2
+FROM routing_decisions d JOIN orders o ON o.id = d.order_id
+WHERE d.trigger = 'PLACED' AND d.erased_at IS NULL AND o.placed_at >= $1 AND o.placed_at < $2
 """
 _DOCUMENT = "SELECT document::text FROM routing_policies WHERE version = $1"
 

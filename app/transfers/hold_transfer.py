@@ -35,7 +35,7 @@ COUNTS = (
     "written_off",
 )
 _LOCK = """
-SELECT id, number, state, source_id, destination_id, requested_by, approved_by, order_id
+SELECT id, number, state, source_id, destination_id, requested_by, approved_by, shipped_at, order_id
 FROM transfers WHERE id = $1 FOR UPDATE
 """
 _LINES = f"SELECT line, sku_id, requested, {', '.join(COUNTS)} FROM transfer_lines WHERE transfer_id = $1 ORDER BY line"  # noqa: S608
@@ -63,6 +63,7 @@ class HeldTransfer:
     destination_id: int
     requested_by: str
     lines: tuple[TransferLine, ...]
+    shipped_at: datetime.datetime | None = None
     order: OrderNow | None = None
 
     @property
@@ -93,9 +94,9 @@ async def lock_transfer(connection: Any, principal: Principal, transfer_id: UUID
     if row is None or not sees_transfer(principal, row):
         raise not_found("transfer")
     lines = tuple(TransferLine(*record) for record in await connection.fetch(_LINES, transfer_id))
-    ends = (row["source_id"], row["destination_id"])
     order = None if row["order_id"] is None else await lock_order(connection, row["order_id"])
-    return HeldTransfer(row["id"], row["number"], TransferState(row["state"]), *ends, row["requested_by"], lines, order)
+    where = (TransferState(row["state"]), row["source_id"], row["destination_id"])
+    return HeldTransfer(row["id"], row["number"], *where, row["requested_by"], lines, row["shipped_at"], order)
 
 
 def replace_lines(held: HeldTransfer, changed: Iterable[TransferLine]) -> tuple[TransferLine, ...]:
@@ -136,11 +137,35 @@ async def keep_transfer(
     return {"transfer": await answer_transfer(connection, held.id)}
 
 
-async def note_discrepancies(connection: Any, held: HeldTransfer, lines: Sequence[TransferLine]) -> None:
-    """One case for a transfer of which not all arrived whole; it ends when the transfer does."""
+async def settle_transfer(
+    connection: Any,
+    held: HeldTransfer,
+    state: TransferState,
+    lines: Sequence[TransferLine],
+    at: datetime.datetime,
+    now: datetime.datetime,
+) -> Answer:
+    """Keep it in the state that `settle_state` found. `at`: when the last unit came, if it has come."""
+    stamps, columns = {}, {}
+    if state is TransferState.RECEIVED:
+        stamps = {"received_at": at}
+        await end_cases(connection, held, state, now, OVERDUE)
+    elif state is TransferState.CANCELLED:
+        stamps = {"ended_at": at}
+        await end_cases(connection, held, state, now)
+    elif held.state is TransferState.RECEIVED:
+        columns = {"received_at": None}
+    return await keep_transfer(connection, held, state, lines, stamps, **columns)
+
+
+async def note_discrepancies(
+    connection: Any, held: HeldTransfer, lines: Sequence[TransferLine], now: datetime.datetime
+) -> None:
+    """One case for a transfer of which not all arrived whole. It ends when the transfer does, or nothing differs."""
     codes = {row[0]: row[1] for row in await connection.fetch(_CODES, [line.sku_id for line in lines])}
     found = describe_discrepancies(codes, lines)
     if found is None:
+        await end_cases(connection, held, held.state, now, (CaseKind.TRANSFER_DISCREPANCY.value,))
         return
     title = f"{write_label('transfer', held.number)} did not arrive whole"
     subject = f"transfer:{held.id}"

@@ -17,7 +17,8 @@ _FROM = "FROM transfers t JOIN warehouses a ON a.id = t.source_id JOIN warehouse
 TRANSFERS = f"""
 SELECT t.id, t.number, t.state, t.source_id, t.destination_id, t.reference, t.note, t.carrier, t.tracking_number,
   t.requested_by, t.requested_name, t.approved_by, t.approved_name, t.expected_at, t.approved_at, t.shipped_at,
-  t.received_at, t.ended_at, t.created_at,
+  t.received_at, t.ended_at, t.created_at, t.order_id,
+  (SELECT coalesce(o.name, o.external_id) FROM orders o WHERE o.id = t.order_id) AS order_name,
   {warehouse_json("a")}::text AS source, {warehouse_json("b")}::text AS destination,
   (SELECT coalesce(json_agg(json_build_object(
      'sku', {sku_json("s")}, 'requested', l.requested, 'picked', l.picked, 'shipped', l.shipped,

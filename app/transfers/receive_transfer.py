@@ -16,14 +16,7 @@ from app.floor.perform import FloorCall, Leg, perform, post_legs, refuse_end
 from app.orders.await_transfer import promise_arrived
 from app.run_once import Answer
 from app.state import State
-from app.transfers.hold_transfer import (
-    OVERDUE,
-    end_cases,
-    keep_transfer,
-    lock_transfer,
-    note_discrepancies,
-    replace_lines,
-)
+from app.transfers.hold_transfer import lock_transfer, note_discrepancies, replace_lines, settle_transfer
 from domain.errors import Refusal, RefusalCode
 from domain.transfers import Arrival, TransferAction, TransferState, arrive_line, next_state, settle_state
 
@@ -119,14 +112,6 @@ async def receive_held(
         if wanted.damaged
     ]
     damages = await keep_damages(connection, act, house, "TRANSIT", broken, now, document=held.document)
-    await note_discrepancies(connection, held, lines)
-    status = settle_state(status, lines)
-    stamps = {}
-    if status is TransferState.RECEIVED:
-        stamps = {"received_at": act.at(now)}
-        await end_cases(connection, held, status, now, OVERDUE)
-    if status is TransferState.CANCELLED:
-        stamps = {"ended_at": act.at(now)}
-        await end_cases(connection, held, status, now)
-    answer = await keep_transfer(connection, held, status, lines, stamps)
+    await note_discrepancies(connection, held, lines, now)
+    answer = await settle_transfer(connection, held, settle_state(status, lines), lines, act.at(now), now)
     return {**answer, "damages": [str(one) for one in damages]}

@@ -25,7 +25,8 @@ async def ship_transfer(
     tracking_number: str | None,
     expected_at: datetime.datetime | None,
 ) -> Answer:
-    """Ship what was picked, or all of it when nobody picked; the rest goes back to the shelf.
+    """Ship what was picked, or all of it when nobody picked; the rest goes back to the shelf. Picks that are told later
+    correct it (`pick_transfer`).
 
     Raises `Refusal` TRANSFER_NOT_FOUND, NOT_ALLOWED, WRONG_STATE, INVALID_INPUT.
     """
@@ -53,7 +54,7 @@ async def ship_transfer(
 
 def _load(held: HeldTransfer) -> tuple[TransferLine, ...]:
     if held.state is TransferState.APPROVED:
-        return tuple(replace(line, picked=line.requested, shipped=line.requested) for line in held.lines)
+        return tuple(replace(line, shipped=line.requested) for line in held.lines)
     if not any(line.picked for line in held.lines):
         raise Refusal(RefusalCode.WRONG_STATE, "Nothing of it is picked: pick it, or cancel it.", ("id",))
     return tuple(replace(line, shipped=line.picked) for line in held.lines)

@@ -17,7 +17,7 @@ class PolicyError(ValueError):
     """A document that is no policy. `problems`: (path, sentence), at most `PROBLEMS_MAX`."""
 
     def __init__(self, problems: Sequence[tuple[Path, str]]) -> None:
-        super().__init__("; ".join(f"{'.'.join(path) or 'policy'}: {message}" for path, message in problems))
+        super().__init__(" ".join(f"{'.'.join(path) or 'policy'}: {message}" for path, message in problems))
         self.problems = list(problems[:PROBLEMS_MAX])
 
 

@@ -1,4 +1,8 @@
-"""`@requires`: printed in the SDL and enforced from the same object, on every root field."""
+"""`@requires`: printed in the SDL and enforced from the same object.
+
+A root field checks it before it resolves. A field further down is checked before anything of its operation runs, so
+that whoever may not see it is told so, instead of a null that reads like "unknown".
+"""
 
 from __future__ import annotations
 
@@ -36,10 +40,22 @@ class Cost:
 
 EVERYONE = list(Role)
 STAFF: list[Role] = [role for role in Role if role is not Role.PARTNER]
+ACCOUNTANTS = [Role.ADMIN, Role.OPERATIONS, Role.ECOMMERCE, Role.FINANCE]
+"""Who may see what units cost us: neither the floor nor a partner who works for others too."""
 
 
 def requires(roles: list[Role], scope: str | None = None) -> list[object]:
     return [Requires(roles=roles, scope=scope)]
+
+
+def requires_costs() -> list[object]:
+    return requires(ACCOUNTANTS, "finance:read")
+
+
+def requirement_of(field: GraphQLField) -> Requires | None:
+    """What a field prints."""
+    definition: Any = field.extensions.get("strawberry-definition")
+    return next((d for d in getattr(definition, "directives", ()) if isinstance(d, Requires)), None)
 
 
 def install_guard(parent: GraphQLObjectType, name: str, field: GraphQLField) -> Requires:
@@ -47,8 +63,7 @@ def install_guard(parent: GraphQLObjectType, name: str, field: GraphQLField) -> 
 
     Raises `TypeError` for a root field without `@requires`: such a schema is never served.
     """
-    definition: Any = field.extensions.get("strawberry-definition")
-    requirement = next((d for d in getattr(definition, "directives", ()) if isinstance(d, Requires)), None)
+    requirement = requirement_of(field)
     if requirement is None:
         raise TypeError(f"{parent.name}.{name} has no @requires directive.")
     if field.resolve is not None and parent.name != "Subscription":

@@ -16,6 +16,7 @@ import structlog
 from graphql import GraphQLError, OperationType
 
 from api.context import Context
+from api.directives import check_requirement
 from api.documents import Documents, InvalidDocument, Operation
 from api.errors import ApiError, ErrorCode, format_error, unauthenticated
 from api.read_request import JSON, RESPONSE_JSON, HttpProblem, read_request, read_request_id
@@ -63,6 +64,8 @@ class Api:
         operation = self.documents.prepare(text, name or None, variables, hints=may_introspect)
         if operation.introspects and not may_introspect:
             raise ApiError(ErrorCode.FORBIDDEN, "Introspection is for engineers and admins.")
+        for field, requirement in operation.measure.guarded.items():
+            check_requirement(requirement, principal, field)
         return operation, variables
 
     def _check_rate(self, principal: Principal) -> None:

@@ -7,6 +7,7 @@ however often it is spread: a document that doubles one a hundred times is refus
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +29,7 @@ from graphql import (
     is_list_type,
 )
 
-from api.directives import Cost
+from api.directives import Cost, Requires, requirement_of
 from api.errors import ApiError, ErrorCode
 from app.settings import Settings
 
@@ -40,13 +41,17 @@ INTROSPECTION = frozenset({"__schema", "__type"})
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What one operation asks for; `variable` when the cost depends on the variables given."""
+    """What one operation asks for; `variable` when the cost depends on the variables given.
+
+    `guarded`: fields below the root that not everybody may see, as in `Sku.unitCost`, and what they require.
+    """
 
     depth: int = 0
     aliases: int = 0
     cost: int = 0
     variable: bool = False
     introspects: bool = False
+    guarded: Mapping[str, Requires] = field(default_factory=dict)
 
     def plus(self, other: Measure) -> Measure:
         """Side by side."""
@@ -56,6 +61,7 @@ class Measure:
             self.cost + other.cost,
             self.variable or other.variable,
             self.introspects or other.introspects,
+            {**self.guarded, **other.guarded},
         )
 
 
@@ -93,14 +99,23 @@ class _Walk:
         name = node.name.value
         definition = self.schema.get_field(parent, name) if is_composite_type(parent) else None
         kind = None if definition is None else get_named_type(definition.type)
+        guarded = {} if definition is None else self._guarded(parent, name, definition)
         if definition is None or kind is None or node.selection_set is None:
-            return Measure(1, aliases, 0 if definition is None else cost_of(definition))
+            return Measure(1, aliases, 0 if definition is None else cost_of(definition), guarded=guarded)
         entries, variable = self._page(node) if "first" in definition.args else (1, False)
         below = self.measure(node.selection_set, kind, entries)
         if name in INTROSPECTION:  # deep by nature, and limited by a rule of its own
             return Measure(1, aliases + below.aliases, 1 + below.cost, below.variable, True)
         cost = (cost_of(definition) + below.cost) * (times if is_list_type(get_nullable_type(definition.type)) else 1)
-        return Measure(1 + below.depth, aliases + below.aliases, cost, variable or below.variable, below.introspects)
+        guarded = {**guarded, **below.guarded}
+        several = variable or below.variable
+        return Measure(1 + below.depth, aliases + below.aliases, cost, several, below.introspects, guarded)
+
+    def _guarded(self, parent: Any, name: str, definition: GraphQLField) -> dict[str, Requires]:
+        """Root fields check for themselves, so that the others of an operation are answered."""
+        roots = (self.schema.query_type, self.schema.mutation_type, self.schema.subscription_type)
+        requirement = None if parent in roots else requirement_of(definition)
+        return {} if requirement is None else {f"{parent.name}.{name}": requirement}
 
     def _page(self, node: FieldNode) -> tuple[int, bool]:
         """How many entries are asked for, and whether a variable says so."""

@@ -53,6 +53,7 @@ from api.stock.move_stock import MovementMutation
 from api.stock.queries import StockQuery
 from api.stock.reserve_stock import ReservationMutation
 from api.stock.save_catalog import CatalogMutation
+from api.stock.set_safety_stock import SafetyStockMutation
 from api.stock.subscriptions import StockSubscription
 
 
@@ -88,6 +89,7 @@ class Query(
 class Mutation(
     CatalogMutation,
     MovementMutation,
+    SafetyStockMutation,
     ReservationMutation,
     ChannelMutation,
     ListingMutation,

@@ -197,7 +197,7 @@ async def test_repeats_are_quiet_and_acknowledged_cases_silent(company: ChannelC
 async def test_a_window_gathers_and_tells_how_it_ended(company: ChannelCompany, hook: Webhook) -> None:
     await set_rule(company, webhook={"url": URL}, groupSeconds=60)
     for number in range(3):
-        await open_case(company, CaseKind.OVERSELL, f"order:{number}")
+        await open_case(company, CaseKind.OVERSELL, f"order:{number}", severity=Severity.HIGH)
         assert await run(company) == 0
     await resolve(company, "order:1")
     assert await run(company) == 0
@@ -206,6 +206,27 @@ async def test_a_window_gathers_and_tells_how_it_ended(company: ChannelCompany, 
     assert hook.cases() == [[("OVERSELL", "OPEN"), ("OVERSELL", "OPEN"), ("OVERSELL", "RESOLVED")]]
     await age(company, 61)
     assert await run(company) == 0
+
+
+async def test_what_is_critical_closes_the_window_and_what_becomes_so_too(
+    company: ChannelCompany, hook: Webhook
+) -> None:
+    await set_rule(company, webhook={"url": URL}, groupSeconds=3_600)
+    await open_case(company, CaseKind.DRIFT, "listing:1", severity=Severity.HIGH)
+    assert await run(company) == 0
+    await open_case(company, CaseKind.DRIFT, "listing:2", severity=Severity.CRITICAL)
+    assert await run(company) == 0
+    await age(company, 3)
+    assert await run(company) == 1
+    assert hook.cases() == [[("DRIFT", "OPEN"), ("DRIFT", "OPEN")]]
+    await set_rule(company, webhook={"url": URL}, severities=["CRITICAL"], kinds=["CHANNEL_DOWN"])
+    await open_case(company, CaseKind.CHANNEL_DOWN, "channel:1", severity=Severity.LOW)
+    assert await run(company) == 0
+    await open_case(company, CaseKind.CHANNEL_DOWN, "channel:1", severity=Severity.CRITICAL)
+    assert await run(company) == 0
+    await age(company, 3)
+    assert await run(company) == 1
+    assert hook.cases()[-1] == [("CHANNEL_DOWN", "OPEN")]
 
 
 async def test_what_cannot_be_delivered_is_tried_again_and_stays_visible(

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from adapters.channels.base import ChannelOrder, ChannelOrderLine
 from app.channels.claim_listings import Lane
+from app.channels.run_channels import run_channels
 from app.channels.seal_credentials import open_credentials
 from app.settings import Settings
+from app.tasks import end_tasks
 from domain.errors import CauseClass
 from domain.identity import Role
 from tests.channel_company import ChannelCompany, open_channel_company
 
 CHANNEL = "channel { code status policy { buffer sharePercent maximum minimum multiple adaptive } warehouses { location status warehouse { code } } }"
 LISTING = "listings { externalId published acknowledged state frozen sku { code } channel { code } policy { buffer maximum } }"
+LISTING_POLICY = "listings { published exposure policy { multiple safetyStock warehouses } }"
 SHOPIFY = {"baseUrl": "https://store.example", "accessToken": "shpat-one", "webhookSecret": "hush-one"}
 
 
@@ -127,6 +133,57 @@ async def test_a_new_policy_is_published_at_once(company: ChannelCompany) -> Non
     assert company.shops["market"].quantities["item-0", ""] == 10
 
 
+async def test_a_listing_has_rounding_safety_stock_and_warehouses_of_its_own(company: ChannelCompany) -> None:
+    """Exposure, by listing, in all and joint, goes by the warehouses that the listing sells from."""
+    await company.settle("shop", "market")
+    query = """{ oversellExposure(filter: {channel: "shop"}) { units listings jointUnits }
+      listings(filter: {channel: "shop", exposed: true}) { totalCount nodes { exposure } } }"""
+    own = {"sku": "SKU-0", "multiple": 4, "safetyStock": 1, "warehouses": ["NYC", "NYC"]}
+    made = await company.admin.mutate("listingPolicySet", LISTING_POLICY, channel="shop", lines=[own])
+    assert made["listings"] == [
+        {"published": 8, "exposure": 10, "policy": {"multiple": 4, "safetyStock": 1, "warehouses": ["NYC"]}}
+    ]
+    exposed = {"units": 10, "listings": 1, "jointUnits": 10}
+    nodes = {"totalCount": 1, "nodes": [{"exposure": 10}]}
+    assert await company.admin.data(query) == {"oversellExposure": exposed, "listings": nodes}
+    await company.settle("shop")
+    assert company.shops["shop"].quantities["item-0", ""] == (10 - 1) // 4 * 4
+    assert (await company.admin.data(query))["oversellExposure"] == {"units": 0, "listings": 0, "jointUnits": 0}
+    await adjust(company, "SKU-0", -9)
+    await company.relay()
+    assert await company.push("shop") == 0, "it does not sell from there"
+    await adjust(company, "SKU-0", -6, "NYC")
+    assert (await company.admin.data(query))["oversellExposure"] == {"units": 4, "listings": 1, "jointUnits": 4}
+    back = {"sku": "SKU-0", "multiple": None, "safetyStock": None, "warehouses": None}
+    made = await company.admin.mutate("listingPolicySet", LISTING_POLICY, channel="shop", lines=[back])
+    assert made["listings"] == [
+        {"published": 5, "exposure": 3, "policy": {"multiple": None, "safetyStock": None, "warehouses": None}}
+    ]
+    trail = await company.admin.data("{ channelChanges(first: 2) { nodes { action subject before after } } }")
+    values = {"multiple": 4, "safety_stock": 1, "warehouses": ["NYC"]}
+    none = dict.fromkeys(values)
+    assert trail["channelChanges"]["nodes"] == [
+        {"action": "POLICY_SET", "subject": "SKU-0", "before": values, "after": none},
+        {"action": "POLICY_SET", "subject": "SKU-0", "before": none, "after": values},
+    ]
+    for wrong, path in (
+        ({"warehouses": []}, ["warehouses"]),
+        ({"warehouses": ["NYC", "none"]}, ["warehouses", "1"]),
+        ({"safetyStock": -1}, ["safetyStock"]),
+        ({"multiple": 0}, ["multiple"]),
+    ):
+        line = {"sku": "SKU-0", **wrong}
+        assert await refused(company, "listingPolicySet", channel="shop", lines=[line]) == (
+            "INVALID_INPUT",
+            ["lines", "0", *path],
+        )
+    elsewhere = [{"sku": "SKU-0", "warehouses": ["BER"]}]
+    assert await refused(company, "listingPolicySet", channel="market", lines=elsewhere) == (
+        "INVALID_INPUT",
+        ["lines", "0", "warehouses", "0"],
+    )
+
+
 async def test_a_key_gives_the_first_answer_also_when_the_channel_has_moved_on(company: ChannelCompany) -> None:
     first = await company.admin.mutate("channelPause", CHANNEL, channel="shop", idempotencyKey="p")
     assert first["channel"]["status"] == "PAUSED"
@@ -152,6 +209,26 @@ async def test_paused_is_silent_and_resumed_says_only_the_latest(company: Channe
     await company.admin.mutate("channelResume", CHANNEL, channel="shop")
     await company.settle("shop")
     assert [[write.quantity for write in batch] for batch in company.shops["shop"].batches[sent:]] == [[15]]
+
+
+async def test_what_a_paused_channel_sells_is_taken_and_nothing_is_sent(company: ChannelCompany) -> None:
+    await company.settle("shop")
+    await company.admin.mutate("channelPause", CHANNEL, channel="shop")
+    shop = company.shops["shop"]
+    sent = len(shop.batches)
+    await adjust(company, "SKU-1", -1)
+    line = ChannelOrderLine("line-1", "SKU-0", "SKU-0", 2)
+    shop.orders.append(ChannelOrder("o-1", "#1", datetime.datetime.now(datetime.UTC), (line,), "DE"))
+    await company.relay()
+    running = asyncio.create_task(run_channels(company.state, "test"))
+    try:
+        async with asyncio.timeout(20):
+            while not await company.value("SELECT count(*) FROM orders"):  # noqa: ASYNC110 - the table tells nobody
+                await asyncio.sleep(0.05)
+    finally:
+        await end_tasks(running)
+    assert await company.value("SELECT sum(allocated) FROM order_lines") == 2
+    assert len(shop.batches) == sent
 
 
 async def test_going_live_sends_only_what_differs(company: ChannelCompany) -> None:

@@ -235,7 +235,7 @@ async def test_a_circuit_that_opens_and_closes_is_told_of_what_waits_behind_it(c
         fault = Fault("It does not answer.", transient=True, cause=CauseClass.OUTAGE)
         channel = await company.channel("shop")
         for _ in range(FAILURES_OPEN + 2):
-            await note_attempt(company.state, attempt_of(channel), fault)
+            await note_attempt(company.state, attempt_of(channel, "BULK"), fault)
         blocked = (await stream.read())["listing"]
         assert (blocked["sku"]["code"], blocked["state"]) == ("SKU-2", "BLOCKED")
         await company.execute("UPDATE channel_health SET open_until = now() - interval '1 second'")

@@ -32,6 +32,24 @@ OTHERS = {
     "fulfillmentDeliveryNote": "a carrier's word",
 }
 """Mutations that take a time and are not recorded by tablets, and why. Their roles are tried like all others'."""
+AT_ONCE = {
+    "reservationCreate": "promises what is there when it is answered",
+    "reservationExtend": "until when, from now on",
+    "reservationRelease": "given back when it is answered",
+    "countCreate": "a plan of what is to be counted",
+    "countReview": "a decision on scans, which have their times",
+    "countCancel": "a decision",
+    "pickListCreate": "a plan of who goes where",
+    "pickListCancel": "a plan of who goes where",
+    "replenishmentRequestCreate": "a wish, which somebody approves",
+    "partnerSnapshotReport": "has its `asOf`",
+    "fulfillmentCorrect": "what is printed on a parcel, not where it is",
+    "floorBatch": "each of its operations has its own time",
+    "zoneUpsert": "how the house is laid out",
+    "binUpsert": "how the house is laid out",
+    "binContentsSet": "bins as they are taken over, before anybody works by them",
+}
+"""Mutations of the warehouse's people that take effect when they are answered, and why; all take a key."""
 Scene = Callable[[FloorCompany], Awaitable[dict[str, Any]]]
 
 
@@ -190,6 +208,19 @@ def test_the_schema_has_no_floor_mutation_without_a_scene() -> None:
         kind = core.get_type(f"{name[0].upper()}{name[1:]}Input")
         assert is_input_object_type(kind)
         assert {"occurredAt", "idempotencyKey"} <= kind.fields.keys(), name
+
+
+def test_whatever_warehouse_people_may_do_takes_a_time_or_says_why_not() -> None:
+    names = {
+        name
+        for root, name in root_fields()
+        if root == "Mutation" and Role.WAREHOUSE in REQUIREMENTS["Mutation", name].roles
+    }
+    assert names - set(TIMED) == set(AT_ONCE)
+    for name in names:
+        kind = core.get_type(f"{name[0].upper()}{name[1:]}Input")
+        assert is_input_object_type(kind), name
+        assert "idempotencyKey" in kind.fields, name
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

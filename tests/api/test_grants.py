@@ -108,3 +108,32 @@ async def test_an_empty_limit_shows_nothing(office: Office) -> None:
         "{ stockLevels { nodes { id } } warehouses { code } orders { nodes { id } } me { warehouses } }"
     )
     assert found == {"stockLevels": {"nodes": []}, "warehouses": [], "orders": {"nodes": []}, "me": {"warehouses": []}}
+
+
+TOKENS = """query($active: Boolean, $first: Int, $after: String) { tokens(active: $active, first: $first, after: $after) {
+  totalCount pageInfo { endCursor } nodes { id name roles warehouses channels createdBy revokedAt } } }"""
+
+
+async def test_a_keeper_sees_the_tokens_that_it_could_have_made(office: Office) -> None:
+    await office.state.database.hot.fetchval(_CHANNEL, "MINE")
+    limits: dict[str, Any] = {"roles": ["WAREHOUSE"], "warehouses": ["NYC", "BER"], "channels": ["MINE"]}
+    made = await office.admin.mutate("tokenCreate", "token { id warehouses channels }", name="dock", **limits)
+    assert made["token"] == {"id": made["token"]["id"], "warehouses": ["BER", "NYC"], "channels": ["MINE"]}
+    found = (await office.admin.data(TOKENS, first=1))["tokens"]
+    assert [(node["name"], node["warehouses"], node["roles"]) for node in found["nodes"]] == [
+        ("dock", ["BER", "NYC"], ["WAREHOUSE"])
+    ]
+    older = (await office.admin.data(TOKENS, after=found["pageInfo"]["endCursor"]))["tokens"]["nodes"]
+    assert len(older) == found["totalCount"] - 1
+    houses = await office.state.lookup.warehouses()
+    local = await office.hire(Role.ADMIN, warehouse_ids=[houses["BER"].id, houses["NYC"].id])
+    engineer = await office.hire(Role.ENGINEER)
+    for keeper, names in ((local, {"dock"}), (engineer, set())):
+        seen = (await keeper.data(TOKENS))["tokens"]
+        assert {node["name"] for node in seen["nodes"]} & {"dock", "boss"} == names
+        assert all(node["warehouses"] is not None for node in seen["nodes"]) or keeper is engineer
+        assert seen["totalCount"] == len(seen["nodes"])
+    await office.admin.mutate("tokenRevoke", "token { id }", id=made["token"]["id"])
+    for active, there in ((True, False), (False, True), (None, True)):
+        nodes = (await office.admin.data(TOKENS, active=active))["tokens"]["nodes"]
+        assert (made["token"]["id"] in [node["id"] for node in nodes]) == there

@@ -283,6 +283,25 @@ async def test_who_it_was_for_is_erased_with_what_the_channel_sent(company: Chan
     assert again["userErrors"][0]["code"] == "WRONG_STATE"
 
 
+async def test_where_an_order_went_is_erased_also_when_nothing_of_its_contact_could_be_sealed(
+    company: ChannelCompany,
+) -> None:
+    company.state.settings = company.state.settings.model_copy(update={"secret_key": None})
+    await take(company, say({"SKU-0": 1}, version=1, address=PLACE))
+    await take(company, say({"SKU-0": 1}, "o-2", version=1))
+    assert await company.value("SELECT array_agg(sealed IS NULL AND erased_at IS NULL) FROM order_contacts") == [True]
+    await take(company, say({"SKU-0": 1}, "o-2", version=2, address=PLACE))
+    assert "Berlin" in (await order_row(company, "o-2"))["destination"]
+    for number in ("o-1", "o-2"):
+        await take(company, say({"SKU-0": 1}, number, version=3, address=PLACE, cancelled=True))
+    assert await erase_contacts(company.state) == 0
+    await company.execute("UPDATE order_contacts SET erase_at = now() - interval '1 second'")
+    assert await erase_contacts(company.state) == 2, "also the one whose address came later"
+    for number in ("o-1", "o-2"):
+        destination = (await order_row(company, number))["destination"]
+        assert ("Berlin" in destination, "10115" in destination) == (False, False)
+
+
 DECISIONS = """query($id: ID!) { routingDecisions(order: $id) { replays replayRefused { code } erasedAt precision
   policyVersion cost { amount } parcels { warehouse distanceKm units { quantity } }
   steps { candidates { warehouse removedBy distanceKm detail terms { total } } } } }"""

@@ -53,6 +53,10 @@ async def test_what_a_shadow_warehouse_would_change(company: ChannelCompany) -> 
         },
     }
     assert len(shop.batches) == sent, "nothing of it is sent"
+    own = {"sku": "SKU-0", "warehouses": ["BER"]}
+    await company.admin.mutate("listingPolicySet", "", channel="shop", lines=[own])
+    report = (await company.admin.data(REPORT))["channel"]["sourceShadow"]
+    assert (report["compared"], report["unitsRaised"]) == (2, 25), "the warehouse is none of that listing's"
     await set_status(company, "LIVE")
     await company.settle("shop")
     assert shop.quantities["item-1", ""] == 25, "as it was told"

@@ -137,6 +137,10 @@ async def test_a_token_limited_to_a_warehouse_sees_no_other(client: Client, sett
     partner = Client(client.http, made["secret"])
     nodes = (await partner.data(LEVEL, s=None, w=None))["stockLevels"]["nodes"]
     assert {node["warehouse"]["code"] for node in nodes} == {"BER"}
+    own = await partner.mutate(
+        "stockReceive", "levels { available }", warehouse="BER", lines=[{"sku": "SKU-0", "quantity": 1}]
+    )
+    assert own == {"levels": [{"available": 101}], "userErrors": []}
     hidden = await partner.mutate(
         "stockReceive", "levels { version }", warehouse="NYC", lines=[{"sku": "SKU-0", "quantity": 1}]
     )
@@ -146,6 +150,7 @@ async def test_a_token_limited_to_a_warehouse_sees_no_other(client: Client, sett
     assert [hidden["userErrors"][0][k] for k in ("code", "path")] == [
         unknown["userErrors"][0][k] for k in ("code", "path")
     ]
+    assert (await level_of(client, warehouse="NYC"))["available"] == 100
     refused = await partner.send('mutation { warehouseCreate(input: {code: "A", name: "A"}) { warehouse { id } } }')
     assert refused["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 

@@ -18,7 +18,7 @@ from app.exceptions.resolve_cases import resolve_cases
 from app.state import State
 from domain.cursor import Position
 from domain.errors import CauseClass
-from domain.exceptions import CaseKind, Problem, Severity
+from domain.exceptions import DUE, CaseKind, Problem, Severity
 from domain.provenance import Provenance
 
 SUBJECTS = ("listing:1", "listing:2")
@@ -79,3 +79,26 @@ async def test_a_statement_waits_for_one_case_while_another_changes(state: State
         assert await resolving == 2
     for case_id in cases:
         assert await read_states(state, case_id) == ["OPEN", "ACKNOWLEDGED", "RESOLVED"]
+
+
+async def test_a_case_becomes_worse_and_never_better_and_is_told_when_it_does(state: State) -> None:
+    for severity, standing, words, told in (
+        (Severity.MEDIUM, "MEDIUM", "refuses MEDIUM", 1),
+        (Severity.LOW, "MEDIUM", "refuses MEDIUM", 1),
+        (Severity.HIGH, "HIGH", "refuses HIGH", 2),
+        (Severity.HIGH, "HIGH", "refuses HIGH", 2),
+        (Severity.MEDIUM, "HIGH", "refuses HIGH", 2),
+    ):
+        problem = Problem(CaseKind.DRIFT, severity, CauseClass.UNKNOWN, SUBJECTS[0], f"refuses {severity}")
+        async with state.database.hot.acquire() as connection, connection.transaction():
+            await open_cases(connection, [problem])
+        row = await state.database.hot.fetchrow(
+            "SELECT id, severity, title, due_at - opened_at AS due FROM exception_cases"
+        )
+        assert row is not None
+        assert (row["severity"], row["title"]) == (standing, words)
+        assert round(row["due"] / DUE[Severity(standing)], 2) == 1
+        assert await read_states(state, row["id"]) == ["OPEN"] * told
+    assert await state.database.hot.fetchval("SELECT count FROM exception_cases") == 5
+    actions = await state.database.hot.fetch("SELECT action FROM exception_events ORDER BY id")
+    assert [row[0] for row in actions] == ["OPENED", "WORSENED"]

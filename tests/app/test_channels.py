@@ -63,7 +63,7 @@ class Shop:
     async def quantity(self, sku: str) -> Any:
         return (await self.store.get("/state")).json()["quantities"][sku]
 
-    async def wait_until(self, query: str, seconds: float = 15.0) -> None:
+    async def wait_until(self, query: str, seconds: float = 45.0) -> None:
         end = time.monotonic() + seconds
         while not await self.state.database.hot.fetchval(query):
             assert time.monotonic() < end, query

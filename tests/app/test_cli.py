@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import io
 import json
 import os
 import re
-import signal
 import socket
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,49 +17,13 @@ from typer.main import get_command
 
 from app.catalog.upsert import SkuLine, upsert_skus
 from app.channels.connect_channel import ChannelConnect, connect_channel
-from app.cli import app, main
+from app.cli import app
 from app.find_instance import GIVEN, INSTANCE_FILE, leave_instance
 from app.settings import Settings
 from app.state import open_state
+from tests.app.conftest import Run
 from tests.app.test_import import HEADING
 from tests.seed import make_catalog
-
-Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Run the command line; gives its exit code and what it said on both outputs, whitespace made one."""
-    for name in [name for name in os.environ if name.startswith("ONHAND_")]:
-        monkeypatch.delenv(name)
-
-    def call(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["onhand", *arguments])
-        # Never closed: loggers that were made meanwhile keep it.
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            code = call_main()
-        return code, re.sub(r"[\s│]+", " ", said.getvalue())
-
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield call
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-
-
-def call_main() -> int:
-    try:
-        main()
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
-
-
-@pytest.fixture
-def on_database(run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("ONHAND_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("ONHAND_REDIS_URL", settings.redis_url)
-    return run
 
 
 def list_commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

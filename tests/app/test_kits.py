@@ -48,10 +48,21 @@ def test_the_scarcest_component_says_how_many() -> None:
     assert count_kits({"A": 7}, parts) == 0
 
 
-async def order_sets(floor: Floor, units: int, name: str = "1") -> None:
+async def order_sets(floor: Floor, units: int, name: str = "1", *, cancelled: bool = False) -> None:
     line = ChannelOrderLine(f"{name}-0", "SET", "A set", units)
-    order = ChannelOrder(name, f"#{name}", datetime.datetime.now(datetime.UTC), (line,), "DE")
+    order = ChannelOrder(name, f"#{name}", datetime.datetime.now(datetime.UTC), (line,), "DE", cancelled=cancelled)
     await take_order(floor.state, (await floor.company.channel("shop")).id, order)
+
+
+async def test_a_cancelled_kit_has_the_listing_that_sold_it_looked_at(floor: Floor) -> None:
+    """Not those of its components, which the channel did not sell by themselves."""
+    await order_sets(floor, 2)
+    await floor.company.settle("shop")
+    await order_sets(floor, 2, cancelled=True)
+    rows = await floor.state.database.hot.fetch(
+        "SELECT external_id, may_show - acknowledged FROM listings WHERE put_back"
+    )
+    assert [tuple(row) for row in rows] == [("item-set", 2)]
 
 
 async def test_its_availability_and_what_is_published_follow_the_components(floor: Floor) -> None:
@@ -66,6 +77,9 @@ async def test_its_availability_and_what_is_published_follow_the_components(floo
     await floor.admin.mutate("stockSet", "", warehouse="BER", lines=lines)
     await floor.company.relay()
     assert await floor.company.value(_DESIRED) == before["NYC"] + 1
+    own = {"sku": "SET", "safetyStock": 2}
+    await floor.admin.mutate("listingPolicySet", "", channel="shop", lines=[own])
+    assert await floor.company.value(_DESIRED) == before["NYC"] - 2, "sets stay, not components"
 
 
 async def test_exposure_counts_a_kit_by_the_components_there_are(floor: Floor) -> None:

@@ -141,11 +141,23 @@ async def test_a_warehouse_with_a_surplus_goes_before_the_supplier(shop: Shop) -
 async def test_a_purchase_order_comes_in_parts(shop: Shop) -> None:
     order_id = await shop.buy(24)
     assert (await shop.level("SKU-0"))["incoming"] == 24
-    lines = [{"sku": "SKU-0", "quantity": 10, "damaged": 2}]
+    lines = [{"sku": "SKU-0", "quantity": 10, "damaged": 2, "cause": "WATER", "evidence": "photo-1"}]
     made = await shop.do("purchaseOrderReceive", ORDER, id=order_id, lines=lines)
     assert made["purchaseOrder"]["status"] == "PARTLY_RECEIVED"
     level = await shop.level("SKU-0")
     assert (level["available"], level["damaged"], level["incoming"]) == (108, 2, 14)
+    found = await shop.admin.data("{ damages { nodes { id origin cause evidence quantity sku { code } } } }")
+    (damage,) = found["damages"]["nodes"]
+    key = damage.pop("id")
+    assert damage == {
+        "origin": "RECEIVING",
+        "cause": "WATER",
+        "evidence": "photo-1",
+        "quantity": 2,
+        "sku": {"code": "SKU-0"},
+    }
+    sent = await shop.do("damageDispose", "damage { sentBack }", id=key, disposal="RETURN_TO_VENDOR", quantity=2)
+    assert sent["damage"] == {"sentBack": 2}
     made = await shop.do("purchaseOrderReceive", ORDER, id=order_id, lines=[{"sku": "SKU-0", "quantity": 14}])
     assert made["purchaseOrder"]["status"] == "RECEIVED"
     assert (await shop.level("SKU-0"))["incoming"] == 0

@@ -20,7 +20,8 @@ from tests.up import Up, end, start_up, wait_ready, wait_until
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    process = start_up(tmp_path_factory.mktemp("up") / "data", "--empty", "--api-processes", "2", "--json")
+    processes = ("--api-processes", "2", "--workers", "2")
+    process = start_up(tmp_path_factory.mktemp("up") / "data", "--empty", *processes, "--json")
     yield wait_ready(process)
     if process.poll() is None:
         end(process)
@@ -39,7 +40,7 @@ def test_children_never_see_the_owner_of_the_database(up: Up) -> None:
         assert "ONHAND_MIGRATION_DATABASE_URL" not in child.environ()
 
 
-@pytest.mark.parametrize(("part", "expected"), [("app.serve", 2), ("app.worker", 1), ("valkey", 1), ("-D", 1)])
+@pytest.mark.parametrize(("part", "expected"), [("app.serve", 2), ("app.worker", 2), ("valkey", 1), ("-D", 1)])
 def test_a_killed_process_is_started_again(up: Up, part: str, expected: int) -> None:
     before = {child.pid for child in up.children(part)}
     assert len(before) == expected
@@ -62,10 +63,10 @@ def test_a_second_start_on_the_same_folder_is_refused(up: Up) -> None:
 def test_a_stop_leaves_nothing_behind(up: Up) -> None:
     folder = Path(up.ready["token_file"]).parent
     end_at = time.monotonic() + 10
-    while len(children := psutil.Process(up.process.pid).children()) < 5:  # one that was killed is starting again
+    while len(children := psutil.Process(up.process.pid).children()) < 6:  # one that was killed is starting again
         assert time.monotonic() < end_at
         time.sleep(0.05)
-    assert len(children) == 5
+    assert len(children) == 6
     assert (folder / INSTANCE_FILE).exists()
     assert end(up.process) == (0, "")
     assert not any(child.is_running() for child in children)

@@ -18,6 +18,7 @@ from adapters.channels.base import ListingRef, Observation, QuantityWrite, Throt
 from adapters.channels.memory import MemoryChannel
 from app.channels import observe_listings as observe_module
 from app.channels.claim_listings import Lane, claim_listings
+from app.channels.health import FAILURES_OPEN
 from app.channels.link_listing import ListingLink, link_listings
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.observe_listings import note_observations, observe_listings
@@ -396,6 +397,24 @@ async def test_an_outage_opens_the_circuit_and_a_call_that_works_closes_its_case
     assert setting.shows() == [20] * SKUS
 
 
+async def test_a_zero_goes_out_although_nothing_can_be_read(setting: Setting) -> None:
+    await setting.converge()
+
+    async def observe(refs: Sequence[ListingRef]) -> list[Observation]:
+        raise Fault("may not be read", transient=False, cause=CauseClass.OUTAGE)
+
+    blind = replace(setting.channel, adapter=SimpleNamespace(observe=observe))
+    for _ in range(FAILURES_OPEN + 1):
+        await setting.state.database.hot.execute("UPDATE listings SET observed_at = NULL")
+        assert (await observe_listings(setting.state, blind))[1] > 0
+    assert await setting.cases() == [("CHANNEL_DOWN", "OPEN", "OUTAGE", 2)]
+    change = "UPDATE listings SET desired = 0, desired_version = desired_version + 1 WHERE external_id = 'item-0'"
+    await setting.state.database.hot.execute(change)
+    claimed, wait = await push_quantities(setting.state, setting.channel, Lane.ZERO, "me")
+    assert (claimed, wait) == (1, 0.0)
+    assert setting.shows()[0] == 0
+
+
 async def test_a_wrong_credential_refuses_no_listing(setting: Setting) -> None:
     async def forbid(_: Sequence[QuantityWrite]) -> None:
         raise Fault("401", transient=False, cause=CauseClass.AUTH)
@@ -470,7 +489,7 @@ async def test_sql_and_domain_publish_the_same(setting: Setting) -> None:
     """`relay_stock` computes in SQL what `domain.publish` says, for 150 drawn policies and stocks."""
     chance = random.Random(11)
     async with setting.state.database.hot.acquire() as connection:
-        houses = [row[0] for row in await connection.fetch("SELECT id FROM warehouses ORDER BY id")]
+        houses = {row[0]: row[1] for row in await connection.fetch("SELECT code, id FROM warehouses ORDER BY id")}
         for _ in range(150):
             policy = PublishPolicy(
                 buffer=chance.randint(0, 15),
@@ -479,20 +498,31 @@ async def test_sql_and_domain_publish_the_same(setting: Setting) -> None:
                 minimum=chance.randint(0, 9),
                 multiple=chance.randint(1, 7),
                 frozen=chance.random() < 0.1,
+                safety_stock=chance.choice((None, chance.randint(0, 12))),
+                warehouses=chance.choice((None, frozenset({"BER"}), frozenset({"NYC", "BER"}))),
             )
-            sources = [SourceStock(chance.randint(0, 40), chance.randint(0, 12)) for _ in houses]
-            found = await published_by_sql(connection, policy, dict(zip(houses, sources, strict=True)))
-            assert found == compute_published(policy, sources), (policy, sources)
+            stock = [SourceStock(chance.randint(0, 40), chance.randint(0, 12), code) for code in houses]
+            of_listing = chance.random() < 0.5
+            found = await published_by_sql(
+                connection, policy, dict(zip(houses.values(), stock, strict=True)), of_listing
+            )
+            assert found == compute_published(policy, stock), (policy, stock, of_listing)
 
 
-async def published_by_sql(connection: Any, policy: PublishPolicy, sources: Mapping[int, SourceStock]) -> int:
+async def published_by_sql(
+    connection: Any, policy: PublishPolicy, sources: Mapping[int, SourceStock], of_listing: bool
+) -> int:
+    """`of_listing`: the listing has values of its own and its channel others, but for a maximum that is none."""
+    names = ("buffer", "share_percent", "maximum", "minimum", "multiple")
+    values = ", ".join(f"{name} = ${place}" for place, name in enumerate(names, 1))
+    wanted = [getattr(policy, name) for name in names]
+    others = [3, 70, None if policy.maximum is None else 5, 2, 4]
+    await connection.execute(f"UPDATE channels SET {values}", *(others if of_listing else wanted))
     await connection.execute(
-        "UPDATE channels SET buffer = $1, share_percent = $2, maximum = $3, minimum = $4, multiple = $5",
-        policy.buffer,
-        policy.share_percent,
-        policy.maximum,
-        policy.minimum,
-        policy.multiple,
+        f"UPDATE listings SET {values}, safety_stock = $6, warehouses = $7",
+        *(wanted if of_listing else [None] * len(names)),
+        policy.safety_stock,
+        None if policy.warehouses is None else sorted(policy.warehouses),
     )
     await connection.execute("UPDATE skus SET frozen = $1", policy.frozen)
     for house, source in sources.items():

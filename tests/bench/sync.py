@@ -18,7 +18,8 @@ from app.state import State, open_state
 from tests.instance import Running
 from tests.marketplaces import running_marketplace, settings_of
 from tests.seed import add_stock, make_catalog
-from tests.simulation.markets import MARKETS, Market
+from tests.simulation.market import Market
+from tests.simulation.markets import MARKETS
 
 UNITS = 100
 UNTHROTTLED = {"amazon": ("--limit", "patchListingsItem=500/500")}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Refusal, RefusalCode
-from domain.fulfillment import ALLOWED, ENDED, FulfillmentAction, FulfillmentStatus, check_action
-from domain.orders import LineCounts, OrderStatus, check_order_change, line_status, order_status
+from domain.fulfillment import ALLOWED, FulfillmentAction, FulfillmentStatus, check_action
+from domain.orders import PAYMENTS, LineCounts, OrderStatus, Payment, check_order_change, line_status, order_status
 
 
 @st.composite
@@ -54,17 +56,72 @@ def test_what_happens_to_units_is_a_legal_change(line: LineCounts, kind: int) ->
     check_order_change(order_status([line]), order_status([then]))
 
 
-def test_what_is_cancelled_stays_so() -> None:
-    for status in set(OrderStatus) - {OrderStatus.CANCELLED}:
-        with pytest.raises(Refusal) as refused:
-            check_order_change(OrderStatus.CANCELLED, status)
-        assert refused.value.code == RefusalCode.WRONG_STATE
+BECOMES = """
+                  BACKORDERED PARTLY_ALLOCATED ALLOCATED PARTLY_SHIPPED SHIPPED CANCELLED
+BACKORDERED       yes         yes              yes       yes            yes     yes
+PARTLY_ALLOCATED  yes         yes              yes       yes            yes     yes
+ALLOCATED         yes         yes              yes       yes            yes     yes
+PARTLY_SHIPPED    no          no               no        yes            yes     no
+SHIPPED           no          no               no        yes            yes     no
+CANCELLED         no          no               no        no             no      yes
+"""
+"""What an order of each status may become."""
+PAID_BACK = """
+          PENDING PAID REFUNDED
+PENDING   yes     yes  yes
+PAID      no      yes  yes
+REFUNDED  no      no   yes
+"""
+MAY = """
+                RELEASE ACCEPT REJECT TIME_OUT START_PICKING PICK PACK SHIP HOLD UNHOLD MOVE SPLIT CANCEL
+SCHEDULED       yes     no     no     no       no            no   no   no   yes  yes    yes  yes   yes
+RELEASED        no      yes    yes    yes      no            no   no   no   yes  yes    yes  yes   yes
+ACCEPTED        no      no     yes    no       yes           no   no   yes  yes  yes    yes  yes   yes
+PICKING         no      no     yes    no       no            yes  no   yes  yes  yes    no   no    yes
+PICKED          no      no     yes    no       no            no   yes  yes  yes  yes    no   no    yes
+PACKED          no      no     no     no       no            no   no   yes  yes  yes    no   no    yes
+PARTLY_SHIPPED  no      no     yes    no       yes           no   no   yes  yes  yes    no   no    yes
+SHIPPED         no      no     no     no       no            no   no   no   no   no     no   no    no
+REJECTED        no      no     no     no       no            no   no   no   no   no     no   no    no
+CANCELLED       no      no     no     no       no            no   no   no   no   no     no   no    no
+"""
+"""What may be done to a fulfilment order of each status that is not held."""
 
 
-def test_nothing_is_done_to_fulfilment_orders_that_have_ended() -> None:
-    for status, action in itertools.product(ENDED, FulfillmentAction):
-        with pytest.raises(Refusal):
-            check_action(status, action, held=False)
+def read_table(text: str) -> dict[tuple[str, str], bool]:
+    head, *rows = (line.split() for line in text.strip().splitlines())
+    return {(row[0], name): said == "yes" for row in rows for name, said in zip(head, row[1:], strict=True)}
+
+
+def is_allowed(check: Callable[[], None]) -> bool:
+    try:
+        check()
+    except Refusal as refusal:
+        if refusal.code != RefusalCode.WRONG_STATE:
+            raise
+        return False
+    return True
+
+
+def test_each_status_becomes_what_the_table_says() -> None:
+    found = {
+        (now.value, then.value): is_allowed(partial(check_order_change, now, then))
+        for now, then in itertools.product(OrderStatus, repeat=2)
+    }
+    assert found == read_table(BECOMES)
+
+
+def test_each_payment_becomes_what_the_table_says() -> None:
+    pairs = itertools.product(Payment, repeat=2)
+    assert {(now.value, then.value): then in PAYMENTS[now] for now, then in pairs} == read_table(PAID_BACK)
+
+
+def test_each_action_goes_with_the_statuses_of_the_table() -> None:
+    found = {
+        (status.value, action.value): is_allowed(partial(check_action, status, action, held=False))
+        for status, action in itertools.product(FulfillmentStatus, FulfillmentAction)
+    }
+    assert found == read_table(MAY)
 
 
 def test_a_held_one_is_let_go_first() -> None:

@@ -9,13 +9,15 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from graphql import GraphQLObjectType
 
-from api.schema import REQUIREMENTS
+from api.directives import requirement_of
+from api.schema import REQUIREMENTS, core
 from app.settings import Settings
 from app.state import State
 from domain.identity import SCOPES, Role
 from tests.company import make_secret, running_app
-from tests.documents import operation_of, root_fields, variables_of
+from tests.documents import guarded_fields, operation_of, reach, root_fields, variables_of
 from tests.sockets import open_socket
 
 READS_AND_WRITES = [pair for pair in root_fields() if pair[0] != "Subscription"]
@@ -43,6 +45,15 @@ class Gate:
         found = answer.json()
         if "FORBIDDEN" in (codes := {error["extensions"]["code"] for error in found.get("errors", ())}):
             assert not any((found.get("data") or {}).values())
+        return codes
+
+    async def ask_for(self, secret: str, query: str) -> set[str]:
+        """The codes of the answer's errors; an operation that is refused is not executed at all."""
+        found = (
+            await self.http.post("/graphql", json={"query": query}, headers={"authorization": f"Bearer {secret}"})
+        ).json()
+        codes = {error["extensions"]["code"] for error in found.get("errors", ())}
+        assert ("data" in found) == (not codes), found
         return codes
 
     async def ask_events(self, secret: str, name: str) -> set[str]:
@@ -103,6 +114,52 @@ async def test_streams_are_refused_on_every_transport(gate: Gate, name: str) -> 
         assert await gate.ask_events(secret, name) == {"FORBIDDEN"}
     allowed = await gate.ask_socket(gate.secrets[requirement.roles[0]], name)
     assert allowed["type"] != "error" or allowed["payload"][0]["extensions"]["code"] != "FORBIDDEN"
+
+
+def test_every_unit_cost_is_guarded() -> None:
+    guarded = guarded_fields()
+    kinds = [
+        kind for kind in core.type_map.values() if isinstance(kind, GraphQLObjectType) and "unitCost" in kind.fields
+    ]
+    assert kinds
+    assert {(kind.name, "unitCost") for kind in kinds} <= set(guarded)
+
+
+@pytest.mark.parametrize(("kind", "name"), guarded_fields())
+async def test_a_guarded_field_is_for_its_roles_and_scope(gate: Gate, kind: str, name: str) -> None:
+    parent = core.type_map[kind]
+    assert isinstance(parent, GraphQLObjectType)
+    requirement = requirement_of(parent.fields[name])
+    assert requirement is not None
+    assert requirement.scope in SCOPES
+    query = reach(kind, name)
+    for role, secret in gate.secrets.items():
+        assert await gate.ask_for(secret, query) == (set() if role in requirement.roles else {"FORBIDDEN"}), role
+    without = await gate.without(requirement.roles[0], requirement.scope)
+    for secret in (without, gate.nobody):
+        for asked in (query, f"query {{ ... A }} fragment A on Query {query}", query[:-1] + " __typename }"):
+            assert await gate.ask_for(secret, asked) == {"FORBIDDEN"}
+
+
+async def test_a_mutation_that_shows_what_it_may_not_does_nothing(gate: Gate) -> None:
+    upsert = 'mutation { skuUpsert(input: {lines: [{code: "NEW", unitCost: {amount: "2"}}]}) { skus { unitCost { amount } } } }'
+    blind = await make_secret(gate.state, Role.ECOMMERCE, scopes=["stock:write"])
+    assert await gate.ask_for(blind, upsert) == {"FORBIDDEN"}
+    assert await gate.state.database.hot.fetchval("SELECT count(*) FROM skus WHERE code = 'NEW'") == 0
+    assert await gate.ask_for(blind, upsert.replace("unitCost { amount }", "code")) == set()
+    assert await gate.state.database.hot.fetchval("SELECT unit_cost FROM skus WHERE code = 'NEW'") == 2
+
+
+async def test_a_stream_of_costs_is_not_joined_by_whoever_may_not_see_them(gate: Gate) -> None:
+    """Who asks the same gets the same bytes: so who may not see all of them gets none."""
+    query = "subscription { stockChanged { kind level { sku { unitCost { amount } } } } }"
+    async with open_socket(gate.app, gate.secrets[Role.FINANCE]) as open_already:
+        assert (await open_already.ask(query))["type"] == "next"
+        for role in (Role.WAREHOUSE, Role.PARTNER, Role.VIEWER):
+            async with open_socket(gate.app, gate.secrets[role]) as socket:
+                message = await socket.ask(query)
+                assert message["type"] == "error"
+                assert [error["extensions"]["code"] for error in message["payload"]] == ["FORBIDDEN"]
 
 
 async def test_node_needs_what_the_type_needs(gate: Gate) -> None:

@@ -3,7 +3,8 @@
     python -m tests.simulation.chaos --seconds 600 --seed 7
 
 The audit asks: does every listing show what it should, everywhere the same number; is every order of every marketplace
-on record exactly once; was no more oversold than the exposure that Onhand itself reported then; does the ledger hold.
+on record exactly once, with the units that its buyer still wants; is nothing counted twice; was no more oversold than
+the exposure that Onhand itself reported then; does the ledger hold.
 """
 
 from __future__ import annotations
@@ -17,15 +18,14 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import httpx
 import psutil
 
@@ -38,13 +38,16 @@ from app.embedded import read_secrets
 from app.initialize_postgres import OWNER
 from app.state import State, open_state
 from app.stock.verify_ledger import verify_ledger
-from domain.errors import Refusal
 from tests.instance import Running, running_instance
 from tests.marketplaces import running_marketplace, settings_of
-from tests.seed import TESTER, add_stock, make_catalog
+from tests.seed import TESTER, make_catalog
 from tests.simulation.audit import Sale, Verdict, judge_oversold
-from tests.simulation.markets import MARKETS, Market, gather_states
-from tests.simulation.trace import NEVER, read_trace, start_trace
+from tests.simulation.books import Truth, compare_books, read_books
+from tests.simulation.dispatch import Parcels, compare_parcels
+from tests.simulation.market import Market, PutBack
+from tests.simulation.markets import MARKETS, gather_states
+from tests.simulation.trace import NEVER, Key, OrderKey, read_trace, start_trace
+from tests.simulation.traffic import WAREHOUSES, Traffic
 
 ENVIRONMENT = {
     "ONHAND_DRIFT_SECONDS": "2",
@@ -61,14 +64,23 @@ TOLD = """
 SELECT bool_and(l.desired_version = l.acknowledged_version AND (l.observed_at IS NOT NULL OR c.kind = 'B2B'))
 FROM listings l JOIN channels c ON c.id = l.channel_id
 """
-WAREHOUSES = ("SIM-A", "SIM-B")
 CONVERGE_SECONDS_MAX = 300.0
-SALES_PER_SECOND = 6.0
+EVERY_FAULT_SECONDS = 300.0
+"""In a run so long each fault happens."""
+WORKERS = 2
 DIRECT = "sim-direct"
-RESERVE = """
-mutation($input: ReservationCreateInput!) {
-  reservationCreate(input: $input) { reservation { id } userErrors { code } }
-}
+UNTOLD = """
+SELECT c.code, o.external_id, n.state, n.attempts, n.error FROM cancel_notices n JOIN orders o ON o.id = n.order_id
+JOIN channels c ON c.id = o.channel_id WHERE n.state NOT IN ('ACKNOWLEDGED', 'LAPSED') LIMIT 20
+"""
+UNCONFIRMED = """
+SELECT c.code, o.external_id, f.attempts, f.error FROM fulfillments f JOIN orders o ON o.id = f.order_id
+JOIN channels c ON c.id = o.channel_id WHERE f.confirmation = 'PENDING' LIMIT 20
+"""
+UNFILLED = """
+SELECT o.external_id, k.code, v.available FROM order_lines l JOIN orders o ON o.id = l.order_id
+JOIN skus k ON k.id = l.sku_id JOIN stock_levels v ON v.sku_id = l.sku_id AND v.available > 0
+WHERE l.quantity > l.allocated + l.shipped + l.cancelled AND o.hold_reason IS NULL LIMIT 20
 """
 UNSETTLED = """
 SELECT l.external_id, c.code, l.desired, l.acknowledged, l.observed, l.error FROM listings l
@@ -82,87 +94,61 @@ WHERE l.desired_version <> l.acknowledged_version OR l.desired IS DISTINCT FROM 
 class Chaos:
     """One run and what it saw."""
 
-    seed: int
-    instance: Running
-    state: State
-    markets: list[Market]
-    skus: list[str]
-    sold: Counter[str] = field(default_factory=Counter)
+    traffic: Traffic
     kills: Counter[str] = field(default_factory=Counter)
     exposed: Counter[str] = field(default_factory=Counter)
     """The most units that Onhand reported as exposed, by channel, and over all of them."""
     last: list[str] = field(default_factory=list)
     """What took longest to converge."""
-    ending: asyncio.Event = field(default_factory=asyncio.Event)
+    struck: dict[str, Counter[str]] = field(default_factory=dict)
+    """How often each fault struck, by the marketplace's kind."""
+
+    @property
+    def seed(self) -> int:
+        return self.traffic.seed
+
+    @property
+    def state(self) -> State:
+        return self.traffic.state
+
+    @property
+    def markets(self) -> list[Market]:
+        return self.traffic.markets
 
     async def run(self, seconds: float) -> None:
         """Traffic and faults for so long, then peace."""
         for market in self.markets:
             await market.set_faults(self.seed)
-        loops = [self._buy(market) for market in self.markets]
-        loops += [self._reserve(), self._move_stock(), self._kill(), self._watch_exposure()]
+        loops = [*self.traffic.loops(), self._kill(), self._watch_exposure()]
         tasks = [asyncio.create_task(one) for one in loops]
         await asyncio.sleep(seconds)
-        self.ending.set()
+        self.traffic.ending.set()
         await asyncio.gather(*tasks)
+        for kind, shown in (await gather_states(self.markets)).items():
+            self.struck[kind] = Counter(shown["faults"]["struck"])
         for market in self.markets:
             await market.set_faults(0)
         await self._settle_refusals()
 
-    async def _buy(self, market: Market) -> None:
-        chance = random.Random(f"{self.seed}{market.kind}")
-        async for _ in self._at_times(lambda: chance.expovariate(SALES_PER_SECOND)):
-            sku = self.skus[min(int(chance.expovariate(0.15)), len(self.skus) - 1)]
-            quantity = chance.choice((1, 1, 1, 2))
-            with contextlib.suppress(httpx.HTTPError):
-                self.sold[market.kind] += await market.buy(sku, quantity)
-
-    async def _reserve(self) -> None:
-        """Companies that buy directly: nothing is reserved that is not there, so they never oversell."""
-        chance = random.Random(f"{self.seed}direct")
-        async for number in self._at_times(lambda: chance.expovariate(SALES_PER_SECOND / 2)):
-            line = {"sku": chance.choice(self.skus), "quantity": 1}
-            asked = {"lines": [line], "idempotencyKey": f"direct-{number}"}
-            with contextlib.suppress(httpx.HTTPError):
-                answer = await self.markets[0].http.post(
-                    self.instance.graphql,
-                    json={"query": RESERVE, "variables": {"input": asked}},
-                    headers={"Authorization": f"Bearer {self.instance.token}"},
-                    timeout=30,
-                )
-                self.sold["direct"] += answer.json()["data"]["reservationCreate"]["reservation"] is not None
-
-    async def _at_times(self, draw_gap: Callable[[], float]) -> AsyncIterator[int]:
-        """The same moments for the same seed, however long what happens at them takes; late ones follow at once."""
-        started, number, due = time.monotonic(), 0, 0.0
-        while not self.ending.is_set():
-            due += draw_gap()
-            await asyncio.sleep(max(0.0, started + due - time.monotonic()))
-            yield number
-            number += 1
-
-    async def _move_stock(self) -> None:
-        chance = random.Random(f"{self.seed}stock")
-        async for _ in self._at_times(lambda: chance.expovariate(5)):
-            sku, house = chance.choice(self.skus), chance.choice(WAREHOUSES)
-            change = chance.choice((-3, -1, 2, 4, 8))
-            with contextlib.suppress(Refusal, asyncpg.PostgresError, OSError):
-                await add_stock(self.state, house, {sku: change})
+    def list_unstruck(self) -> list[str]:
+        """Faults that were on, and never happened."""
+        return [f"{m.kind} {name}" for m in self.markets for name in m.faults if not self.struck[m.kind][name]]
 
     async def _kill(self) -> None:
+        """Whatever it is at. Many are let live for a while, so that there is something to be at on a busy machine too."""
         chance = random.Random(f"{self.seed}kill")
-        async for _ in self._at_times(lambda: chance.uniform(2, 5)):
-            name = chance.choice(("app.worker", "app.worker", "app.worker", "valkey"))
-            for process in psutil.Process(self.instance.process.pid).children(recursive=True):
+        async for _ in self.traffic.at_times(lambda: chance.uniform(2, 5)):
+            name, seconds = chance.choice(("app.worker", "app.worker", "app.worker", "valkey")), chance.uniform(0, 15)
+            for process in psutil.Process(self.traffic.instance.process.pid).children(recursive=True):
                 with contextlib.suppress(psutil.Error):
-                    if name in " ".join(process.cmdline()):
+                    if name in " ".join(process.cmdline()) and time.time() - process.create_time() > seconds:
                         os.kill(process.pid, signal.SIGKILL)
                         self.kills[name] += 1
                         break
 
     async def _watch_exposure(self) -> None:
         """What `oversellExposure` says, a few times a second."""
-        while not self.ending.is_set():
+        while not self.traffic.ending.is_set():
             found = await measure_exposure(self.state.database, TESTER)
             for row in found.channels:
                 self.exposed[row["c_code"]] = max(self.exposed[row["c_code"]], row["units"])
@@ -181,7 +167,7 @@ class Chaos:
         query = """SELECT w.code, v.available FROM stock_levels v JOIN warehouses w ON w.id = v.warehouse_id
                    JOIN skus k ON k.id = v.sku_id WHERE k.code = $1 AND v.available > 0"""
         for house, units in await self.state.database.hot.fetch(query, sku):
-            await add_stock(self.state, house, {sku: -units})
+            await self.traffic.move(house, sku, -units)
 
     async def wait_until(self, query: str, *values: Any) -> None:
         """Until the database answers true. Raises AssertionError."""
@@ -199,12 +185,16 @@ class Chaos:
                 return time.monotonic() - started
             assert time.monotonic() - started < CONVERGE_SECONDS_MAX, f"seed {self.seed}: {left}"
             self.last = left
+            await self.traffic.work_cases()
             await asyncio.sleep(0.5)
 
     async def _find_unsettled(self) -> list[str]:
         rows = await self.state.database.hot.fetch(UNSETTLED)
         waiting = await self.state.database.hot.fetch(WAITING)
-        problems = [str(tuple(row)) for row in (*rows, *waiting)]
+        untold = await self.state.database.hot.fetch(UNTOLD)
+        unfilled = await self.state.database.hot.fetch(UNFILLED)
+        unconfirmed = await self.state.database.hot.fetch(UNCONFIRMED)
+        problems = [str(tuple(row)) for row in (*rows, *waiting, *untold, *unfilled, *unconfirmed)]
         if problems:
             return problems
         states = await gather_states(self.markets)
@@ -214,7 +204,19 @@ class Chaos:
             problems += [f"{market.kind} {sku}: {shown[sku]}, not {n}" for sku, n in wanted.items() if shown[sku] != n]
             missing = await self._missing_orders(market, states[market.kind])
             problems += [f"{market.kind}: orders {sorted(missing)[:5]} are not on record"] * bool(missing)
-        return problems
+        differing = compare_books(self._truth(states), await read_books(self.state.database.hot))
+        return problems + differing[:9]
+
+    def _truth(self, states: Mapping[str, Any]) -> Truth:
+        live = {
+            (market.code, str(order["id"]), order["lines"][0]["sku"]): market.count_live(order)
+            for market in self.markets
+            for order in states[market.kind]["orders"]
+        }
+        dispatch = self.traffic.dispatch
+        held = self.traffic.put_in.copy()
+        held.subtract(dispatch.left)
+        return Truth(held, self.traffic.reserved, live, dispatch.gone)
 
     async def _desired(self, market: Market) -> dict[str, int]:
         query = """SELECT k.code, l.desired FROM listings l JOIN skus k ON k.id = l.sku_id
@@ -237,6 +239,9 @@ class Chaos:
             placed = {str(order["id"]) for order in states[market.kind]["orders"]}
             assert set(known) == placed, f"{hint}: {market.kind} orders differ: {set(known) ^ placed}"
             assert set(known.values()) <= {1}, hint
+            assert len(placed) == states[market.kind]["order_count"], f"{hint}: {market.kind} forgot orders"
+        await self.audit_books(states)
+        await self.audit_parcels(states)
         oversold = await self.audit_exposure(states)
         async with open_database(self.state.settings.database_url, pool_size=1, hot_pool_size=2, name="audit") as audit:
             report = await verify_ledger(audit)
@@ -247,30 +252,58 @@ class Chaos:
         )
         cases = await self.state.database.hot.fetch("SELECT kind, state, count(*) FROM exception_cases GROUP BY 1, 2")
         return {
-            "sold": dict(self.sold),
+            "done": dict(sorted(self.traffic.done.items())),
             "kills": dict(self.kills),
+            "faults that struck": {kind: dict(sorted(struck.items())) for kind, struck in self.struck.items()},
+            "faults that did not": self.list_unstruck(),
             "orders": {row[0]: row[1] for row in allocated},
             "units oversold, reported on their listing": oversold.alone,
             "units oversold, reported for all channels together": oversold.jointly,
+            "units sold again by a marketplace that had put them back": oversold.resold,
             "most units exposed": dict(self.exposed),
             "cases": {f"{row[0]} {row[1]}": row[2] for row in cases},
             "left to people": [tuple(row) for row in await self.state.database.hot.fetch(open_cases)],
             "movements": report.movements,
         }
 
+    async def audit_books(self, states: Mapping[str, Any]) -> None:
+        """Nothing is counted twice. Raises AssertionError."""
+        problems = compare_books(self._truth(states), await read_books(self.state.database.hot))
+        assert problems == [], f"seed {self.seed}: {problems[:9]}"
+
+    async def audit_parcels(self, states: Mapping[str, Any]) -> None:
+        """Each parcel was told once, or refused for a reason. Raises AssertionError."""
+        query = """SELECT c.code, o.external_id, f.confirmation, count(*) FROM fulfillments f
+                   JOIN orders o ON o.id = f.order_id JOIN channels c ON c.id = o.channel_id GROUP BY 1, 2, 3"""
+        rows = await self.state.database.hot.fetch(query)
+        told = {(code, order, confirmation): parcels for code, order, confirmation, parcels in rows}
+        dispatch, parcels = self.traffic.dispatch, dict[tuple[str, str], Parcels]()
+        for market in self.markets:
+            for order in states[market.kind]["orders"]:
+                name = (market.code, str(order["id"]))
+                counts = (dispatch.parcels[name], market.count_parcels(order))
+                answers = (told.get((*name, "CONFIRMED"), 0), told.get((*name, "REFUSED"), 0))
+                late = market.count_live(order) < dispatch.gone[*name, order["lines"][0]["sku"]]
+                parcels[name] = Parcels(*counts, *answers, late)
+        problems = compare_parcels(parcels)
+        assert problems == [], f"seed {self.seed}: {problems[:9]}"
+
     async def audit_exposure(self, states: Mapping[str, Any]) -> Verdict:
         """How units oversold in the whole run were reported. Raises AssertionError when one of them was not reported as exposed."""
         trace = await read_trace(self.state.database.hot)
         rows = await self.state.database.hot.fetch("SELECT code, id FROM channels")
         channels = {row["code"]: row["id"] for row in rows}
-        sales: dict[tuple[int, str], Sale] = {}
+        skus = {row["code"]: row["id"] for row in await self.state.database.hot.fetch("SELECT code, id FROM skus")}
+        sales, put_back = dict[OrderKey, Sale](), defaultdict[Key, list[PutBack]](list)
         for market in self.markets:
-            lies = market.find_lies(states[market.kind])
+            lies, channel_id = market.find_lies(states[market.kind]), channels[market.code]
             for order in states[market.kind]["orders"]:
                 sku = order["lines"][0]["sku"]
                 since = [applied for start, end, applied in lies.get(sku, ()) if start <= order["at"] <= end]
-                sales[channels[market.code], str(order["id"])] = Sale(order["at"], min(since, default=NEVER))
-        verdict = judge_oversold(trace, sales)
+                sales[channel_id, str(order["id"])] = Sale(order["at"], min(since, default=NEVER))
+            for one in market.list_put_back(states[market.kind]):
+                put_back[channel_id, skus[one.sku]].append(one)
+        verdict = judge_oversold(trace, sales, put_back)
         assert verdict.problems == [], f"seed {self.seed}: {verdict.problems}"
         return verdict
 
@@ -301,22 +334,25 @@ async def prepared(
     """An instance and its marketplaces, connected and showing the same stock: from `units` of each SKU in a house."""
     with ExitStack() as processes:
         settings = {**ENVIRONMENT, **(environment or {})}
-        instance = processes.enter_context(running_instance(folder / "data", api_processes=1, environment=settings))
+        instance = processes.enter_context(
+            running_instance(folder / "data", api_processes=1, workers=WORKERS, environment=settings)
+        )
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(httpx.AsyncClient())
             state = await stack.enter_async_context(open_state(settings_of(instance), "onhand simulation"))
             codes = [f"SKU-{n}" for n in range(skus)]
             await make_catalog(state, WAREHOUSES, skus)
             await start_trace(_owner_url(instance))
+            traffic = Traffic(seed, instance, state, [], codes)
             chance = random.Random(seed)
             for house in WAREHOUSES:
-                await add_stock(state, house, {code: chance.randint(*units) for code in codes})
+                for code in codes:
+                    await traffic.move(house, code, chance.randint(*units))
             await _connect(
                 state,
                 ChannelConnect(DIRECT, "Direct", "B2B", dict.fromkeys(WAREHOUSES, ""), status="LIVE"),
                 [ListingLink(code, code) for code in codes],
             )
-            markets = []
             for kind in kinds:
                 make = MARKETS[kind]
                 url = f"{instance.info['url']}/webhooks/{kind}/sim-{kind}"
@@ -326,9 +362,9 @@ async def prepared(
                 market = make(running, http)
                 wanted, links = await market.connect(codes, WAREHOUSES)
                 await _connect(state, wanted, links)
-                markets.append(market)
+                traffic.markets.append(market)
             state.doorbell.ring("push")
-            chaos = Chaos(seed, instance, state, markets, codes)
+            chaos = Chaos(traffic)
             await chaos.wait_until(TOLD)
             yield chaos
 
@@ -338,6 +374,8 @@ async def run_chaos(folder: Path, *, seed: int, seconds: float, kinds: Sequence[
     async with prepared(folder, seed, kinds, skus) as chaos:
         await chaos.run(seconds)
         took = await chaos.converge()
+        if seconds >= EVERY_FAULT_SECONDS:
+            assert chaos.list_unstruck() == [], f"seed {seed}"
         return {**await chaos.audit(), "converged after seconds": round(took, 1), "the last were": chaos.last}
 
 

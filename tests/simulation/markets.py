@@ -3,95 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import httpx
-
 from app.channels.connect_channel import ChannelConnect
 from app.channels.link_listing import ListingLink
-from tests.marketplaces import Marketplace
-
-SECRET = "sandbox-secret"
-
-
-class Market(ABC):
-    """One marketplace connected as channel `code`."""
-
-    kind = ""
-    faults: ClassVar[dict[str, Any]] = {}
-    """Everything that can go wrong here, at rates that leave it usable.
-
-    A listing that was refused for good waits for a person, who comes when the faults are over.
-    """
-
-    def __init__(self, running: Marketplace, http: httpx.AsyncClient) -> None:
-        self.running = running
-        self.http = http
-
-    @property
-    def code(self) -> str:
-        return f"sim-{self.kind}"
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {}
-
-    @staticmethod
-    def arguments(webhook_url: str, state: Path) -> list[str]:
-        return ["--state", str(state)]
-
-    async def load(self, skus: Sequence[str]) -> Any:
-        products = [{"sku": sku, "title": sku, "quantity": 0} for sku in skus]
-        answer = await self._post("/admin-sandbox/products", products)
-        answer.raise_for_status()
-        return answer.json()
-
-    async def buy(self, sku: str, quantity: int) -> bool:
-        """Whether the marketplace sold it."""
-        return (await self._post("/buy", {"lines": [{"sku": sku, "quantity": quantity}]})).status_code == 201
-
-    async def set_faults(self, seed: int) -> None:
-        (await self._post("/faults", {"seed": seed, **self.faults} if seed else {})).raise_for_status()
-
-    async def fail(self, seed: int) -> None:
-        """Every request is answered by an error of the server."""
-        faults = {"seed": seed, **self.faults, "server_error": {"rate": 1.0}}
-        (await self._post("/faults", faults)).raise_for_status()
-
-    @staticmethod
-    def is_cancelled(order: Any) -> bool:
-        """What it says of an order in its state."""
-        return bool(order["cancelled"])
-
-    def find_lies(self, shown: Any) -> dict[str, list[tuple[float, float, float]]]:
-        """By SKU: from when to when an answer stood that said a write was applied, and when one last really was."""
-        lies: dict[str, list[tuple[float, float, float]]] = {}
-        applied: dict[str, float] = {}
-        for write in shown["history"]:
-            sku, at = write["sku"], write["at"]
-            if write["cause"] == "not_applied":
-                lies.setdefault(sku, []).append((at, float("inf"), applied.get(sku, 0.0)))
-            elif write["cause"] == "api":
-                applied[sku] = at
-                lies[sku] = [(start, min(end, at), since) for start, end, since in lies.get(sku, ())]
-        return lies
-
-    async def state(self) -> Any:
-        return (await self.http.get(f"{self.running.url}/state", timeout=60)).json()
-
-    async def _post(self, path: str, body: Any) -> httpx.Response:
-        return await self.http.post(self.running.url + path, json=body, headers=self.headers, timeout=30)
-
-    @abstractmethod
-    async def connect(self, skus: Sequence[str], warehouses: Sequence[str]) -> tuple[ChannelConnect, list[ListingLink]]:
-        """What to connect it with, its shelves filled, and what it calls each SKU."""
+from tests.simulation.market import SECRET, Market, Placed
 
 
 class ShopifyMarket(Market):
     kind = "shopify"
+    edits = True
     faults: ClassVar[dict[str, Any]] = {
         "throttled": {"rate": 0.03},
         "server_error": {"rate": 0.03},
@@ -104,7 +28,8 @@ class ShopifyMarket(Market):
         "idempotency_recheck": {"rate": 0.5},
         "latency": {"rate": 0.1, "seconds": 0.3},
         "outside_change": {"rate": 0.02},
-        "cancel_race": {"rate": 0.1},
+        "cancel_race": {"rate": 0.3},
+        "cancel_not_done": {"rate": 0.3},
         "webhook_duplicate": {"rate": 0.1},
         "webhook_late": {"rate": 0.1, "seconds": 2.0},
         "webhook_missing": {"rate": 0.05},
@@ -113,6 +38,26 @@ class ShopifyMarket(Market):
     @property
     def headers(self) -> dict[str, str]:
         return {"X-Shopify-Access-Token": "sandbox-token"}
+
+    async def take_back(self, placed: Placed, chance: random.Random) -> bool:
+        """Cancelled as a whole, edited, or refunded before it was shipped, on sale again or not."""
+        way = chance.choice(("cancel", "edit", "refund", "keep"))
+        order, one = {"order": placed.id}, {"sku": placed.sku, "quantity": 1}
+        if way == "cancel":
+            return await self.cancel(placed.id)
+        if way == "edit":
+            return await self._does("/orders/edit", {**order, "lines": [{**one, "quantity": placed.quantity - 1}]})
+        return await self._does("/orders/refund", {**order, "lines": [one], "restock": way == "refund"})
+
+    async def cancel(self, order: str) -> bool:
+        return await self._does("/orders/cancel", {"order": order})
+
+    def count_live(self, order: Any) -> int:
+        return sum(line["quantity"] for line in order["current"])
+
+    @staticmethod
+    def count_parcels(order: Any) -> int:
+        return len(order["parcels"])
 
     @staticmethod
     def arguments(webhook_url: str, state: Path) -> list[str]:
@@ -166,7 +111,7 @@ class AmazonMarket(Market):
         "feed_fatal": {"rate": 0.1},
         "feed_cancelled": {"rate": 0.1},
         "page_shift": {"rate": 0.1},
-        "cancel_race": {"rate": 0.1},
+        "cancel_race": {"rate": 0.3},
         "outside_change": {"rate": 0.02},
         "notification_duplicate": {"rate": 0.1},
         "notification_late": {"rate": 0.1, "seconds": 2.0},
@@ -177,17 +122,32 @@ class AmazonMarket(Market):
     def headers(self) -> dict[str, str]:
         return {"X-Sandbox-Token": "sandbox-refresh"}
 
+    async def take_back(self, placed: Placed, chance: random.Random) -> bool:
+        """Cancelled, or asked for: then the seller answers, or the buyer does it later."""
+        asks = chance.random() < 0.3
+        return await self._does("/cancel", {"order_id": placed.id, "ask": asks})
+
+    async def cancel(self, order: str) -> bool:
+        return await self._does("/cancel", {"order_id": order})
+
     @staticmethod
     def is_cancelled(order: Any) -> bool:
         return bool(order["status"] == "CANCELLED")
 
     @staticmethod
+    def count_parcels(order: Any) -> int:
+        return len(order["packages"])
+
+    @staticmethod
     def arguments(webhook_url: str, state: Path) -> list[str]:
-        fast = ("patchListingsItem=50/50", "searchListingsItems=20/20", "searchOrders=1/20", "getOrder=20/30")
+        """Few patches, so that a backlog goes by feeds; of everything else there is enough."""
+        feeds = ("createFeed", "createFeedDocument", "getFeed", "getFeedDocument")
+        fast = ["patchListingsItem=8/8", "searchListingsItems=20/20", "searchOrders=1/20", "getOrder=20/30"]
+        fast += [f"{operation}=10/20" for operation in feeds]
         limits = [part for limit in fast for part in ("--limit", limit)]
         return [
             *("--state", str(state), "--refresh-token", "sandbox-refresh", "--client-secret", SECRET),
-            *("--apply-seconds", "0.2", "--feed-seconds", "3", "--pending-seconds", "0.5"),
+            *("--apply-seconds", "0.2", "--feed-seconds", "1", "--pending-seconds", "0.5"),
             *("--search-age-seconds", "2"),
             *limits,
         ]
@@ -211,6 +171,7 @@ class AmazonMarket(Market):
                 "queue_url": f"{self.running.url}/sqs",
                 "queue_region": "eu-central-1",
                 "search_lag_seconds": 4,
+                "feed_seconds": 1,
             },
             {
                 "client_secret": SECRET,
@@ -233,13 +194,13 @@ class EbayMarket(Market):
         "token_expired": {"rate": 0.01},
         "token_expired_403": {"rate": 0.01},
         "partial": {"rate": 0.03},
-        "item_refused": {"rate": 0.003},
+        "item_refused": {"rate": 0.01},
         "partial_missing": {"rate": 0.03},
         "shuffled": {"rate": 0.2},
         "not_applied": {"rate": 0.02},
         "outside_change": {"rate": 0.02},
         "page_shift": {"rate": 0.1},
-        "cancel_race": {"rate": 0.1},
+        "cancel_race": {"rate": 0.3},
         "notification_duplicate": {"rate": 0.1},
         "notification_late": {"rate": 0.1, "seconds": 2.0},
         "notification_reordered": {"rate": 0.1},
@@ -250,9 +211,21 @@ class EbayMarket(Market):
     def headers(self) -> dict[str, str]:
         return {"Authorization": "Bearer sandbox-token"}
 
+    async def take_back(self, placed: Placed, chance: random.Random) -> bool:
+        """Asked for, refused, or done."""
+        step = chance.choice(("request", "reject", "complete", "complete"))
+        return await self._does("/cancel", {"order": placed.id, "step": step})
+
+    async def cancel(self, order: str) -> bool:
+        return await self._does("/cancel", {"order": order, "step": "complete"})
+
     @staticmethod
     def is_cancelled(order: Any) -> bool:
         return bool(order["cancel"] == "CANCELED")
+
+    @staticmethod
+    def count_parcels(order: Any) -> int:
+        return len(order["shipments"])
 
     @staticmethod
     def arguments(webhook_url: str, state: Path) -> list[str]:

@@ -47,10 +47,29 @@ BEGIN
   RETURN NULL;
 END $$;
 CREATE TRIGGER trace_order AFTER INSERT ON order_lines FOR EACH ROW EXECUTE FUNCTION trace_order();
+CREATE FUNCTION trace_cancelled() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO simulation_trace (kind, data) SELECT 'cancelled', jsonb_build_object('order', o.external_id, 'channel',
+    o.channel_id, 'cancelled', NEW.cancelled) FROM orders o WHERE o.id = NEW.order_id;
+  RETURN NULL;
+END $$;
+CREATE FUNCTION trace_untold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO simulation_trace (kind, data) SELECT 'listing', jsonb_build_object('listing', l.id, 'channel',
+    l.channel_id, 'sku', l.sku_id, 'units', {MAY_SELL}, 'told', false)
+  FROM listings l JOIN orders t ON t.channel_id = l.channel_id WHERE t.id = NEW.order_id AND l.sku_id = NEW.sku_id;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER trace_untold AFTER UPDATE OF untold ON order_lines FOR EACH ROW
+  WHEN (NEW.untold <> OLD.untold) EXECUTE FUNCTION trace_untold();
+CREATE TRIGGER trace_cancelled AFTER UPDATE OF cancelled ON order_lines FOR EACH ROW
+  WHEN (NEW.cancelled > OLD.cancelled) EXECUTE FUNCTION trace_cancelled();
 """
 _READ = "SELECT id, extract(epoch FROM at)::float8 AS at, xid::text AS xid, kind, data::text FROM simulation_trace"
 Key = tuple[int, int]
 """Channel and SKU."""
+OrderKey = tuple[int, str]
+"""Channel and the order's id there."""
 
 
 @dataclass(slots=True)
@@ -78,6 +97,8 @@ class Trace:
     listings: dict[Key, Reported] = field(default_factory=lambda: defaultdict(Reported))
     stock: dict[int, list[tuple[float, int]]] = field(default_factory=lambda: defaultdict(list))
     short: list[ShortLine] = field(default_factory=list)
+    cancelled: dict[OrderKey, list[tuple[float, int]]] = field(default_factory=dict)
+    """Of every order that was put on record as one to be shipped: when how many of its units were cancelled."""
 
     def exposures(self, key: Key) -> Iterator[tuple[float, int]]:
         """(time, units exposed from then on) of one listing."""
@@ -96,6 +117,10 @@ class Trace:
         told = self.listings[key].told_at
         place = bisect_right(told, at)
         return told[place - 1] if place else 0.0
+
+    def cancelled_at(self, order: OrderKey, units: int) -> float:
+        """When so many units of the order were cancelled on record."""
+        return next((at for at, cancelled in self.cancelled[order] if cancelled >= units), NEVER)
 
 
 async def start_trace(owner_url: str) -> None:
@@ -134,12 +159,22 @@ def _note_others(
             listing.units.append((at, data["units"]))
             if data["told"]:
                 listing.told_at.append(at)
-        elif kind == "order" and data["quantity"] > data["allocated"]:
-            sku = data["sku"]
-            there = min(before.get(sku, 0), sum(levels[sku].values()))
-            missing = min(data["quantity"] - data["allocated"], data["quantity"] - there)
-            if missing > 0:
-                trace.short.append(ShortLine((data["channel"], sku), data["order"], at, missing))
+        elif kind == "cancelled":
+            trace.cancelled[data["channel"], data["order"]].append((at, data["cancelled"]))
+        elif kind == "order":
+            trace.cancelled.setdefault((data["channel"], data["order"]), [])
+            _note_short(trace, at, data, before, levels)
+
+
+def _note_short(
+    trace: Trace, at: float, data: Any, before: Mapping[int, int], levels: Mapping[int, Mapping[int, int]]
+) -> None:
+    sku = data["sku"]
+    if data["quantity"] > data["allocated"]:
+        there = min(before.get(sku, 0), sum(levels[sku].values()))
+        missing = min(data["quantity"] - data["allocated"], data["quantity"] - there)
+        if missing > 0:
+            trace.short.append(ShortLine((data["channel"], sku), data["order"], at, missing))
 
 
 def _value_at(values: Sequence[tuple[float, int]], at: float) -> int:

@@ -104,7 +104,8 @@ class AmazonChannel:
         if settled is None:
             return None
         if settled.took_seconds is not None:
-            self.feed_seconds = min(FEED_SECONDS_MAX, max(FEED_SECONDS_MIN, settled.took_seconds))
+            least = min(FEED_SECONDS_MIN, self.connection.feed_seconds)
+            self.feed_seconds = min(FEED_SECONDS_MAX, max(least, settled.took_seconds))
         return settled.results
 
     async def observe(self, refs: Sequence[ListingRef]) -> list[Observation]:

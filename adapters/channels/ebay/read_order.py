@@ -19,6 +19,7 @@ from domain.errors import CauseClass, Fault
 PATH = "/sell/fulfillment/v1/order"
 CENT_PARTS = Decimal("0.0001")
 UNPAID = frozenset({"PENDING", "FAILED"})
+REFUNDED = "FULLY_REFUNDED"
 
 
 async def read_order(client: EbayClient, external_id: str) -> ChannelOrder | None:
@@ -54,6 +55,7 @@ def _parse_order(raw: dict[str, Any]) -> ChannelOrder:
         address=address,
         email=ship_to.get("email") or _find_buyer(raw).get("email"),
         pending=raw.get("orderPaymentStatus") in UNPAID,
+        refunded=raw.get("orderPaymentStatus") == REFUNDED,
         cancelled=cancel.get("cancelState") == "CANCELED",
         cancel_requested=_is_cancel_requested(cancel),
         ship_by=_find_first(raw["lineItems"], "shipByDate"),

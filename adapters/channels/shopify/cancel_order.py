@@ -1,9 +1,11 @@
 """Have the store cancel units that we shall not ship: the whole order, or some of it by an order edit.
 
-What the store names already is read first, so that nothing is told twice. It is never to put the units back on sale by
-itself (`restock`): their number is published as every other one is, and would count twice. A whole order's payment goes
-back the way it came; after an edit the store shows what it owes the buyer. Refusals, in this order: no such order, more
-than the store lets be taken away, whatever it answers.
+What the store names already is read first, so that nothing is told twice. Units that were shipped and came back are
+named no more: what was shipped and what is still to be shipped say together what it has left. It is never to put the
+units back on sale by itself (`restock`): their number is published as every other one is, and would count twice. A
+whole order's payment goes back the way it came; after an edit, which is all that an order with parcels can have, the
+store shows what it owes the buyer. Refusals, in this order: no such order, more than the store lets be taken away,
+whatever it answers.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 from adapters.channels.base import ChannelOrder, WriteOutcome, WriteResult
 from adapters.channels.shopify.client import ShopifyClient
 from adapters.channels.shopify.pull_orders import pull_order
+from adapters.channels.shopify.read_parcels import read_shipped
 from domain.cancellations import Cancellation, CancelReason
 from domain.errors import CauseClass
 
@@ -60,13 +63,15 @@ async def cancel_order(client: ShopifyClient, cancellation: Cancellation, *, not
     """`ACCEPTED` for a whole order: the store does it in a job of its own. Raises `Fault`."""
     problem = ""
     for _ in range(TRIES):
+        # Parcels first: one that leaves between the two reads then counts as nothing, and not twice.
+        parcels = await read_shipped(client, cancellation.order_external_id)
         order = await pull_order(client, cancellation.order_external_id)
-        if order is None:
+        if order is None or parcels is None:
             return _refuse("The store does not know the order.", CauseClass.MAPPING)
-        cuts = _plan(order, cancellation)
+        cuts = _plan(order, parcels.shipped, cancellation)
         if order.cancelled or not cuts:
             return WriteResult(WriteOutcome.OK)
-        if sum(line.quantity for line in order.lines) == sum(cuts.values()):
+        if not parcels.shipped and sum(line.quantity for line in order.lines) == sum(cuts.values()):
             problem = await _cancel_whole(client, cancellation, notify=notify)
             if not problem:
                 return WriteResult(WriteOutcome.ACCEPTED)
@@ -81,9 +86,12 @@ def _refuse(message: str, cause: CauseClass) -> WriteResult:
     return WriteResult(WriteOutcome.REFUSED, message, cause)
 
 
-def _plan(order: ChannelOrder, cancellation: Cancellation) -> dict[str, int]:
-    """Units to take from each line: what the store still names of them. What was added meanwhile stays."""
-    named = {line.external_id: line.quantity for line in order.lines}
+def _plan(order: ChannelOrder, shipped: Mapping[str, int], cancellation: Cancellation) -> dict[str, int]:
+    """Units to take from each line: what the store still has of them. What was added meanwhile stays."""
+    named = {
+        line.external_id: max(line.quantity, shipped.get(line.external_id, 0) + (line.unshipped or 0))
+        for line in order.lines
+    }
     cuts = {
         one.external_id: min(one.units, named.get(one.external_id, 0) - one.left)
         for one in cancellation.lines

@@ -1,4 +1,4 @@
-"""What the store has on record under a tracking number."""
+"""What the store has on record as shipped: in all, or under a tracking number."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from adapters.channels.shopify.client import ShopifyClient
 from adapters.channels.shopify.list_items import read_cursor
 
-PARCELS = (50, 250)
+PARCELS = (10, 250)
 """Read at first, and when there are as many; the vendor shows no more."""
 LINE_PAGE = 100
 LINE_PAGES_MAX = 20
@@ -36,14 +36,14 @@ query ReadParcel($id: ID!, $first: Int!, $after: String) {
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """`shipped`: units under the tracking number, by order line."""
+    """`shipped`: units by order line, also those that came back."""
 
     cancelled: bool
     shipped: Counter[str]
 
 
-async def read_shipped(client: ShopifyClient, order_id: str, number: str) -> Shipped | None:
-    """None when the store does not know the order. Raises `Fault`."""
+async def read_shipped(client: ShopifyClient, order_id: str, number: str | None = None) -> Shipped | None:
+    """Under the tracking number; without one in all. None when the store does not know the order. Raises `Fault`."""
     order: dict[str, Any] | None = None
     for first in PARCELS:
         order = (await client.call(_READ, {"id": order_id, "first": first}, cost=1 + 2 * first))["order"]
@@ -54,7 +54,8 @@ async def read_shipped(client: ShopifyClient, order_id: str, number: str) -> Shi
     assert order is not None
     shipped: Counter[str] = Counter()
     for parcel in order["fulfillments"]:
-        if parcel["status"] not in UNDONE and any(entry["number"] == number for entry in parcel["trackingInfo"]):
+        meant = number is None or any(entry["number"] == number for entry in parcel["trackingInfo"])
+        if meant and parcel["status"] not in UNDONE:
             shipped += await _read_lines(client, parcel["id"])
     return Shipped(order["cancelledAt"] is not None, shipped)
 

@@ -10,8 +10,20 @@ from adapters.sandbox.amazon.render_notification import render_quantity_change
 from adapters.sandbox.amazon.state import Listing, now, shown_quantity
 
 
-def change_quantity(market: Market, listing: Listing, code: str, quantity: int | None, cause: str) -> None:
-    """`cause`: "api" (a submission was applied), "order" (it sold), "cancel" or "outside" (a person in the admin)."""
+def change_quantity(
+    market: Market,
+    listing: Listing,
+    code: str,
+    quantity: int | None,
+    cause: str,
+    *,
+    order: str | None = None,
+    removed: int = 0,
+) -> None:
+    """`cause`: "api" (a submission was applied), "order" (it sold), "cancel" or "outside" (a person in the admin).
+
+    `removed`: units that `order` lost.
+    """
     before = listing.effective.get(code)
     listing.effective[code] = quantity
     listing.updated_at = now()
@@ -24,6 +36,8 @@ def change_quantity(market: Market, listing: Listing, code: str, quantity: int |
                 "sku": listing.sku,
                 "available": quantity,
                 "delta": (quantity or 0) - (before or 0),
+                "order": order,
+                "removed": removed,
             }
         )
     market.state.touch()

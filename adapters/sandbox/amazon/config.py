@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any
 
 QUANTITY_MAX = 1_000_000_000
-PRODUCTS_MAX = 50_000
 LEAD_TIME_DAYS_MAX = 30
 
 

@@ -169,7 +169,9 @@ def cancel_order(market: Market, order: Order, by: str, reason: str) -> None:
     for line in order.lines:
         listing = market.state.listings.get(line.sku)
         if listing is not None and line.quantity > line.shipped:
-            back = shown_quantity(market.state, listing) + line.quantity - line.shipped
-            change_quantity(market, listing, market.config.fulfillment_channel, back, "cancel")
+            units = line.quantity - line.shipped
+            back = shown_quantity(market.state, listing) + units
+            code = market.config.fulfillment_channel
+            change_quantity(market, listing, code, back, "cancel", order=order.order_id, removed=units)
     touch_order(market, order)
     announce_order(market, order, "OrderStatusChange", "Cancelled")

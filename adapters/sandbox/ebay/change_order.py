@@ -29,6 +29,8 @@ def cancel_order(state: State, order: Order, step: str) -> None:
     """`request`: the buyer asks. `complete`, `reject`: the seller answered. The stock does not come back by itself."""
     if step not in CANCEL_STEPS:
         raise OrderError(400, "BAD_STEP", f"step is one of {', '.join(CANCEL_STEPS)}")
+    if order.cancel == "CANCELED":
+        raise OrderError(409, "CANCELLED", f"{order.order_id} is cancelled already")
     at = write_time(now())
     if not order.cancel_requests:
         order.cancel_requests.append({

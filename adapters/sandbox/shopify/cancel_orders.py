@@ -83,7 +83,7 @@ def set_quantity(
     problem = None
     if edit is None or line is None:
         problem = {"field": ["id" if edit is None else "lineItemId"], "message": "It does not exist."}
-    elif not line.shipped <= quantity <= line.current:
+    elif not line.kept <= quantity <= line.current:
         problem = {"field": ["quantity"], "message": "Only unfulfilled items can be removed."}
     if problem is not None or edit is None or line is None:
         return {"calculatedLineItem": None, "calculatedOrder": edit, "userErrors": [problem]}
@@ -144,8 +144,8 @@ RESOLVERS: dict[str, dict[str, Any]] = {
     "CalculatedLineItem": {
         "id": lambda entry, info: _name_line(entry[1]),
         "quantity": lambda entry, info: entry[0].quantities[entry[1].index],
-        "editableQuantity": lambda entry, info: entry[0].quantities[entry[1].index] - entry[1].shipped,
-        "editableQuantityBeforeChanges": lambda entry, info: entry[1].current - entry[1].shipped,
+        "editableQuantity": lambda entry, info: entry[0].quantities[entry[1].index] - entry[1].kept,
+        "editableQuantityBeforeChanges": lambda entry, info: entry[1].unshipped,
         "restocking": lambda entry, info: entry[0].restock and entry[0].quantities[entry[1].index] < entry[1].current,
         "sku": lambda entry, info: entry[1].sku,
         "title": lambda entry, info: entry[1].title,

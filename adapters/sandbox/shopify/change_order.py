@@ -73,8 +73,8 @@ def lower_lines(state: State, order: Order, removals: list[tuple[Line, int]], *,
     """To these quantities; `restock`: what goes is on sale again. Raises OrderError with nothing changed."""
     require_open(order)
     for line, quantity in removals:
-        if not line.shipped <= quantity <= line.current:
-            raise OrderError(409, "BAD_QUANTITY", f"{line.sku} can be lowered to {line.shipped}..{line.current}")
+        if not line.kept <= quantity <= line.current:
+            raise OrderError(409, "BAD_QUANTITY", f"{line.sku} can be lowered to {line.kept}..{line.current}")
     edits = [(line, line.current - quantity) for line, quantity in removals if quantity < line.current]
     for line, units in edits:
         remove_units(state, order, line, units, restock=restock)
@@ -137,12 +137,12 @@ def remove_units(state: State, order: Order, line: Line, units: int, *, restock:
                 share.remaining -= taken
                 share.total -= taken
                 units -= taken
-                put_back(state, part.location, line, taken, committed=taken, restock=restock)
+                put_back(state, order, part.location, line, taken, committed=taken, restock=restock)
         if part.status in (*OPEN, "ON_HOLD") and not any(share.remaining for share in part.shares):
             part.status = "CLOSED"
     line.returned += min(units, line.shipped - line.returned)
     if units and restock:
-        put_back(state, next(iter(state.locations)), line, units, committed=0, restock=True)
+        put_back(state, order, next(iter(state.locations)), line, units, committed=0, restock=True)
 
 
 def require_open(order: Order) -> None:

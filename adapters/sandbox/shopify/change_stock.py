@@ -16,12 +16,20 @@ from adapters.sandbox.shopify.state import (
 
 
 def change_level(
-    state: State, level: Level, *, available: int, committed: int, cause: str, key: str | None = None
+    state: State,
+    level: Level,
+    *,
+    available: int,
+    committed: int,
+    cause: str,
+    key: str | None = None,
+    order: str | None = None,
+    removed: int = 0,
 ) -> None:
     """Gives a level its new numbers. An unchanged available quantity is remembered but not announced.
 
     `cause` is "api" (a client's write), "order" (the store sold), "shipped", "restock" (units that an order gave back)
-    or "outside" (a person in the admin).
+    or "outside" (a person in the admin). `removed`: units that `order` lost, whether or not they are on sale again.
     """
     at = now()
     delta = available - level.available
@@ -35,6 +43,8 @@ def change_level(
             "available": available,
             "delta": delta,
             "key": key,
+            "order": order,
+            "removed": removed,
         }
     )
     state.touch()

@@ -142,7 +142,7 @@ def write_refund(
             line.removed += units
             line.returned += min(units, line.shipped - line.returned)
             if kind == "return":
-                put_back(state, next(iter(state.locations)), line, units, committed=0, restock=True)
+                put_back(state, order, next(iter(state.locations)), line, units, committed=0, restock=True)
         written.append(RefundLine(line.index, units, kind))
     status = "PENDING" if context.faults.strike(FaultKind.REFUND_PENDING) else "SUCCESS"
     status = "FAILURE" if context.faults.strike(FaultKind.REFUND_FAILED) else status

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from adapters.sandbox.shopify.change_stock import change_level
+from adapters.sandbox.shopify.ids import write_gid
 from adapters.sandbox.shopify.refunds import PLACES, Refund, RefundLine
 from adapters.sandbox.shopify.render_event import render_refund
 from adapters.sandbox.shopify.state import REFUNDS_CREATE, Line, Order, State, now
@@ -38,8 +39,18 @@ def add_up(order: Order, lines: list[RefundLine]) -> str:
     return f"{total:.2f}"
 
 
-def put_back(state: State, location: int, line: Line, units: int, *, committed: int, restock: bool) -> None:
+def put_back(
+    state: State, order: Order, location: int, line: Line, units: int, *, committed: int, restock: bool
+) -> None:
     level = state.levels.get((location, line.item))
     if level is not None and state.products[line.item].tracked:
         available = level.available + (units if restock else 0)
-        change_level(state, level, available=available, committed=level.committed - committed, cause="restock")
+        change_level(
+            state,
+            level,
+            available=available,
+            committed=level.committed - committed,
+            cause="restock",
+            order=write_gid("Order", order.index),
+            removed=units,
+        )

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.sandbox.doors import refuse
 from adapters.sandbox.read_body import OrderError, go_back, read_object
 from adapters.sandbox.respond import CutResponse, JsonResponse
 from adapters.sandbox.shopify.change_order import (
@@ -28,7 +29,7 @@ from adapters.sandbox.shopify.issue_refunds import settle_refunds
 from adapters.sandbox.shopify.place_order import read_cart
 from adapters.sandbox.shopify.process_returns import cancel_return, open_return, process_whole
 from adapters.sandbox.shopify.render_event import render_uninstall
-from adapters.sandbox.shopify.serve_store import refuse, render_receipt
+from adapters.sandbox.shopify.serve_store import render_receipt
 from adapters.sandbox.shopify.state import APP_UNINSTALLED, Order, State
 
 FIELDS_MAX = 10

@@ -133,6 +133,11 @@ class Line:
     def unshipped(self) -> int:
         return max(0, self.current - self.shipped + self.returned)
 
+    @property
+    def kept(self) -> int:
+        """Units that were shipped and did not come back: no edit takes them away."""
+        return self.current - self.unshipped
+
 
 @dataclass(slots=True)
 class Share:

@@ -18,7 +18,8 @@ from api.channels.connection_inputs import (
     ShopifyConnectionChange,
     read_connections,
 )
-from api.channels.types import CHANNEL_POLICY, Channel, SourceStatus, channel_from_row
+from api.channels.policy_types import CHANNEL_POLICY
+from api.channels.types import Channel, SourceStatus, channel_from_row
 from api.context import Context, Info
 from api.directives import requires
 from api.scalars import UserError

@@ -8,7 +8,8 @@ import strawberry
 
 from api.answer import answer
 from api.channels.change_channel import RUNNERS
-from api.channels.types import LISTING_POLICY, Listing, channel_from_row, make_listing
+from api.channels.policy_types import LISTING_POLICY
+from api.channels.types import Listing, channel_from_row, make_listing
 from api.context import Context, Info
 from api.ids import encode_id
 from api.scalars import UserError
@@ -62,6 +63,14 @@ class ListingPolicyLine:
     share_percent: int | None = strawberry.UNSET
     maximum: int | None = strawberry.UNSET
     minimum: int | None = strawberry.UNSET
+    multiple: int | None = strawberry.UNSET
+    safety_stock: int | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Units that stay in each warehouse of the listing, instead of what the warehouse keeps back.",
+    )
+    warehouses: list[str] | None = strawberry.field(
+        default=strawberry.UNSET, description="Codes of those that it sells from, of its channel's at its location."
+    )
     frozen: bool | None = strawberry.field(default=strawberry.UNSET, description="Off sale on this channel alone.")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import strawberry
 
 from api.channels.lanes import SyncLane
+from api.channels.policy_types import CHANNEL_POLICY, LISTING_POLICY, ChannelPolicy, ListingPolicy
 from api.context import Info
 from api.directives import Cost
 from api.scalars import Counted, Edge, PageInfo, page_size
@@ -22,8 +23,6 @@ from app.channels.report_sources import read_source_differences, report_sources
 from domain.errors import CauseClass
 
 SECONDS_PER_HOUR = 3_600
-LISTING_POLICY = ("buffer", "share_percent", "maximum", "minimum")
-CHANNEL_POLICY = (*LISTING_POLICY, "multiple", "adaptive")
 strawberry.enum(CauseClass, description="Why a channel does not do what it should: who can help.")
 
 
@@ -36,7 +35,8 @@ class ChannelKind(StrEnum):
 
 
 @strawberry.enum(
-    description="SHADOW: computes and compares, sends nothing. PAUSED: sends nothing, converges when resumed."
+    description="SHADOW: computes and compares, sends nothing. PAUSED: no quantities are sent, orders are taken all "
+    "the same; converges when resumed."
 )
 class ChannelStatus(StrEnum):
     SHADOW = "SHADOW"
@@ -72,24 +72,6 @@ class ListingState(StrEnum):
     DRIFTED = "DRIFTED"
     FROZEN = "FROZEN"
     BLOCKED = "BLOCKED"
-
-
-@strawberry.type(description="What is published of what a channel may sell. Units unless said otherwise.")
-class ChannelPolicy:
-    buffer: int = strawberry.field(description="Never published.")
-    share_percent: int = strawberry.field(description="Of what its warehouses hold above safety stock.")
-    maximum: int | None = strawberry.field(description="Published at most.")
-    minimum: int = strawberry.field(description="Below it nothing is published.")
-    multiple: int = strawberry.field(description="Rounded down to a multiple of it.")
-    adaptive: bool = strawberry.field(description="A further buffer follows from measured lag and velocity.")
-
-
-@strawberry.type(description="What a listing has instead of its channel's policy; null: the channel's.")
-class ListingPolicy:
-    buffer: int | None
-    share_percent: int | None
-    maximum: int | None
-    minimum: int | None
 
 
 @strawberry.type
@@ -358,7 +340,10 @@ def listings_from_rows(rows: Any) -> list[Listing]:
 
 
 def make_listing(state: Any, channel: Channel, sku: Sku) -> Listing:
-    """A listing from anything with the columns of `app.channels.listing_state.LISTING_COLUMNS`."""
+    """A listing from anything with the columns of `app.channels.listing_state.LISTING_COLUMNS`.
+
+    An answer that was kept for its idempotency key may be from before a column of the policy was added.
+    """
     return Listing(
         key=str(state["id"]),
         channel=channel,
@@ -376,7 +361,7 @@ def make_listing(state: Any, channel: Channel, sku: Sku) -> Listing:
         last_acknowledged_at=state["acknowledged_at"],
         last_observed_at=state["observed_at"],
         frozen=state["frozen"],
-        policy=ListingPolicy(**{name: state[name] for name in LISTING_POLICY}),
+        policy=ListingPolicy(**{name: state.get(name) for name in LISTING_POLICY}),
         adaptive_buffer=state["adaptive_buffer"],
         velocity=state["velocity"] * SECONDS_PER_HOUR,
         attempts=state["attempts"],

@@ -13,7 +13,7 @@ import strawberry
 
 from api.answer import answer
 from api.context import Context, Info
-from api.directives import STAFF, requires
+from api.directives import STAFF, requires, requires_costs
 from api.floor.operation import REF, FloorInput, FloorOperation, decode_ref, do, plain
 from api.scalars import Counted, Edge, PageInfo, UserError, after_uuid, check_names, make_page, page_size
 from api.stock.show_stock import show_stock
@@ -70,7 +70,9 @@ class Adjustment(Node):
     warehouse: Warehouse
     moves: list[AdjustmentMove]
     units: int
-    value: Decimal | None = strawberry.field(description="At unit cost, not converted; null when a SKU has none.")
+    value: Decimal | None = strawberry.field(
+        directives=requires_costs(), description="At unit cost, not converted; null when a SKU has none."
+    )
     reason: str
     note: str | None
     reference: str | None

@@ -12,11 +12,11 @@ from api.answer import answer
 from api.context import Context, Info
 from api.directives import EVERYONE, requires
 from api.floor.approvals import Adjustment, show_adjustment
-from api.floor.operation import REF, FloorInput, FloorOperation, decode_ref, do, plain
+from api.floor.operation import PUT_INTO, REF, FloorInput, FloorOperation, decode_ref, do, plain
 from api.scalars import Counted, Edge, PageInfo, UserError, after_uuid, check_names, make_page, page_size
 from api.stock.show_stock import show_levels
 from api.stock.types import Node, Sku, StockLevel, Warehouse, sku_from_row, warehouse_from_row
-from app.damage.dispose_damage import Disposal, dispose_damage
+from app.damage.dispose_damage import Disposal, DisposalWanted, dispose_damage
 from app.damage.read_damages import DamageFilter as Chosen
 from app.damage.read_damages import count_damages, read_damages
 from app.damage.report_damage import DamageLine, DamageOrigin, DamageWanted, report_damage
@@ -45,7 +45,7 @@ class Damage(Node):
     evidence: str | None
     note: str | None
     reference: str | None
-    document: str | None = strawberry.field(description="The transfer or return with which it came.")
+    document: str | None = strawberry.field(description="The transfer, return or purchase order with which it came.")
     quantity: int
     repaired: int
     scrapped: int
@@ -94,6 +94,7 @@ class DamageDisposeInput(FloorInput):
     id: strawberry.ID = strawberry.field(description=REF)
     disposal: Disposal
     quantity: int
+    bin: str | None = strawberry.field(default=None, description=f"For REPAIR. {PUT_INTO}")
 
 
 @strawberry.type
@@ -152,7 +153,8 @@ async def _report(state: State, act: FloorCall, command: DamageReportInput) -> A
 
 
 async def _dispose(state: State, act: FloorCall, command: DamageDisposeInput) -> Answer:
-    return await dispose_damage(state, act, decode_ref(command.id, "damage"), command.disposal, command.quantity)
+    wanted = DisposalWanted(command.disposal, command.quantity, command.bin)
+    return await dispose_damage(state, act, decode_ref(command.id, "damage"), wanted)
 
 
 REPORT = FloorOperation(

@@ -7,6 +7,7 @@ from typing import Any
 
 import strawberry
 
+from api.ids import encode_id
 from api.scalars import Counted, Edge, PageInfo
 from api.stock.types import Node, Sku, Warehouse, sku_from_row, warehouse_from_row
 from app.floor.find_document import write_label
@@ -49,6 +50,8 @@ class Transfer(Node):
     source: Warehouse
     destination: Warehouse
     lines: list[TransferLine]
+    order_key: strawberry.Private[str | None]
+    order_name: str | None
     reference: str | None
     note: str | None
     carrier: str | None
@@ -61,6 +64,10 @@ class Transfer(Node):
     received_at: datetime.datetime | None
     ended_at: datetime.datetime | None
     created_at: datetime.datetime
+
+    @strawberry.field(description="The order that waits for what it brings (`exceptionRecover`, SUBSTITUTE).")
+    def order_id(self) -> strawberry.ID | None:
+        return None if self.order_key is None else strawberry.ID(encode_id("Order", self.order_key))
 
 
 @strawberry.type
@@ -80,6 +87,8 @@ def transfer_from_row(row: Any) -> Transfer:
         source=warehouse_from_row(row["source"]),
         destination=warehouse_from_row(row["destination"]),
         lines=lines,
+        order_key=None if row["order_id"] is None else str(row["order_id"]),
+        order_name=row["order_name"],
         requested_by=row["requested_name"],
         approved_by=row["approved_name"],
         **{name: row[name] for name in _PLAIN},

@@ -222,7 +222,10 @@ class TransferMutation:
     async def transfer_approve(self, info: Info, input: TransferApproveInput) -> TransferApprovePayload:
         return await answer(TransferApprovePayload, do(info.context, APPROVE, input))
 
-    @strawberry.mutation(directives=PICK.directives, description="In as many parts as it takes.")
+    @strawberry.mutation(
+        directives=PICK.directives,
+        description="In as many parts as it takes. Told with the time when it was done, even after it was shipped.",
+    )
     async def transfer_pick(self, info: Info, input: TransferPickInput) -> TransferPickPayload:
         return await answer(TransferPickPayload, do(info.context, PICK, input))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from functools import partial
 from typing import Any
 
 import strawberry
@@ -11,10 +12,17 @@ from api.answer import answer
 from api.context import Context, Info
 from api.directives import EVERYONE, requires
 from api.ids import decode_uuid
-from api.scalars import UserError
+from api.scalars import Counted, Edge, PageInfo, UserError, after_uuid, make_page, page_size
 from api.stock.types import Node
 from app.calls import make_call
-from app.identity.use_tokens import TokenWanted, make_token, renew_token, withdraw_token
+from app.identity.use_tokens import (
+    TokenWanted,
+    count_tokens,
+    make_token,
+    read_tokens,
+    renew_token,
+    withdraw_token,
+)
 from domain.identity import Role
 
 KEEPERS = [Role.ADMIN, Role.ENGINEER]
@@ -24,10 +32,21 @@ KEEPERS = [Role.ADMIN, Role.ENGINEER]
 class Token(Node):
     name: str
     roles: list[Role]
-    scopes: list[str] | None
+    scopes: list[str] | None = strawberry.field(description="Null: all.")
+    warehouses: list[str] | None = strawberry.field(description="Codes; null: all.")
+    channels: list[str] | None = strawberry.field(description="Codes; null: all.")
+    created_by: str
     created_at: datetime.datetime
+    rotated_at: datetime.datetime | None
     expires_at: datetime.datetime | None
     revoked_at: datetime.datetime | None
+
+
+@strawberry.type
+class TokenConnection(Counted):
+    edges: list[Edge[Token]]
+    nodes: list[Token]
+    page_info: PageInfo
 
 
 @strawberry.type(description="Whose token this request carries.")
@@ -85,15 +104,18 @@ class TokenRevokePayload:
     token: Token | None = None
 
 
+_PLAIN = (
+    *("scopes", "warehouses", "channels", "created_by"),
+    *("created_at", "rotated_at", "expires_at", "revoked_at"),
+)
+
+
 def token_from_answer(plain: dict[str, Any]) -> Token:
     return Token(
         key=plain["id"],
         name=plain["name"],
         roles=[Role(role) for role in plain["roles"]],
-        scopes=plain["scopes"],
-        created_at=plain["created_at"],
-        expires_at=plain["expires_at"],
-        revoked_at=plain["revoked_at"],
+        **{name: plain[name] for name in _PLAIN},
     )
 
 
@@ -132,6 +154,19 @@ class IdentityQuery:
             if principal.warehouse_ids is None
             else [house.code for house in houses.values() if house.id in principal.warehouse_ids],
         )
+
+    @strawberry.field(
+        directives=requires(KEEPERS, "tokens:write"),
+        description="Those that you could have made yourself, newest first. `active`: that open something now, or not.",
+    )
+    async def tokens(
+        self, info: Info, active: bool | None = None, first: int = 50, after: str | None = None
+    ) -> TokenConnection:
+        size, before = page_size(first), after_uuid(after, "TokenCursor")
+        database, principal = info.context.state.database, info.context.principal
+        rows = await read_tokens(database, principal, active, before, size + 1)
+        page = make_page([token_from_answer(row) for row in rows], size, "TokenCursor", after)
+        return TokenConnection(count=partial(count_tokens, database, principal, active), **page)
 
 
 @strawberry.type

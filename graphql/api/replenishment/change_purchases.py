@@ -71,8 +71,12 @@ class PurchaseOrderCreateInput:
 class PurchaseOrderReceiveLine:
     sku: str
     quantity: int = strawberry.field(description="All that came, damaged ones too.")
-    damaged: int = 0
+    damaged: int = strawberry.field(
+        default=0, description="Kept as a damage of origin RECEIVING, to be disposed of by damageDispose."
+    )
     bin: str | None = strawberry.field(default=None, description=f"{PUT_INTO} Not damaged ones.")
+    cause: str | None = strawberry.field(default=None, description="Of the damage.")
+    evidence: str | None = strawberry.field(default=None, description="Where a picture or a report of it is.")
 
 
 @strawberry.input
@@ -128,13 +132,15 @@ def _cost(given: MoneyInput | None) -> tuple[Any, Any]:
 
 
 def _parts(command: PurchaseOrderReceiveInput) -> list[PurchasePart]:
-    return [PurchasePart(line.sku, line.quantity, line.damaged, line.bin) for line in command.lines]
+    return [
+        PurchasePart(line.sku, line.quantity, line.damaged, line.bin, line.cause, line.evidence)
+        for line in command.lines
+    ]
 
 
 async def _receive(state: State, act: FloorCall, command: PurchaseOrderReceiveInput) -> Answer:
     order_id, parts = decode_uuid(command.id, "PurchaseOrder"), _parts(command)
-    who = (act.provenance, act.remarks, act.call, act.occurred_at)
-    return await receive_purchase(state, act.principal, order_id, parts, command.allow_over, *who)
+    return await receive_purchase(state, act, order_id, parts, command.allow_over)
 
 
 async def _show(_: Context, made: Answer) -> dict[str, Any]:

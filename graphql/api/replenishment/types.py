@@ -7,6 +7,7 @@ from typing import Any
 
 import strawberry
 
+from api.directives import requires_costs
 from api.scalars import Counted, Edge, Money, PageInfo, to_money
 from api.stock.types import Node
 from app.replenishment.raise_alerts import AlertKind
@@ -81,7 +82,7 @@ class SupplierSku:
     sku: str
     pack_size: int
     minimum: int
-    unit_cost: Money | None
+    unit_cost: Money | None = strawberry.field(directives=requires_costs())
 
 
 @strawberry.type
@@ -99,7 +100,7 @@ class PurchaseOrderLine:
     title: str
     quantity: int
     received: int = strawberry.field(description="More than quantity: it came and was kept.")
-    unit_cost: Money | None
+    unit_cost: Money | None = strawberry.field(directives=requires_costs())
 
 
 @strawberry.type

@@ -81,7 +81,7 @@ class RoutingQuery:
     @strawberry.field(
         directives=PLAN,
         description="A policy, by version or as a document, over orders placed from one moment until another: what it "
-        "would have done beside what happened. Nothing is changed.",
+        "would have decided beside what was decided then. Nothing is changed.",
     )
     async def routing_simulate(
         self,

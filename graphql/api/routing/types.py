@@ -193,7 +193,9 @@ class RoutingSimulation:
     left_out: int = strawberry.field(description="Decisions beyond the limit of one simulation.")
     undecided: int = strawberry.field(description="Orders of the period without a decision on record, or erased.")
     planned: RoutingTotals
-    actual: RoutingTotals = strawberry.field(description="What happened.")
+    actual: RoutingTotals = strawberry.field(
+        description="As the same orders were decided when they came, at the draft's costs: not what was shipped later."
+    )
     loads: list[RoutingLoad]
 
 

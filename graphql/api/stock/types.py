@@ -11,7 +11,7 @@ from typing import Any
 import strawberry
 
 from api.context import Info
-from api.directives import Cost
+from api.directives import Cost, requires_costs
 from api.ids import encode_id
 from api.scalars import Counted, Edge, Money, PageInfo, to_money
 from app.catalog.read_catalog import read_skus_by_ids, read_warehouses_by_ids
@@ -101,7 +101,7 @@ class Sku(Node):
     frozen: bool = strawberry.field(description="Taken off every channel.")
     tags: list[str] = strawberry.field(description="Names that routing rules choose SKUs by.")
 
-    @strawberry.field(description="What one unit costs us.")
+    @strawberry.field(directives=requires_costs(), description="What one unit costs us.")
     def unit_cost(self) -> Money | None:
         return to_money(self.amount, self.currency)
 
@@ -128,7 +128,7 @@ class StockLevel(Node):
     quality_control: int
     in_transit: int
     incoming: int
-    safety_stock: int
+    safety_stock: int = strawberry.field(description="Units that are not published; `safetyStockSet` says how many.")
     version: int = strawberry.field(description="Goes up with every change.")
     updated_at: datetime.datetime
 
@@ -174,7 +174,7 @@ class StockMovement(Node):
         outside = self.to_bucket in OUTSIDE
         return self.from_balance_after if outside else self.to_balance_after
 
-    @strawberry.field
+    @strawberry.field(directives=requires_costs())
     def unit_cost(self) -> Money | None:
         return to_money(self.amount, self.currency)
 

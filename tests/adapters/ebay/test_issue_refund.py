@@ -68,6 +68,20 @@ async def test_it_is_accepted_and_the_order_says_when_it_is_through(market: Mark
     assert market.recorder.count("/issue_refund", "POST") == 1
 
 
+async def test_an_order_is_refunded_when_all_of_its_money_went_back(market: Market, ebay: EbayChannel) -> None:
+    placed = await market.buy("TEA-1", 2)
+    seen = []
+    for key in ("one", "two"):
+        others = frozenset(known.refund_id for known in only(market).refunds)
+        await ebay.issue_refund(refund(placed, key=key, others=others))
+        await settled(market)
+        after = await ebay.read_order(placed["id"])
+        assert after is not None
+        seen.append(after.refunded)
+        assert (after.cancelled, sum(line.quantity for line in after.lines)) == (False, 2), "its lines go on"
+    assert seen == [False, True]
+
+
 async def test_of_several_lines_each_has_its_share(market: Market, ebay: EbayChannel) -> None:
     cart = [{"sku": "TEA-1", "quantity": 2}, {"sku": "CUP-1", "quantity": 1}]
     placed = (await market.client.post("/buy", json={"lines": cart})).json()

@@ -152,6 +152,10 @@ async def test_an_edit_lowers_a_line_and_what_is_left_to_ship(two: Store) -> Non
     assert (await show(two))[0] == 13
     left = [part["lineItems"]["nodes"][0]["remainingQuantity"] for part in await parts(two, placed)]
     assert sum(left) == 1
+    given_back = [
+        (one["order"], one["removed"], one["delta"]) for one in (await two.state())["history"] if one["removed"]
+    ]
+    assert given_back == [(placed, 10, 10), (placed, 1, 1)]
     for lines in ([{"sku": "TEA-1", "quantity": 2}], [{"sku": "CUP-1", "quantity": 0}], [{"sku": "TEA-1"}], "x"):
         assert await tell(two, "edit", placed, lines=lines) in (400, 404, 409)
     assert (await show(two))[1]["current"][0]["quantity"] == 1

@@ -128,6 +128,8 @@ async def test_buyers_cancel_through_a_door(client: Client) -> None:
     placed = (await client.served.buy("TEA-1", 4)).json()
     assert (await client.served.cancel("902-0-0")).status_code == 404
     assert (await client.served.cancel(placed["id"])).json()["status"] == "CANCELLED"
+    last = (await client.served.state())["history"][-1]
+    assert (last["cause"], last["delta"], last["order"], last["removed"]) == ("cancel", 4, placed["id"], 4)
     assert (await client.served.cancel(placed["id"])).status_code == 409
 
 

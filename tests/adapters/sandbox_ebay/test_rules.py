@@ -255,6 +255,9 @@ async def test_cancellation_requests_show_in_one_order_only(caller: Caller) -> N
     single = (await caller.call("GET", f"{FULFILLMENT}/order/{placed['id']}")).json()
     assert listed["orders"][0]["cancelStatus"] == {"cancelState": "IN_PROGRESS", "cancelRequests": []}
     assert [one["cancelRequestState"] for one in single["cancelStatus"]["cancelRequests"]] == ["REQUESTED"]
+    await caller.market.change("cancel", placed["id"], step="complete")
+    with pytest.raises(AssertionError, match="CANCELLED"):
+        await caller.market.change("cancel", placed["id"], step="request")
 
 
 async def test_shipping_moves_the_order_on(caller: Caller) -> None:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
+from decimal import Decimal
 
-from adapters.channels.base import WriteOutcome
+import pytest
+
+from adapters.channels.base import Shipment, WriteOutcome
+from adapters.channels.returns import Refund, RefundingChannel
+from adapters.sandbox.shopify.ids import write_gid
 from adapters.sandbox.shopify.state import Level, Order
 from domain.cancellations import Cancellation, CancelledLine, CancelReason
 from domain.errors import CauseClass, Fault
 from tests.adapters.shopify.conftest import Setup
+
+KEY = "0198c0de-0000-7000-8000-000000000001"
 
 
 async def cancellation(setup: Setup, placed: str, **left: int) -> Cancellation:
@@ -85,6 +93,35 @@ async def test_what_the_store_has_shipped_is_not_cancelled(setup: Setup) -> None
     refused = await setup.channel.cancel_order(asked)
     assert (refused.outcome, refused.cause) == (WriteOutcome.REFUSED, CauseClass.VALIDATION)
     assert [one.current for one in only(setup).lines] == [2, 1]
+
+
+@pytest.mark.parametrize(("shipped", "back", "left"), [(3, 2, 1), (3, 3, 0)])
+async def test_units_that_came_back_hide_none_that_are_still_to_be_shipped(
+    setup: Setup, shipped: int, back: int, left: int
+) -> None:
+    """Of five units two are still to be shipped, and the store names `left` besides. An order with parcels is edited."""
+    placed = await setup.buy(("TEA-1", 5))
+    line = write_gid("LineItem", only(setup).lines[0].index)
+    asked = Cancellation(placed, (CancelledLine(line, 5 - shipped, shipped),))
+    parcel = Shipment(placed, ((line, shipped),), "DHL", "1Z", datetime.datetime.now(datetime.UTC), "parcel")
+    assert (await setup.channel.confirm_shipment(parcel)).outcome is WriteOutcome.OK
+    await setup.tell("return", placed, lines=[{"sku": "TEA-1", "quantity": back}])
+    refund = refund_of(only(setup), line, back)
+    assert isinstance(setup.channel, RefundingChannel)
+    assert (await setup.channel.issue_refund(refund)).outcome is WriteOutcome.OK
+    (rest,) = only(setup).lines
+    assert (rest.current, rest.unshipped) == (left + 2, 2)
+    for _ in range(2):
+        assert (await setup.channel.cancel_order(asked)).outcome is WriteOutcome.OK
+    assert (rest.current, rest.unshipped, only(setup).cancelled_at) == (left, 0, None)
+    assert (level(setup, "TEA-1").available, level(setup, "TEA-1").committed) == (5, 0)
+
+
+def refund_of(order: Order, line: str, units: int) -> Refund:
+    [known] = order.returns
+    since = datetime.datetime.now(datetime.UTC)
+    named = write_gid("Order", order.index), write_gid("Return", known.index), ((line, units),)
+    return Refund(*named, Decimal("4.50") * units, "USD", KEY, since, "RT-1")
 
 
 async def test_an_unknown_order_is_a_wrong_mapping(setup: Setup) -> None:

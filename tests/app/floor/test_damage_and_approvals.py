@@ -16,7 +16,7 @@ from tests.floor_company import TRANSFER, FloorCompany, open_floor_company
 
 DAMAGE = "quantity repaired scrapped sentBack waiting origin cause evidence"
 REPORT = f"damages {{ id label {DAMAGE} }} levels {{ available damaged }}"
-DISPOSE = f"damage {{ {DAMAGE} }} adjustment {{ id state kind units value }} levels {{ available damaged }}"
+DISPOSE = f"damage {{ {DAMAGE} }} adjustment {{ id state kind units }} levels {{ available damaged }}"
 ADJUST = "levels { available } movements { quantity } adjustment { id label state units moves { quantity fromBucket toBucket } }"
 DECIDE = "adjustment { state requestedBy decidedBy } levels { available damaged } movements { quantity reason actor }"
 TWO = [{"sku": "SKU-0", "quantity": 2}]
@@ -83,7 +83,9 @@ async def test_a_disposal_above_the_limit_waits_and_its_units_with_it(company: F
     assert small["adjustment"] is None
     other = await report(company)
     asked = await company.do("damageDispose", DISPOSE, client=worker, id=other["id"], disposal="SCRAP", quantity=2)
-    assert (asked["adjustment"]["state"], asked["adjustment"]["value"]) == ("PENDING", "60.0000")
+    assert asked["adjustment"]["state"] == "PENDING"
+    value = "query($i: ID!) { node(id: $i) { ... on Adjustment { value } } }"
+    assert (await boss.data(value, i=asked["adjustment"]["id"]))["node"]["value"] == "60.0000"
     assert asked["damage"]["waiting"] == 2
     assert await company.some("SKU-0", "BER", "damaged") == (3,)
     again: dict[str, Any] = {"id": other["id"], "disposal": "REPAIR", "quantity": 1}
@@ -97,6 +99,30 @@ async def test_a_disposal_above_the_limit_waits_and_its_units_with_it(company: F
         "query($i: ID!) { node(id: $i) { ... on Damage { scrapped waiting } } }", i=other["id"]
     )
     assert found["node"] == {"scrapped": 2, "waiting": 0}
+
+
+async def test_what_is_disposed_of_by_inspecting_a_return_takes_a_second_person_too(company: FloorCompany) -> None:
+    await limit(company, "DISPOSAL", role="WAREHOUSE", unitsMax=1)
+    worker, boss = await company.hire(Role.WAREHOUSE), await company.hire(Role.OPERATIONS)
+    four = [{"sku": "SKU-0", "quantity": 4}]
+    made = await company.do("returnAuthorize", "return { id }", warehouse="BER", lines=four)
+    back = made["return"]["id"]
+    await company.do("returnReceive", "return { id }", id=back, lines=four)
+    selection = "return { lines { inspected } }"
+
+    def fate(*lines: tuple[str, int]) -> list[dict[str, Any]]:
+        return [{"sku": "SKU-0", "quantity": units, "disposition": name} for name, units in lines]
+
+    for lines in (fate(("SCRAP", 2)), fate(("SCRAP", 1), ("RETURN_TO_VENDOR", 1))):
+        made = await worker.mutate("returnInspect", selection, id=back, lines=lines)
+        assert [(one["code"], "damageDispose" in one["message"]) for one in made["userErrors"]] == [
+            ("NOT_ALLOWED", True)
+        ]
+    mixed = fate(("SCRAP", 1), ("DAMAGED", 2))
+    done = await company.do("returnInspect", selection, client=worker, id=back, lines=mixed)
+    assert done["return"]["lines"] == [{"inspected": 3}]
+    await company.do("returnInspect", selection, client=boss, id=back, lines=fate(("RETURN_TO_VENDOR", 1)))
+    assert await company.some("SKU-0", "BER", "damaged") == (2,)
 
 
 async def happened(company: FloorCompany) -> str:

@@ -156,6 +156,32 @@ async def test_a_change_that_waits_for_a_second_person_keeps_its_bin(store: Stor
     assert (await store.held(), await store.held("SKU-1")) == ({"P-1": 30, "B-1": 25}, {"P-1": 4})
 
 
+async def test_what_is_repaired_goes_into_a_bin_also_by_a_second_person(store: Store) -> None:
+    company = store.company
+    broken = [{"sku": "SKU-0", "quantity": 9}]
+    made = await store.do("damageReport", "damages { id }", warehouse="BER", origin="STOCK", cause="DROP", lines=broken)
+    ref: dict[str, Any] = {"id": made["damages"][0]["id"]}
+    await store.do("damageDispose", **ref, disposal="REPAIR", quantity=2, bin="P-1")
+    assert (await store.held(), await company.some("SKU-0", "BER", "available", "damaged")) == ({"P-1": 2}, (93, 7))
+    for fields, code, path in (
+        ({"disposal": "SCRAP", "bin": "P-1"}, "INVALID_INPUT", ["bin"]),
+        ({"disposal": "REPAIR", "bin": "P-9"}, "BIN_NOT_FOUND", ["bin"]),
+    ):
+        refused = await company.client.mutate("damageDispose", "", **ref, quantity=1, **fields)
+        assert (refused["userErrors"][0]["code"], refused["userErrors"][0]["path"]) == (code, path)
+    await store.do("approvalPolicySet", kind="DISPOSAL", role="WAREHOUSE", unitsMax=2)
+    worker = await company.hire(Role.WAREHOUSE)
+    given = {**ref, "disposal": "REPAIR", "quantity": 5}
+    assert await company.refuse("damageDispose", "", worker, **given, bin="P-9") == "BIN_NOT_FOUND"
+    asked = await company.do("damageDispose", "adjustment { id }", worker, **given, bin="P-2")
+    assert await store.held() == {"P-1": 2}
+    await store.do("adjustmentApprove", id=asked["adjustment"]["id"])
+    assert (await store.held(), await company.some("SKU-0", "BER", "available", "damaged")) == (
+        {"P-1": 2, "P-2": 5},
+        (98, 2),
+    )
+
+
 async def test_bins_are_told_from_a_queue_once_and_take_what_is_there_already(store: Store) -> None:
     """A bin that is full by the books took it nevertheless: it stands there."""
     then = await store.now()

@@ -10,6 +10,7 @@ import pytest
 from adapters.sandbox.shopify.refunds import Return as StoreReturn
 from app.fulfillment.confirm_shipments import confirm_shipments
 from app.fulfillment.release_work import release_work
+from app.orders.tell_cancellations import tell_cancellations
 from app.returns.look_refunds import look_refunds
 from app.returns.tell_refunds import tell_refunds
 from app.settings import Settings
@@ -141,3 +142,36 @@ async def test_a_return_that_the_store_calls_off_is_awaited_no_more(shop: Shop) 
     await shop.store.tell("cancel-return", placed)
     await shop.hear("returns/cancel")
     assert (await shop.coming())["state"] == "CANCELLED"
+
+
+async def test_what_was_cancelled_is_told_of_a_line_of_which_other_units_came_back(shop: Shop) -> None:
+    """Five were sold, three were there and are shipped, two of them come back: the two that nobody has are cancelled."""
+    placed = await shop.store.buy(("SKU-0", 5))
+    await shop.do("stockAdjust", "", warehouse="BER", reason="COUNT", lines=[{"sku": "SKU-0", "delta": -7}])
+    await shop.hear("orders/create")
+    await shop.ship(placed)
+    await shop.store.tell("return", placed, lines=line())
+    await shop.hear("returns/approve")
+    made = await shop.coming()
+    await shop.do("returnReceive", id=made["id"], lines=line())
+    await shop.do("returnInspect", id=made["id"], lines=line(disposition="SCRAP"))
+    await shop.do("returnRefund", id=made["id"], step="DUE", refund={"amount": "20", "currency": "USD"})
+    assert await tell_refunds(shop.company.state) == 1
+    await shop.hear("refunds/create")
+    (sold,) = shop.order.lines
+    assert (sold.current, sold.unshipped) == (3, 2)
+    await shop.do(
+        "orderCancel",
+        "order { id }",
+        id=await shop.key(placed),
+        lines=[{"line": await shop.line(placed), "quantity": 2}],
+    )
+    assert await tell_cancellations(shop.company.state) == 1
+    assert (sold.current, sold.unshipped) == (1, 0)
+    await shop.hear("orders/edited")
+    found = await shop.company.admin.data(
+        "query($id: ID!) { order(id: $id) { status cancellation { state } } }", id=await shop.key(placed)
+    )
+    assert found["order"] == {"status": "SHIPPED", "cancellation": {"state": "ACKNOWLEDGED"}}
+    assert await shop.company.value("SELECT count(*) FROM exception_cases WHERE kind = 'CANCELLATION_REFUSED'") == 0
+    await assert_whole(shop.company)

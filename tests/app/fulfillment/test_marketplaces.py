@@ -23,7 +23,8 @@ from app.worker import start_loops
 from domain.provenance import Provenance
 from tests.marketplaces import running_marketplace
 from tests.seed import TESTER, add_stock, make_catalog
-from tests.simulation.markets import MARKETS, Market
+from tests.simulation.market import Market
+from tests.simulation.markets import MARKETS
 
 SKUS = ("ALPHA", "BETA")
 SECONDS_MAX = 45.0

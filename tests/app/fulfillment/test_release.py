@@ -22,6 +22,7 @@ async def scheduled(floor: Floor) -> int:
     "obstacle",
     [
         "UPDATE orders SET payment = 'PENDING'",
+        "UPDATE orders SET payment = 'REFUNDED'",
         "UPDATE orders SET hold_reason = 'fraud'",
         "UPDATE orders SET cancel_requested_at = now()",
         "UPDATE fulfillment_orders SET hold_reason = 'wait'",

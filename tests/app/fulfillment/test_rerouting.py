@@ -75,6 +75,29 @@ async def test_nobody_else_has_it_is_a_case_until_somebody_has(floor: Floor) -> 
     assert (await floor.cases(), await floor.status(order)) == ([("REJECTION", "RESOLVED")], "ALLOCATED")
 
 
+async def test_what_no_warehouse_has_is_a_case_until_one_has_it(floor: Floor) -> None:
+    """The rest of what was shipped in part: its warehouse has shipped and refused nothing, so stock is all that lacks."""
+    order = await floor.order({"SKU-0": 3})
+    work = await floor.release_of(order)
+    houses = await other_house(floor, work)
+    await floor.do("Accept", work)
+    await floor.ship(work, lines=[{"sku": "SKU-0", "quantity": 1}])
+    await floor.do("Reject", work, reason="NO_CAPACITY")
+    for house in houses:
+        await empty(floor, house)
+    await reroute(floor)
+    assert await floor.cases() == [("ALLOCATION_IMPOSSIBLE", "OPEN")]
+    await settle_order_cases(floor.state)
+    assert await floor.cases() == [("ALLOCATION_IMPOSSIBLE", "OPEN")], "two units still wait"
+    lines = [{"sku": "SKU-0", "quantity": 2}]
+    await floor.admin.mutate("stockReceive", "levels { available }", warehouse=houses[1], lines=lines)
+    (case,) = (await floor.admin.data("{ exceptionCases { nodes { id } } }"))["exceptionCases"]["nodes"]
+    assert (await floor.admin.mutate("exceptionRetry", "exception { state }", id=case["id"]))["userErrors"] == []
+    await reroute(floor)
+    assert await floor.cases() == [("ALLOCATION_IMPOSSIBLE", "RESOLVED")]
+    assert await floor.house_of(await floor.work_of(order)) == houses[1]
+
+
 async def test_a_warehouse_that_rejected_is_asked_again_when_somebody_says_so(floor: Floor) -> None:
     order = await floor.order({"SKU-0": 3})
     work = await floor.release_of(order)

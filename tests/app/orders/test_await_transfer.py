@@ -47,6 +47,8 @@ async def arrive(company: ChannelCompany, transfer: str, **found: int) -> str:
 async def test_the_units_are_promised_as_they_arrive_before_a_new_order_has_them(company: ChannelCompany) -> None:
     transfer = await wait_for(company, shipFrom="NYC")
     (row,) = await company.state.database.hot.fetch("SELECT * FROM transfers")
+    shown = await company.admin.data("{ transfers { nodes { orderId orderName } } orders { nodes { id } } }")
+    assert shown["transfers"]["nodes"] == [{"orderId": shown["orders"]["nodes"][0]["id"], "orderName": "#o-1"}]
     assert (row["order_id"], row["reference"], row["state"]) == ((await order_row(company))["id"], "#o-1", "APPROVED")
     timeline = (await the_case(company))["timeline"]
     assert ("TRANSFER_AWAITED", f"waits for TR-{row['number']} from BER to NYC: line-SKU-0 x 3") in [

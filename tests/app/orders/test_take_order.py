@@ -9,6 +9,10 @@ from decimal import Decimal
 import pytest
 
 from adapters.channels.base import ChannelOrder
+from app.fulfillment.change_work import Ask
+from app.fulfillment.ship_work import Parcel, ship_work
+from domain.identity import Principal, Role
+from domain.provenance import Provenance
 from tests.app.orders.world import (
     ADDRESS,
     PLACED,
@@ -23,6 +27,8 @@ from tests.app.orders.world import (
     works_of,
 )
 from tests.channel_company import ChannelCompany
+
+FLOOR = Principal("floor", "floor", frozenset({Role.WAREHOUSE}))
 
 
 async def test_a_new_order_keeps_all_that_the_channel_said(company: ChannelCompany) -> None:
@@ -177,3 +183,83 @@ async def test_lines_of_one_id_are_one_line(company: ChannelCompany) -> None:
     await take(company, doubled)
     await take(company, doubled)
     assert await lines_of(company) == {"SKU-0": (3, 3, 0, 0)}
+
+
+async def test_a_refund_before_shipment_cancels_what_is_not_shipped(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 23, "SKU-1": 2}, version=1))
+    assert await lines_of(company) == {"SKU-0": (23, 20, 0, 0), "SKU-1": (2, 2, 0, 0)}
+    word = say({"SKU-0": 23, "SKU-1": 2}, version=2, refunded=True)
+    await take(company, word)
+    row = await order_row(company)
+    assert (row["status"], row["payment"], row["problem"]) == ("CANCELLED", "REFUNDED", None)
+    assert await lines_of(company) == {"SKU-0": (23, 0, 0, 23), "SKU-1": (2, 0, 0, 2)}
+    assert [await available(company, sku) for sku in ("SKU-0", "SKU-1")] == [20, 20]
+    assert (await events_of(company))[-2:] == ["REFUNDED", "CANCELLED"]
+    await take(company, word)
+    assert await order_row(company) == row
+    for version, refunded, pending in ((3, True, False), (4, False, False), (5, False, True)):
+        later = say({"SKU-0": 23, "SKU-1": 2}, version=version, refunded=refunded, pending=pending)
+        await take(company, later)
+    row = await order_row(company)
+    assert (row["status"], row["payment"]) == ("CANCELLED", "REFUNDED"), "for good, whatever the channel goes on naming"
+    assert "CHANGE_REFUSED" not in await cases(company), "that it goes on naming the units is no wish for them"
+
+
+async def test_a_refund_asks_who_has_begun_and_leaves_what_is_shipped(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 4}, version=1))
+    await advance(company, "PICKED")
+    await take(company, say({"SKU-0": 4}, version=2, refunded=True))
+    (work,) = await works_of(company)
+    assert (work["lines"]["0"], work["cancel_requested_at"] is None) == ([4, 0, 0, 4], False)
+    await take(company, say({"SKU-0": 4}, version=3))
+    assert (await works_of(company))[0]["lines"]["0"] == [4, 0, 0, 4], "it is not wanted after all"
+    await take(company, say({"SKU-1": 2}, "o-2", version=1))
+    await advance(company, "ACCEPTED", "o-2")
+    (work,) = await works_of(company, "o-2")
+    await ship_work(company.state, FLOOR, Ask(work["id"], Provenance("floor")), Parcel("DHL", "T-1"))
+    await take(company, say({"SKU-1": 2}, "o-2", version=2, refunded=True))
+    row = await order_row(company, "o-2")
+    assert (row["status"], row["payment"]) == ("SHIPPED", "REFUNDED")
+    assert await events_of(company, "o-2") == ["PLACED", "SHIPPED", "REFUNDED"]
+    assert await cases(company) == [], "what comes back is a return"
+
+
+async def test_who_wants_what_was_shipped_after_all_needs_nobody_any_more(company: ChannelCompany) -> None:
+    """The case ends with its proof, and another change of mind opens another one."""
+    await take(company, say({"SKU-0": 3}, version=1))
+    await advance(company, "ACCEPTED")
+    (work,) = await works_of(company)
+    await ship_work(company.state, FLOOR, Ask(work["id"], Provenance("floor")), Parcel("DHL", "T-1"))
+    for version, units, opened, resolved in ((2, 2, 1, 0), (3, 3, 0, 1), (4, 3, 0, 1), (5, 1, 1, 1), (6, 4, 0, 2)):
+        await take(company, say({"SKU-0": units}, version=version))
+        found = [await cases(company, state) for state in ("OPEN", "RESOLVED")]
+        assert found == [["CHANGE_REFUSED"] * opened, ["CHANGE_REFUSED"] * resolved], version
+    assert await company.value("SELECT proof->>'wantedAfterAll' FROM exception_cases ORDER BY id DESC LIMIT 1")
+    await take(company, say({"SKU-0": 2}, version=7))
+    await take(company, say({"SKU-0": 4}, version=8, refunded=True))
+    assert await cases(company) == ["CHANGE_REFUSED"], "the money back is no wish for the goods"
+
+
+async def test_an_order_first_heard_of_refunded_is_kept_and_binds_nothing(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 2}, version=2, refunded=True))
+    await take(company, say({"SKU-0": 2}, version=1))
+    row = await order_row(company)
+    assert (row["status"], row["payment"], await available(company)) == ("CANCELLED", "REFUNDED", 20)
+    assert await events_of(company) == ["REFUNDED", "CANCELLED"]
+
+
+async def test_a_cancelled_order_that_is_paid_back_says_so(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 2}, version=1))
+    await take(company, say({"SKU-0": 2}, version=2, cancelled=True))
+    await take(company, say({"SKU-0": 2}, version=3, cancelled=True, refunded=True))
+    assert (await order_row(company))["payment"] == "REFUNDED"
+    assert await events_of(company) == ["PLACED", "CANCELLED", "REFUNDED"]
+
+
+async def test_an_order_of_which_nothing_is_left_is_kept_so_that_a_late_word_brings_nothing_back(
+    company: ChannelCompany,
+) -> None:
+    await take(company, say({}, version=2))
+    await take(company, say({"SKU-0": 3}, version=1))
+    assert ((await order_row(company))["status"], await lines_of(company)) == ("CANCELLED", {})
+    assert await available(company) == 20

@@ -264,6 +264,13 @@ async def test_an_hour_of_silence_loses_nothing_is_one_case_and_mends_itself(dep
     assert len(depot.sandbox.orders) == 3
     assert sum(depot.sandbox.calls.values()) < 100
     depot.sandbox.faults.replace({})
+    await depot.work()
+    assert [case[:2] for case in await depot.company.cases()] == [("PARTNER_SILENT", "OPEN")], "its next try is later"
+    admin = depot.company.admin
+    (case,) = (await admin.data("{ exceptionCases { nodes { id } } }"))["exceptionCases"]["nodes"]
+    assert (await admin.mutate("exceptionRetry", "exception { state }", id=case["id"]))["userErrors"] == []
+    await depot.work()
+    assert [case[:2] for case in await depot.company.cases()] == [("PARTNER_SILENT", "RESOLVED")]
     await depot.work(HOUR)
     assert await depot.statuses() == ["SHIPPED"] * 6
     assert [case[:2] for case in await depot.company.cases()] == [("PARTNER_SILENT", "RESOLVED")]

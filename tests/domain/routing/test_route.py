@@ -160,6 +160,42 @@ def test_after_the_local_cut_off_it_leaves_the_next_day_and_is_late() -> None:
     assert removed_by(later, order(berlin)) == {"W1": None}
 
 
+def test_a_day_must_have_room_for_as_many_orders_as_the_rule_says() -> None:
+    busy = site(1, days={TODAY: Day(5, 3)}, capacity=5)
+    days = [
+        route(make_policy(Rule("a", sites=SiteFilter(capacity_left_min=left))), order(busy)).parcels[0].day
+        for left in (1, 2, 3, 5)
+    ]
+    assert [(day - TODAY).days for day in days] == [0, 0, 1, 1]
+    none = make_policy(Rule("a", sites=SiteFilter(capacity_left_min=6)))
+    assert removed_by(none, order(busy)) == {"W1": "CAPACITY"}
+
+
+def test_units_that_are_kept_back_are_not_promised() -> None:
+    held = {1: Held(10, safety_stock=2)}
+    for wanted, promised in (
+        (SiteFilter(), 10),
+        (SiteFilter(keep_back=3), 7),
+        (SiteFilter(keep_back=3, keep_safety_stock=True), 5),
+    ):
+        plan = route(make_policy(Rule("a", sites=wanted)), order(site(1, held=held), quantity=10))
+        assert dict(plan.parcels[0].units) == {0: promised}
+    all_of_it = make_policy(Rule("a", sites=SiteFilter(keep_back=10)))
+    assert removed_by(all_of_it, order(site(1, held=held))) == {"W1": "STOCK"}
+
+
+def test_what_has_no_place_costs_as_if_it_were_as_far_as_the_policy_says() -> None:
+    bands = [{"upToKm": 500, "perParcel": "3"}, {"upToKm": 2000, "perParcel": "8"}]
+    document = {"name": "t", "tariffs": [{"bands": bands}], "rules": [{"name": "any", "objective": {"parcel": 0}}]}
+    lost = site(1, None)
+    costs = [route(read_policy(document | {"unknownKm": km}), order(lost)).cost for km in (400, 600)]
+    assert costs == [3 * MICROS, 8 * MICROS]
+    assert removed_by(read_policy(document | {"unknownKm": 2001}), order(lost)) == {"W1": "CARRIER"}
+    far = order(lost, site(2, 501.0))
+    chosen = [route(read_policy(document | {"unknownKm": km}), far).parcels[0].code for km in (400, 2001)]
+    assert chosen == ["W1", "W2"]
+
+
 def test_a_promise_can_outweigh_the_distance() -> None:
     full = {TODAY: Day(1, 1)}
     promise = datetime.datetime(2026, 11, 25, 20, tzinfo=datetime.UTC)

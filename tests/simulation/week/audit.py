@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 from uuid import UUID
 
@@ -52,6 +52,11 @@ _SHIPPED = """
 SELECT o.id::text AS id, o.status, l.sku_code AS sku, sum(l.shipped)::int AS shipped
 FROM orders o JOIN order_lines l ON l.order_id = o.id GROUP BY 1, 2, 3
 """
+_BACK = """
+SELECT r.order_id::text AS id, s.code AS sku, sum(greatest(l.authorized, l.received))::int AS units
+FROM returns r JOIN return_lines l ON l.return_id = r.id JOIN skus s ON s.id = l.sku_id
+WHERE r.order_id IS NOT NULL AND r.state <> 'CANCELLED' GROUP BY 1, 2
+"""
 _LATE_TRANSFERS = "SELECT 'transfer:' || id AS subject FROM transfers WHERE state = 'AWAITING_APPROVAL'"
 _LATE_ADJUSTMENTS = "SELECT 'adjustment:' || id AS subject FROM adjustments WHERE state = 'PENDING'"
 _ODD_TRANSFERS = """
@@ -68,6 +73,19 @@ SELECT DISTINCT 'return:' || r.id AS subject FROM returns r JOIN return_lines l 
 WHERE r.state = 'OPEN' AND l.received > l.inspected AND l.sku_id IS NOT NULL
 """
 _STOCK = "SELECT 'stock:' || s.id || '.' || w.id AS subject, s.code AS sku, w.code AS house FROM skus s, warehouses w"
+_OF_ORDER = """
+SELECT at, concat_ws(' ', 'order', actor, action, data::text) AS what FROM order_events WHERE order_id = $1
+UNION ALL SELECT shipped_at, concat_ws(' ', 'parcel', f.id, 'told', to_char(f.created_at, 'HH24:MI:SS.US'), l.line, l.quantity)
+  FROM fulfillments f JOIN fulfillment_lines l ON l.fulfillment_id = f.id WHERE f.order_id = $1
+UNION ALL SELECT r.created_at, concat_ws(' ', 'return', r.id, r.origin, r.state, l.finding, s.code, 'authorized', l.authorized,
+  'received', l.received)
+  FROM returns r JOIN return_lines l ON l.return_id = r.id LEFT JOIN skus s ON s.id = l.sku_id WHERE r.order_id = $1
+UNION ALL SELECT now(), concat_ws(' ', 'line', line, sku_code, quantity, 'allocated', allocated, 'shipped', shipped, 'cancelled',
+  cancelled) FROM order_lines WHERE order_id = $1
+UNION ALL SELECT opened_at, concat_ws(' ', 'case', kind, state, title, detail, resolved_at) FROM exception_cases
+  WHERE subject = 'order:' || $1::text
+ORDER BY 1
+"""
 ORDER_KINDS = ("OVERSELL", "ORDER_PROBLEM", "SHORT_PICK", "REJECTION", "ALLOCATION_IMPOSSIBLE")
 
 
@@ -100,7 +118,7 @@ async def compare_books(world: World) -> list[str]:
 
 
 async def tell_story(world: World, problems: list[str]) -> list[str]:
-    """For the SKUs that are named: the ledger's latest movements beside what was really done."""
+    """For the SKUs that are named: the ledger's latest movements beside what was really done; for orders, all of it."""
     lines = []
     for sku in sorted({found for problem in problems for found in re.findall(r"SKU-\d+", problem)})[:STORIES_MAX]:
         told = []
@@ -109,6 +127,12 @@ async def tell_story(world: World, problems: list[str]) -> list[str]:
             told += [(row["effective_at"], f"  books  {row['what']}") for row in rows]
         told += [(at, f"  world  {what}") for at, of, what in world.truth.story if of == sku][-STORY_LINES:]
         lines += [f"{sku}:", *(f"{at:%H:%M:%S.%f} {what}" for at, what in sorted(told))]
+    for order in sorted({found for problem in problems for found in re.findall(r"order:(\S+)", problem)})[:STORIES_MAX]:
+        rows = await world.state.database.hot.fetch(_OF_ORDER, UUID(order))
+        lines += [
+            f"{order}, wanted {world.orders.get(order)}:",
+            *(f"{row['at']:%H:%M:%S.%f} {row['what']}" for row in rows),
+        ]
     return lines
 
 
@@ -147,7 +171,7 @@ async def _reasons(world: World) -> dict[str, tuple[set[str], set[str]]]:
     short = {stock[key] for key in world.unposted}
     differing = {stock[sku, OLD] for sku in world.differing}
     cancelled, parcels = await list_cancelled(world)
-    gone, ended = await _list_late(world)
+    gone, unexpected, ended = await _list_late(world)
     return {
         "APPROVAL_WAITING": (waiting, waiting),
         "TRANSFER_DISCREPANCY": (
@@ -158,28 +182,35 @@ async def _reasons(world: World) -> dict[str, tuple[set[str], set[str]]]:
         "RETURN_UNINSPECTED": (uninspected, uninspected),
         "COUNT_SHORTAGE": (short, short),
         "STOCK_DIFFERENCE": (differing, differing),
-        "CHANGE_REFUSED": (gone, gone | ended | cancelled),
+        "CHANGE_REFUSED": (unexpected, gone | ended | cancelled),
         "CONFIRMATION_REFUSED": (set(), parcels),
     }
 
 
-async def _list_late(world: World) -> tuple[set[str], set[str]]:
-    """Orders of which more left than their buyers want now, and orders that had ended when more was wanted of them."""
+async def _list_late(world: World) -> tuple[set[str], set[str], set[str]]:
+    """Orders of which more left than their buyers want now, those of them of which not all of that is in returns, and
+    orders that had ended when more was wanted of them.
+    """
     shipped: dict[str, dict[str, int]] = {}
     ended = set()
     for row in await world.state.database.hot.fetch(_SHIPPED):
         shipped.setdefault(row["id"], {})[row["sku"]] = row["shipped"]
         if row["status"] in {"SHIPPED", "CANCELLED"}:
             ended.add(row["id"])
-    gone, late = set(), set()
+    back: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in await world.state.database.hot.fetch(_BACK):
+        back[row["id"]][row["sku"]] = row["units"]
+    gone, unexpected, late = set(), set(), set()
     for key, order in world.orders.items():
         wanted = {} if order.cancelled else unpack(world, order.lines)
         left = shipped.get(key, {})
         if any(n > wanted.get(sku, 0) for sku, n in left.items()):
             gone.add(f"order:{key}")
+        if any(n > wanted.get(sku, 0) + back[key][sku] for sku, n in left.items()):
+            unexpected.add(f"order:{key}")
         if key in ended and any(n > left.get(sku, 0) for sku, n in wanted.items()):
             late.add(f"order:{key}")
-    return gone, late
+    return gone, unexpected, late
 
 
 async def _judge_orders(world: World, open_: dict[str, set[str]]) -> list[str]:

@@ -20,7 +20,8 @@ from domain.identity import Role
 from tests.company import Client, make_secret
 from tests.instance import Running, running_instance
 from tests.marketplaces import running_marketplace, settings_of
-from tests.simulation.markets import MARKETS, Market
+from tests.simulation.market import Market
+from tests.simulation.markets import MARKETS
 from tests.simulation.week.scans import Counted, note_given_up
 from tests.simulation.week.tablet import Act, Aisle, Tablet, Tally, send
 from tests.simulation.week.truth import SUPPLIER, Effect, Move, Truth, shelf

@@ -10,7 +10,8 @@ import contextlib
 import httpx
 
 from app.channels.resync_listings import resync_listings
-from tests.simulation.markets import Market, gather_states
+from tests.simulation.market import Market
+from tests.simulation.markets import gather_states
 from tests.simulation.week.company import World
 
 _REFUSED = "SELECT id FROM listings WHERE rejected"
@@ -89,4 +90,4 @@ async def list_cancelled(world: World) -> tuple[set[str], set[str]]:
 async def buy_at(world: World, market: Market, sku: str, units: int) -> None:
     """A shopper there, who may get no answer."""
     with contextlib.suppress(httpx.HTTPError):
-        world.tally.done[f"{market.kind} order"] += await market.buy(sku, units)
+        world.tally.done[f"{market.kind} order"] += await market.buy(sku, units) is not None

@@ -187,10 +187,8 @@ class Week:
         await settle_tables(world)
         await settle_transfers(world)
         started = time.monotonic()
-        problems = ["nothing was looked at"]
-        while problems and time.monotonic() - started < self.quiet_seconds:
-            problems = await self._find_unsettled() or await find_unequal(world) or await audit(world)
-            await asyncio.sleep(0.3 if problems else 0)
+        problems = await self._look_until(time.monotonic() + QUIET_SECONDS, self._find_unsettled)
+        problems = problems or await self._look_until(time.monotonic() + self.quiet_seconds, self._find_wrong)
         if problems:
             story = await tell_story(world, problems)
             raise AssertionError("\n".join((f"seed {world.seed}, day {day + 1}: {problems[0]}", *problems[1:], *story)))
@@ -202,6 +200,17 @@ class Week:
             for one in given_up:
                 self.world.give_up(one.act, one.at)
                 self.world.tally.refused[f"{one.act.name} given up"] += 1
+
+    async def _look_until(self, end: float, find: Callable[[], Awaitable[list[str]]]) -> list[str]:
+        """What is still found at `end` of the monotonic clock: nothing, as soon as nothing is found."""
+        problems = await find()
+        while problems and time.monotonic() < end:
+            await asyncio.sleep(0.3)
+            problems = await find()
+        return problems
+
+    async def _find_wrong(self) -> list[str]:
+        return await self._find_unsettled() or await find_unequal(self.world) or await audit(self.world)
 
     async def _find_unsettled(self) -> list[str]:
         hot = self.world.state.database.hot
