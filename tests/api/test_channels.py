@@ -196,7 +196,8 @@ async def test_the_worst_case_counts_what_a_batch_a_lost_reply_or_drift_may_have
     company: ChannelCompany, change: str, exposure: int
 ) -> None:
     await company.settle("shop")
-    await company.execute(f"UPDATE listings SET {change} WHERE id = (SELECT min(id) FROM listings)")
+    mine = "sku_id = (SELECT id FROM skus WHERE code = 'SKU-0') AND channel_id = (SELECT id FROM channels WHERE code = 'shop')"
+    await company.execute(f"UPDATE listings SET {change} WHERE {mine}")
     found = await listings(company.admin, filter={"channel": "shop", "skus": ["SKU-0"]})
     assert [node["exposure"] for node in found["nodes"]] == [exposure]
 
