@@ -78,12 +78,6 @@ channel_health = Table(
     "channel_health",
     metadata,
     Column("channel_id", Integer, ForeignKey("channels.id"), primary_key=True),
-    Column("failures", Integer, nullable=False, server_default="0"),
-    Column("open_until", DateTime(timezone=True)),
-    Column("last_success_at", DateTime(timezone=True)),
-    Column("last_failure_at", DateTime(timezone=True)),
-    Column("last_error", Text),
-    Column("last_cause", Text),
     Column("orders_until", DateTime(timezone=True)),
     Column("orders_polled_at", DateTime(timezone=True)),
     Column("orders_window", JSONB),
@@ -91,7 +85,22 @@ channel_health = Table(
     Column("returns_list", JSONB),
     Column("subscribed_to", Text),
     Column("subscriptions_due_at", DateTime(timezone=True)),
+)
+
+channel_circuits = Table(
+    "channel_circuits",
+    metadata,
+    Column("channel_id", Integer, ForeignKey("channels.id"), nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("open_until", DateTime(timezone=True)),
+    Column("succeeded_at", DateTime(timezone=True)),
+    Column("failed_at", DateTime(timezone=True)),
+    Column("error", Text),
+    Column("cause", Text),
+    PrimaryKeyConstraint("channel_id", "scope"),
     CheckConstraint("failures >= 0", name="failures"),
+    CheckConstraint("scope IN ('PUSH', 'SETTLE', 'OBSERVE', 'ORDERS', 'RETURNS', 'TELL')", name="scope"),
 )
 
 listings = Table(
@@ -197,7 +206,7 @@ sync_attempts = Table(
     Column("cause", Text),
     Column("error", Text),
     CheckConstraint(
-        "lane IN ('ZERO', 'BULK', 'SETTLE', 'OBSERVE', 'ORDERS', 'CONFIRM', 'REFUND', 'CANCEL')", name="lane"
+        "lane IN ('ZERO', 'BULK', 'SETTLE', 'OBSERVE', 'ORDERS', 'CONFIRM', 'REFUND', 'CANCEL', 'RETURNS')", name="lane"
     ),
     Index("ix_sync_attempts_channel_id_id", "channel_id", "id"),
     Index("ix_sync_attempts_started_at", "started_at"),

@@ -1,6 +1,7 @@
 """What a listing is at this moment, as SQL: one expression for filters, rows, counts and streams.
 
-All of it speaks of a listing `l`, its channel `c`, SKU `s`, the channel's health `h` and its stock `a`.
+All of it speaks of a listing `l`, its channel `c`, SKU `s`, the channel's polls `h`, the circuit `k` of its pushes, and
+its stock `a`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ LESS_SECONDS = 10
 STATE = f"""
 CASE WHEN l.rejected THEN 'REJECTED'
      WHEN l.receipt IS NOT NULL OR l.lease_until > now() THEN 'IN_FLIGHT'
-     WHEN l.desired_version > l.acknowledged_version AND (c.status <> 'LIVE' OR h.open_until IS NOT NULL) THEN 'BLOCKED'
+     WHEN l.desired_version > l.acknowledged_version AND (c.status <> 'LIVE' OR k.open_until IS NOT NULL) THEN 'BLOCKED'
      WHEN l.desired_version > l.acknowledged_version THEN 'PENDING'
      WHEN l.drift_since IS NOT NULL AND (l.observed IS NULL OR l.observed > l.acknowledged
        OR l.drift_since < now() - interval '{LESS_SECONDS} seconds') THEN 'DRIFTED'
@@ -63,6 +64,7 @@ OF_LISTING = """
 JOIN channels c ON c.id = l.channel_id
 JOIN skus s ON s.id = l.sku_id
 LEFT JOIN channel_health h ON h.channel_id = l.channel_id
+LEFT JOIN channel_circuits k ON k.channel_id = l.channel_id AND k.scope = 'PUSH'
 """
 STOCK_OF_LISTING = f"CROSS JOIN LATERAL ({SELLABLE}) a"
 _MADE_OF_KITS = """

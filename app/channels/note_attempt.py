@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.channels.base import Throttled
-from app.channels.claim_listings import Failure, Lane
-from app.channels.health import FAILURES_OPEN, note_failure, note_success
+from adapters.channels.refuse_call import NotPermitted
+from app.channels.claim_listings import Failure
+from app.channels.health import FAILURES_OPEN, SCOPES, Scope, note_failure, note_success
 from app.channels.measure_lag import note_lags
 from app.channels.open_channel import OpenChannel
 from app.exceptions.open_cases import open_cases
@@ -19,7 +20,6 @@ from app.state import State
 from domain.errors import CauseClass, Fault
 from domain.exceptions import CaseKind, Problem, Severity
 
-PUSHES = frozenset(Lane)
 _ATTEMPT = """
 WITH kept AS (
   INSERT INTO sync_attempts (channel_id, lane, started_at, seconds, listings, done, failed, cause, error)
@@ -30,13 +30,22 @@ SELECT 'sync_failure', channel_id || '.' || lane, channel_id, to_json(kept) FROM
 WHERE failed > 0 OR error IS NOT NULL
 """
 """Who reads slowly gets the latest failure of each channel and lane."""
+_ASKED = {
+    Scope.PUSH: "change quantities",
+    Scope.SETTLE: "read what became of its batches",
+    Scope.OBSERVE: "read what it shows",
+    Scope.ORDERS: "read orders",
+    Scope.RETURNS: "read returns",
+    Scope.TELL: "be told of parcels, refunds and cancellations",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One call. `listings` (or orders) it was about, how many it did and how many failed.
 
-    `lags`: how long each listing that it brought to acknowledgement had waited, seconds.
+    `lags`: how long each listing that it brought to acknowledgement had waited, seconds. `proves`: that a call of its
+    lane works, when it came to no fault.
     """
 
     channel: OpenChannel
@@ -47,6 +56,7 @@ class Attempt:
     done: int
     failed: int
     lags: Sequence[float] = ()
+    proves: bool = True
 
 
 async def note_attempt(
@@ -71,10 +81,9 @@ async def note_attempt(
             None if error is None else error[:500],
         )
         await note_lags(connection, channel.id, attempt.lags)
-        if fault is None:
-            await note_success(connection, channel.id)
+        if fault is None and attempt.proves:
             await _close_outage(connection, attempt)
-        elif not isinstance(fault, Throttled):
+        elif fault is not None and not isinstance(fault, Throttled):
             await _note_outage(connection, attempt, fault)
         await open_cases(connection, [_rejected(channel, one) for one in failures if one.refused])
     for seconds in attempt.lags:
@@ -83,11 +92,14 @@ async def note_attempt(
 
 
 async def _note_outage(connection: Any, attempt: Attempt, fault: Fault) -> None:
-    channel, opens = attempt.channel, attempt.lane in PUSHES
-    failures = await note_failure(connection, channel.id, str(fault), fault.cause, opens=opens)
-    if failures < FAILURES_OPEN and fault.cause is not CauseClass.AUTH:
+    """Parcels and the like have cases of their own: they speak for the connection only when it lets nobody in."""
+    channel, scope = attempt.channel, SCOPES[attempt.lane]
+    failures = await note_failure(connection, channel.id, scope, str(fault), fault.cause)
+    if fault.cause is not CauseClass.AUTH and (failures < FAILURES_OPEN or scope is Scope.TELL):
         return
     title = f"Channel {channel.code} does not work"
+    if isinstance(fault, NotPermitted):
+        title = f"Channel {channel.code} does not permit us to {_ASKED[scope]}"
     problem = Problem(
         CaseKind.CHANNEL_DOWN,
         Severity.CRITICAL,
@@ -101,10 +113,12 @@ async def _note_outage(connection: Any, attempt: Attempt, fault: Fault) -> None:
 
 
 async def _close_outage(connection: Any, attempt: Attempt) -> None:
-    """A call that came back is the proof that the connection works, or did when it was made."""
+    """A call that came back is the proof that its scope works, or did when it was made; the others prove themselves."""
+    causes = await note_success(connection, attempt.channel.id, SCOPES[attempt.lane])
     proof = {"lane": attempt.lane, "at": attempt.started_at, "listings": attempt.listings, "done": attempt.done}
     kinds = [CaseKind.CHANNEL_DOWN.value]
-    await resolve_cases(connection, kinds, {f"channel:{attempt.channel.id}": proof}, attempt.seconds)
+    proofs = {f"channel:{attempt.channel.id}": proof}
+    await resolve_cases(connection, kinds, proofs, attempt.seconds, but_causes=causes)
 
 
 def _rejected(channel: OpenChannel, failure: Failure) -> Problem:

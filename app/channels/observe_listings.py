@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.channels.base import ListingRef, Observation, Throttled
+from app.channels.health import Scope, read_health
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
 from app.channels.share_quota import taking_idle_quota
@@ -77,10 +78,13 @@ RETURNING l.id, l.sku_id, l.external_id, l.observed, l.acknowledged, l.desired, 
 
 
 async def observe_listings(state: State, channel: OpenChannel) -> tuple[int, float]:
-    """Observe one bounded batch. Returns how many were seen, and how long to wait when the quota is used up."""
+    """Observe one bounded batch. Returns how many were seen, and how long to wait: for quota, or an open circuit."""
     assert channel.adapter is not None
-    again_seconds = state.settings.observe_again_seconds
-    rows = await state.database.hot.fetch(_NEXT, channel.id, LISTINGS_MAX, again_seconds)
+    health = await read_health(state.database.hot, channel.id, Scope.OBSERVE)
+    if health.wait_seconds:
+        return 0, health.wait_seconds
+    most, again_seconds = 1 if health.probing else LISTINGS_MAX, state.settings.observe_again_seconds
+    rows = await state.database.hot.fetch(_NEXT, channel.id, most, again_seconds)
     if not rows:
         return 0, 0.0
     seen = 0

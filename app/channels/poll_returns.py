@@ -16,6 +16,7 @@ import orjson
 
 from adapters.channels.base import Throttled
 from adapters.channels.returns import ReturnListingChannel
+from app.channels.health import Scope, read_health
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
 from app.channels.receive_event import store_record
@@ -47,10 +48,16 @@ class _Listing:
 
 
 async def poll_returns(state: State, channel: OpenChannel) -> tuple[int, float]:
-    """When it is due, whichever worker comes first. Returns records seen and how long to wait for quota."""
+    """When it is due, whichever worker comes first. Returns records seen and how long to wait.
+
+    That is for quota, or behind an open circuit.
+    """
     adapter: object = channel.adapter
     if not isinstance(adapter, ReturnListingChannel) or not adapter.lists_returns:
         return 0, 0.0
+    health = await read_health(state.database.hot, channel.id, Scope.RETURNS)
+    if health.wait_seconds:
+        return 0, health.wait_seconds
     claimed = await state.database.hot.fetchrow(_CLAIM, channel.id, state.settings.returns_poll_seconds)
     if claimed is None:
         return 0, 0.0
@@ -70,7 +77,7 @@ async def poll_returns(state: State, channel: OpenChannel) -> tuple[int, float]:
         await _keep(state, channel, None)  # the place itself may be what does not work
     elif not listing.done and fault is None:
         await state.database.hot.execute(_GO_ON, channel.id)
-    await note_attempt(state, Attempt(channel, "ORDERS", now, time.monotonic() - started, seen, seen, 0), fault)
+    await note_attempt(state, Attempt(channel, "RETURNS", now, time.monotonic() - started, seen, seen, 0), fault)
     return seen, wait_seconds
 
 

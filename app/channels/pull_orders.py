@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from adapters.channels.base import Throttled
+from app.channels.health import Scope, read_health
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
 from app.returns.note_refunds import take_seen_order
@@ -57,8 +58,14 @@ class Window:
 
 
 async def pull_orders(state: State, channel: OpenChannel) -> tuple[int, float]:
-    """Poll when it is due, whichever worker comes first. Returns orders seen and how long to wait for quota."""
+    """Poll when it is due, whichever worker comes first. Returns orders seen and how long to wait.
+
+    That is for quota, or behind an open circuit.
+    """
     assert channel.adapter is not None
+    health = await read_health(state.database.hot, channel.id, Scope.ORDERS)
+    if health.wait_seconds:
+        return 0, health.wait_seconds
     claimed = await state.database.hot.fetchrow(_CLAIM, channel.id, state.settings.orders_poll_seconds)
     if claimed is None:
         return 0, 0.0

@@ -29,7 +29,7 @@ from app.channels.claim_listings import (
     keep_leases,
     release,
 )
-from app.channels.health import read_health
+from app.channels.health import Scope, read_health
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.observe_listings import describe_mapping
 from app.channels.open_channel import OpenChannel
@@ -72,7 +72,7 @@ class Outcomes:
 async def push_quantities(state: State, channel: OpenChannel, lane: Lane, owner: str) -> tuple[int, float]:
     """Push one batch of a lane. Returns how many listings were claimed, and how long to wait before the next."""
     assert channel.adapter is not None
-    health = await read_health(state.database.hot, channel.id)
+    health = await read_health(state.database.hot, channel.id, Scope.PUSH)
     if health.wait_seconds:
         return 0, health.wait_seconds
     limit = 1 if health.probing else await _batch_size(state, channel, channel.adapter, lane)

@@ -14,6 +14,7 @@ from app.catalog.upsert import check_code
 from app.channels.check_connection import Connection, choose_connection, merge_secrets
 from app.channels.check_policy import check_policy
 from app.channels.connect_channel import ChannelConnect, connect_channel
+from app.channels.health import try_at_once
 from app.channels.keep_subscribed import subscribe_again
 from app.channels.open_channel import COLUMNS
 from app.channels.openers import OPENERS
@@ -36,6 +37,8 @@ SELECT $1, g.id, g.location, g.status FROM unnest($2::int[], $3::text[], $4::tex
 ON CONFLICT (channel_id, warehouse_id) DO UPDATE SET location = excluded.location, status = excluded.status
 """
 _FEWER = "DELETE FROM channel_warehouses WHERE channel_id = $1 AND NOT warehouse_id = ANY($2::int[])"
+_FORGET = "DELETE FROM channel_circuits WHERE channel_id = $1 AND scope = 'RETURNS'"
+"""The new connection may not list returns, and would never prove that it does."""
 _CONNECT = "UPDATE channels SET config = config || $2::jsonb, credentials = $3, connected_at = now() WHERE id = $1"
 _OPEN = f"SELECT {COLUMNS} FROM channels WHERE id = $1"  # noqa: S608
 
@@ -194,6 +197,8 @@ async def _reconnect(state: State, connection: Any, channel_id: int, given: Conn
     sealed = seal_credentials(state.settings, secrets) if secrets else None
     await connection.execute(_CONNECT, channel_id, orjson.dumps(dict(given.config)).decode(), sealed)
     await subscribe_again(connection, channel_id)
+    await connection.execute(_FORGET, channel_id)
+    await try_at_once(connection, channel_id)
     await _check_opens(state, connection, channel_id, given)
 
 

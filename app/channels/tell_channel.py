@@ -1,7 +1,8 @@
 """One call that tells a channel something of an order, with what came of it on record. No transaction is open.
 
 Faults become outcomes. A connection that lets nobody in is the channel's case, and tried again; a call that it does not
-let in, or that the vendor does not offer, is refused like anything else that the vendor does not take.
+let in, or that the vendor does not offer, is refused like anything else that the vendor does not take. Where others are
+not let in either, it is the connection again.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from adapters.channels.base import Channel, Throttled, WriteOutcome, WriteResult
 from adapters.channels.refuse_call import NotOffered, NotPermitted
+from app.channels.health import SCOPES, is_denied
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
 from app.state import State
@@ -44,8 +47,11 @@ async def tell_channel(
         result = WriteResult(WriteOutcome.TRANSIENT, repr(error), CauseClass.UNKNOWN)
     if channel is not None and not isinstance(fault, UNSENT):
         done = int(result.outcome in DONE)
-        attempt = Attempt(channel, lane, at, time.monotonic() - started, 1, done, 1 - done)
-        await note_attempt(state, attempt, None if isinstance(fault, NotPermitted) else fault)
+        denied = isinstance(fault, NotPermitted)
+        if denied and await is_denied(state.database.hot, channel.id, SCOPES[lane]):
+            result = replace(result, outcome=WriteOutcome.TRANSIENT)
+        attempt = Attempt(channel, lane, at, time.monotonic() - started, 1, done, 1 - done, proves=not denied)
+        await note_attempt(state, attempt, None if denied else fault)
     return result
 
 

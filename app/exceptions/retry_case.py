@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.postgres.idempotency import IdempotentCall
+from app.channels.health import try_at_once
 from app.channels.reprocess_event import reset_event
 from app.channels.resync_listings import resync_listings
 from app.exceptions.act_on_case import CaseAction, answer_case, change_case, lock_case
@@ -26,12 +27,11 @@ from domain.exceptions import CaseKind
 from domain.identity import Principal
 from domain.provenance import Provenance
 
-_PROBE = """
-WITH closer AS (UPDATE channel_health SET open_until = NULL WHERE channel_id = $1)
+_LOOK = """
 UPDATE listings SET observed_at = NULL WHERE id = (
   SELECT id FROM listings WHERE channel_id = $1 AND lease_owner IS NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
 """
-"""The circuit lets one small call through at once, and one listing is the next to be looked at: its answer decides."""
+"""One listing is the next to be looked at."""
 _SUBSCRIBE = "UPDATE channel_health SET subscriptions_due_at = NULL WHERE channel_id = $1"
 BELLS = {
     CaseKind.SYNC_REJECTED: "push",
@@ -133,7 +133,8 @@ async def _recover(connection: Any, kind: CaseKind, subject: str) -> None:
         return
     key = int(name)
     if kind is CaseKind.CHANNEL_DOWN:
-        await connection.execute(_PROBE, key)
+        await try_at_once(connection, key)
+        await connection.execute(_LOOK, key)
     elif kind is CaseKind.NOT_SUBSCRIBED:
         await connection.execute(_SUBSCRIBE, key)
     elif kind is CaseKind.PARTNER_SILENT:

@@ -238,11 +238,11 @@ async def test_a_circuit_that_opens_and_closes_is_told_of_what_waits_behind_it(c
             await note_attempt(company.state, attempt_of(channel, "BULK"), fault)
         blocked = (await stream.read())["listing"]
         assert (blocked["sku"]["code"], blocked["state"]) == ("SKU-2", "BLOCKED")
-        await company.execute("UPDATE channel_health SET open_until = now() - interval '1 second'")
+        await company.execute("UPDATE channel_circuits SET open_until = now() - interval '1 second'")
         query = 'query { listings(first: 5, filter: {channel: "shop", states: [BLOCKED]}) { nodes { externalId } } }'
         waiting = await company.admin.data(query)
         assert waiting["listings"]["nodes"] == [{"externalId": "item-2"}], "it has not worked again yet"
-        await note_attempt(company.state, attempt_of(channel))
+        await note_attempt(company.state, attempt_of(channel, "BULK"))
         assert (await stream.read())["listing"]["state"] == "PENDING", "once, however often it failed"
 
 

@@ -387,7 +387,7 @@ async def test_an_outage_opens_the_circuit_and_a_call_that_works_closes_its_case
     assert claimed == 0
     assert wait > 0
     setting.shop.before = nothing
-    await setting.state.database.hot.execute("UPDATE channel_health SET open_until = NULL")
+    await setting.state.database.hot.execute("UPDATE channel_circuits SET open_until = now()")
     await setting.state.database.hot.execute("UPDATE listings SET next_attempt_at = NULL, uncertain = false")
     assert await setting.push() == 1
     assert await setting.cases() == [("CHANNEL_DOWN", "RESOLVED", "OUTAGE", 1)]
@@ -406,6 +406,7 @@ async def test_a_zero_goes_out_although_nothing_can_be_read(setting: Setting) ->
     blind = replace(setting.channel, adapter=SimpleNamespace(observe=observe))
     for _ in range(FAILURES_OPEN + 1):
         await setting.state.database.hot.execute("UPDATE listings SET observed_at = NULL")
+        await setting.state.database.hot.execute("UPDATE channel_circuits SET open_until = now()")
         assert (await observe_listings(setting.state, blind))[1] > 0
     assert await setting.cases() == [("CHANNEL_DOWN", "OPEN", "OUTAGE", 2)]
     change = "UPDATE listings SET desired = 0, desired_version = desired_version + 1 WHERE external_id = 'item-0'"

@@ -21,6 +21,7 @@ import orjson
 from adapters.channels.amazon.connection import AmazonConnection
 from adapters.channels.amazon.refresh_token import TokenSource
 from adapters.channels.base import Quota, Throttled
+from adapters.channels.refuse_call import NotPermitted
 from domain.errors import CauseClass, Fault
 
 CALL_SECONDS = 15.0
@@ -108,7 +109,9 @@ class AmazonApi:
             return Throttled(message, min(WAIT_SECONDS_MAX, 1 / self.rate_of(operation)))
         if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
             return Fault(message, transient=True, cause=CauseClass.OUTAGE)
-        if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        if status == httpx.codes.FORBIDDEN:
+            return NotPermitted(f"{message} The application lacks a role, or the seller has not authorized it.")
+        if status == httpx.codes.UNAUTHORIZED:
             return Fault(message, transient=False, cause=CauseClass.AUTH)
         cause = CauseClass.MAPPING if status == httpx.codes.NOT_FOUND else CauseClass.VALIDATION
         return Fault(message, transient=False, cause=cause)

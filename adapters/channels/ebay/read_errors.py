@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.channels.base import WriteOutcome, WriteResult
+from adapters.channels.refuse_call import NotPermitted
 from domain.errors import CauseClass, Fault
 
 TOKEN_REJECTED = 1001
@@ -94,10 +95,12 @@ def _read_error(entry: dict[str, Any]) -> EbayError:
     )
 
 
-def fault_of(status: int, body: Any) -> EbayFault:
-    """What an answer of 400 or more means."""
+def fault_of(status: int, body: Any) -> EbayFault | NotPermitted:
+    """What an answer of 400 or more means. 403 is the permission, but for a token that has ended."""
     errors = read_errors(body)
     transient, cause = _judge(status, errors)
+    if status == 403 and cause is CauseClass.AUTH and all(error.error_id != TOKEN_REJECTED for error in errors):
+        return NotPermitted(f"{_describe(status, errors)} Connect the account again with the scope of this call.")
     return EbayFault(
         _describe(status, errors),
         transient=transient,

@@ -8,7 +8,7 @@ import strawberry
 
 
 @strawberry.enum(
-    description="ZERO and BULK push, SETTLE asks about accepted batches, OBSERVE reads back, ORDERS pulls. "
+    description="ZERO and BULK push, SETTLE asks about accepted batches, OBSERVE reads back, ORDERS and RETURNS pull. "
     "CONFIRM tells of parcels, REFUND of refunds, CANCEL of cancellations."
 )
 class SyncLane(StrEnum):
@@ -17,6 +17,7 @@ class SyncLane(StrEnum):
     SETTLE = "SETTLE"
     OBSERVE = "OBSERVE"
     ORDERS = "ORDERS"
+    RETURNS = "RETURNS"
     CONFIRM = "CONFIRM"
     REFUND = "REFUND"
     CANCEL = "CANCEL"

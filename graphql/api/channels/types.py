@@ -8,13 +8,13 @@ from typing import Any
 
 import strawberry
 
+from api.channels.health_types import ChannelHealth, read_health
 from api.channels.lanes import SyncLane
 from api.channels.policy_types import CHANNEL_POLICY, LISTING_POLICY, ChannelPolicy, ListingPolicy
 from api.context import Info
 from api.directives import Cost
 from api.scalars import Counted, Edge, PageInfo, page_size
 from api.stock.types import Node, Sku, Warehouse, sku_from_row, warehouse_from_row
-from app.channels.health import FAILURES_OPEN
 from app.channels.listing_state import STATES
 from app.channels.read_listings import read_listings_by_ids
 from app.channels.read_quota import read_quota
@@ -23,7 +23,6 @@ from app.channels.report_sources import read_source_differences, report_sources
 from domain.errors import CauseClass
 
 SECONDS_PER_HOUR = 3_600
-strawberry.enum(CauseClass, description="Why a channel does not do what it should: who can help.")
 
 
 @strawberry.enum
@@ -51,17 +50,6 @@ class SourceStatus(StrEnum):
 
 
 @strawberry.enum(
-    description="UNKNOWN: nothing was asked of it yet. FAILING: the last calls failed. DOWN: the circuit is open, "
-    "one small call now and then tries whether it works again."
-)
-class ChannelHealthState(StrEnum):
-    UNKNOWN = "UNKNOWN"
-    HEALTHY = "HEALTHY"
-    FAILING = "FAILING"
-    DOWN = "DOWN"
-
-
-@strawberry.enum(
     description="\n".join(["The first of these that fits.", *(f"{name}: {text}" for name, text in STATES.items())])
 )
 class ListingState(StrEnum):
@@ -72,20 +60,6 @@ class ListingState(StrEnum):
     DRIFTED = "DRIFTED"
     FROZEN = "FROZEN"
     BLOCKED = "BLOCKED"
-
-
-@strawberry.type
-class ChannelHealth:
-    state: ChannelHealthState
-    failures: int = strawberry.field(description="Calls that failed since the last one that worked.")
-    last_success_at: datetime.datetime | None
-    last_failure_at: datetime.datetime | None
-    last_error: str | None = strawberry.field(description="Of the last failure, also after it is over.")
-    last_cause: CauseClass | None
-    next_attempt_at: datetime.datetime | None = strawberry.field(description="When DOWN: the next try.")
-    orders_complete_until: datetime.datetime | None = strawberry.field(
-        description="Every order that changed at the channel up to then has been taken in."
-    )
 
 
 @strawberry.type(description="A budget of requests of the vendor's, as all our processes share it, at this moment.")
@@ -299,27 +273,8 @@ def channel_from_row(row: Any) -> Channel:
         kind=row["c_kind"],
         status=row["c_status"],
         policy=policy,
-        health=_health(row),
+        health=read_health(row["h_circuits"], row["h_orders_until"]),
         created_at=row["c_created_at"],
-    )
-
-
-def _health(row: Any) -> ChannelHealth:
-    failures = row["h_failures"] or 0
-    state = ChannelHealthState.HEALTHY
-    if failures:
-        state = ChannelHealthState.DOWN if failures >= FAILURES_OPEN else ChannelHealthState.FAILING
-    elif row["h_last_success_at"] is None:
-        state = ChannelHealthState.UNKNOWN
-    return ChannelHealth(
-        state=state,
-        failures=failures,
-        last_success_at=row["h_last_success_at"],
-        last_failure_at=row["h_last_failure_at"],
-        last_error=row["h_last_error"],
-        last_cause=row["h_last_cause"],
-        next_attempt_at=row["h_open_until"] if state is ChannelHealthState.DOWN else None,
-        orders_complete_until=row["h_orders_until"],
     )
 
 

@@ -14,6 +14,7 @@ from adapters.channels.amazon.channel import build_channel
 from adapters.channels.amazon.refresh_token import TokenSource
 from adapters.channels.amazon.sign_request import AwsCredentials
 from adapters.channels.base import ListingRef, Throttled
+from adapters.channels.refuse_call import NotPermitted
 from domain.errors import CauseClass, Fault
 from tests.adapters.amazon.conftest import CONNECTION, Ledger, Setup, answering, open_setup
 from tests.adapters.sandbox_amazon.serving import CLIENT_SECRET, REFRESH_TOKEN
@@ -129,6 +130,7 @@ async def test_statuses(status: int, code: str, transient: bool, cause: CauseCla
     with pytest.raises(Fault) as caught:
         await channel.api.call("getOrder", "GET", "/orders/2026-01-01/orders/1")
     assert (caught.value.transient, caught.value.cause) == (transient, cause)
+    assert isinstance(caught.value, NotPermitted) is (status == 403)
     assert code in str(caught.value)
     assert not leaks(caught.value)
 

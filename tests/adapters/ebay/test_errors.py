@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from adapters.channels.base import WriteOutcome
-from adapters.channels.ebay.read_errors import EbayError, fault_of, read_errors, result_of
+from adapters.channels.ebay.read_errors import EbayError, EbayFault, fault_of, read_errors, result_of
+from adapters.channels.refuse_call import NotPermitted
 from domain.errors import CauseClass
 from tests.adapters.ebay.contract import DOCUMENTS, FOLDER, load_document
 
@@ -45,7 +46,14 @@ def body(error_id: int, category: str = "REQUEST", message: str = "no") -> dict[
 )
 def test_faults_say_whether_to_try_again(status: int, raw: Any, transient: bool, cause: CauseClass) -> None:
     fault = fault_of(status, raw)
-    assert (fault.transient, fault.cause, fault.status) == (transient, cause, status)
+    assert (fault.transient, fault.cause) == (transient, cause)
+    assert isinstance(fault, NotPermitted) is (status == 403)
+
+
+def test_a_token_that_has_ended_is_no_missing_permission() -> None:
+    fault = fault_of(403, body(1001))
+    assert isinstance(fault, EbayFault)
+    assert (fault.status, fault.cause) == (403, CauseClass.AUTH)
 
 
 def test_one_lasting_reason_outweighs_passing_ones() -> None:
