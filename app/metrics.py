@@ -41,9 +41,20 @@ BROADCAST_RECONNECTS = Counter("onhand_broadcast_reconnects_total", "Reconnectio
 BROADCAST_DROPPED = Counter("onhand_broadcast_dropped_total", "Rings that could not be published")
 PUSH_LAG_SECONDS = Histogram(
     "onhand_push_lag_seconds",
-    "From a new desired quantity to the channel's acknowledgement",
-    ["channel"],
+    "From a new desired quantity to the channel's acknowledgement, by the lane that brought it",
+    ["channel", "lane"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
+)
+SYNC_CALLS = Counter(
+    "onhand_sync_calls_total",
+    "Calls of channels by what came of them: OK, PART when some of it failed, or the cause",
+    ["channel", "lane", "outcome"],
+)
+SYNC_CALL_SECONDS = Histogram(
+    "onhand_sync_call_seconds",
+    "How long such calls took",
+    ["channel", "lane"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )
 QUOTA_WAITS = Counter("onhand_quota_waits_total", "Calls put off for want of quota", ["channel", "operation"])
 QUOTA_WAIT_SECONDS = Counter(

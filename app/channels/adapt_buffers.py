@@ -34,6 +34,7 @@ WHERE l.channel_id = $1 AND l.desired_version > l.acknowledged_version AND NOT l
 _LISTINGS = f"""
 SELECT l.id, l.sku_id, l.adaptive_buffer, coalesce(o.velocity, 0) AS elsewhere, a.sellable
 FROM listings l
+JOIN channels c ON c.id = l.channel_id
 LEFT JOIN (
   SELECT l.sku_id, sum({DECAYED}) AS velocity FROM listings l
   WHERE l.channel_id <> $1 AND l.velocity > 0 GROUP BY l.sku_id

@@ -16,8 +16,8 @@ RANGES = {
     "multiple": ("multiple", 1, UNITS_MAX),
     "safety_stock": ("safetyStock", 0, UNITS_MAX),
 }
-NULLABLE = frozenset({"maximum"})
-"""Of a channel: no maximum. A listing without a value of its own has its channel's."""
+NULLABLE = frozenset({"maximum", "safety_stock"})
+"""Of a channel: no maximum, the warehouses' own safety stock. A listing without a value has its channel's."""
 
 
 def check_policy(values: Mapping[str, Any], path: tuple[str, ...] = (), *, of_listing: bool = False) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import random
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +20,9 @@ from domain.errors import CauseClass
 FAILURES_OPEN = 3
 OPEN_SECONDS = 1.0
 OPEN_SECONDS_MAX = 30.0
+TURN_SECONDS = 15.0
+"""How long nobody else reads after the process whose turn it was has gone without a word."""
+PROCESS = uuid.uuid4().hex
 
 
 class Scope(StrEnum):
@@ -45,6 +49,13 @@ SCOPES = {
 }
 """By the lane of an attempt."""
 _READ = "SELECT failures, open_until FROM channel_circuits WHERE channel_id = $1 AND scope = $2"
+_TURN = """
+INSERT INTO channel_circuits AS k (channel_id, scope, reader, reads_until)
+VALUES ($1, $2, $3, now() + make_interval(secs => $4))
+ON CONFLICT (channel_id, scope) DO UPDATE SET reader = excluded.reader, reads_until = excluded.reads_until
+WHERE k.reader = excluded.reader OR k.reads_until IS NULL OR k.reads_until < now()
+RETURNING failures, open_until
+"""
 _DENIED = """
 SELECT EXISTS (SELECT FROM channel_circuits WHERE channel_id = $1 AND failures > 0 AND cause = 'AUTH' AND scope <> $2)
 """
@@ -106,8 +117,19 @@ class Health:
 
 async def read_health(connection: Any, channel_id: int, scope: Scope) -> Health:
     record = await connection.fetchrow(_READ, channel_id, scope.value)
-    if record is None:
-        return Health(0.0, probing=False)
+    return Health(0.0, probing=False) if record is None else _health(record)
+
+
+async def take_turn(connection: Any, channel_id: int, scope: Scope) -> Health | None:
+    """The health, and for `TURN_SECONDS` nobody but this process reads in this scope; None while another does.
+
+    What two read costs quota twice and says nothing more.
+    """
+    record = await connection.fetchrow(_TURN, channel_id, scope.value, PROCESS, TURN_SECONDS)
+    return None if record is None else _health(record)
+
+
+def _health(record: Any) -> Health:
     until = record["open_until"]
     wait = 0.0 if until is None else (until - datetime.datetime.now(datetime.UTC)).total_seconds()
     return Health(max(0.0, wait), probing=record["failures"] >= FAILURES_OPEN)

@@ -28,7 +28,7 @@ CASE WHEN l.rejected THEN 'REJECTED'
      WHEN l.desired_version > l.acknowledged_version THEN 'PENDING'
      WHEN l.drift_since IS NOT NULL AND (l.observed IS NULL OR l.observed > l.acknowledged
        OR l.drift_since < now() - interval '{LESS_SECONDS} seconds') THEN 'DRIFTED'
-     WHEN s.frozen OR l.frozen THEN 'FROZEN'
+     WHEN s.frozen OR c.frozen OR l.frozen THEN 'FROZEN'
      ELSE 'IN_SYNC' END
 """
 MAY_SHOW = """

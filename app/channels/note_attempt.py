@@ -15,7 +15,7 @@ from app.channels.measure_lag import note_lags
 from app.channels.open_channel import OpenChannel
 from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
-from app.metrics import PUSH_LAG_SECONDS
+from app.metrics import PUSH_LAG_SECONDS, SYNC_CALL_SECONDS, SYNC_CALLS
 from app.state import State
 from domain.errors import CauseClass, Fault
 from domain.exceptions import CaseKind, Problem, Severity
@@ -86,9 +86,17 @@ async def note_attempt(
         elif fault is not None and not isinstance(fault, Throttled):
             await _note_outage(connection, attempt, fault)
         await open_cases(connection, [_rejected(channel, one) for one in failures if one.refused])
-    for seconds in attempt.lags:
-        PUSH_LAG_SECONDS.labels(channel.code).observe(seconds)
+    _measure(attempt, fault)
     state.doorbell.ring("feed" if fault is not None or failures else "listings")
+
+
+def _measure(attempt: Attempt, fault: Fault | None) -> None:
+    labels = (attempt.channel.code, attempt.lane)
+    outcome = fault.cause.value if fault else "PART" if attempt.failed else "OK"
+    SYNC_CALLS.labels(*labels, outcome).inc()
+    SYNC_CALL_SECONDS.labels(*labels).observe(attempt.seconds)
+    for seconds in attempt.lags:
+        PUSH_LAG_SECONDS.labels(*labels).observe(seconds)
 
 
 async def _note_outage(connection: Any, attempt: Attempt, fault: Fault) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.channels.base import ListingRef, Observation, Throttled
-from app.channels.health import Scope, read_health
+from app.channels.health import Scope, take_turn
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
 from app.channels.share_quota import taking_idle_quota
@@ -80,9 +80,9 @@ RETURNING l.id, l.sku_id, l.external_id, l.observed, l.acknowledged, l.desired, 
 async def observe_listings(state: State, channel: OpenChannel) -> tuple[int, float]:
     """Observe one bounded batch. Returns how many were seen, and how long to wait: for quota, or an open circuit."""
     assert channel.adapter is not None
-    health = await read_health(state.database.hot, channel.id, Scope.OBSERVE)
-    if health.wait_seconds:
-        return 0, health.wait_seconds
+    health = await take_turn(state.database.hot, channel.id, Scope.OBSERVE)
+    if health is None or health.wait_seconds:
+        return 0, health.wait_seconds if health else 0.0
     most, again_seconds = 1 if health.probing else LISTINGS_MAX, state.settings.observe_again_seconds
     rows = await state.database.hot.fetch(_NEXT, channel.id, most, again_seconds)
     if not rows:
@@ -90,6 +90,8 @@ async def observe_listings(state: State, channel: OpenChannel) -> tuple[int, flo
     seen = 0
     for start in range(0, len(rows), PART_MAX):
         part = rows[start : start + PART_MAX]
+        if start and await take_turn(state.database.hot, channel.id, Scope.OBSERVE) is None:
+            return seen, 0.0
         wait_seconds = await _observe_part(state, channel, part)
         if wait_seconds:
             return seen, wait_seconds

@@ -14,7 +14,8 @@ from domain.identity import Principal
 CHANNEL_COLUMNS = """
 c.id AS c_id, c.code AS c_code, c.name AS c_name, c.kind AS c_kind, c.status AS c_status, c.buffer AS c_buffer,
 c.share_percent AS c_share_percent, c.maximum AS c_maximum, c.minimum AS c_minimum, c.multiple AS c_multiple,
-c.adaptive AS c_adaptive, c.created_at AS c_created_at, h.orders_until AS h_orders_until,
+c.adaptive AS c_adaptive, c.safety_stock AS c_safety_stock, c.frozen AS c_frozen,
+ c.created_at AS c_created_at, h.orders_until AS h_orders_until,
 (SELECT json_agg(g ORDER BY g.scope)::text FROM channel_circuits g WHERE g.channel_id = c.id) AS h_circuits
 """
 _CHANNELS = f"""

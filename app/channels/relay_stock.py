@@ -14,7 +14,8 @@ PAGE_MAX = 1_000
 NAME = "publish"
 _KITS = "SELECT kit_id, component_id FROM kit_components WHERE component_id = ANY($1::int[])"
 SELLABLE = """
-SELECT coalesce(sum(greatest(0, v.available - coalesce(l.safety_stock, v.safety_stock))), 0)::bigint AS sellable,
+SELECT coalesce(sum(greatest(0, v.available - coalesce(l.safety_stock, c.safety_stock, v.safety_stock))), 0)::bigint
+         AS sellable,
        coalesce(sum(v.available), 0)::bigint AS available
 FROM channel_warehouses cw
 JOIN warehouses w ON w.id = cw.warehouse_id AND w.status = 'LIVE'
@@ -32,9 +33,9 @@ JOIN LATERAL (
 WHERE cw.channel_id = l.channel_id AND cw.location = l.location AND cw.status = 'LIVE'
   AND (l.warehouses IS NULL OR w.code = ANY(l.warehouses))
 """
-"""For a listing `l`: what its source warehouses hold; of a kit what its components there make."""
+"""For a listing `l` of a channel `c`: what its source warehouses hold; of a kit what its components there make."""
 PUBLISHED = """
-CASE WHEN k.frozen OR l.frozen OR p.shown < coalesce(l.minimum, c.minimum) THEN 0 ELSE p.shown END
+CASE WHEN k.frozen OR c.frozen OR l.frozen OR p.shown < coalesce(l.minimum, c.minimum) THEN 0 ELSE p.shown END
 """
 UNITS = """
 SELECT u.shown - u.shown % coalesce(l.multiple, c.multiple) AS shown FROM (SELECT greatest(0, least(

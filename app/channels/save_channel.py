@@ -29,7 +29,7 @@ from domain.errors import Fault, Refusal, RefusalCode
 from domain.identity import Principal
 
 SOURCES_MAX = 1_000
-_COLUMNS = ("name", "buffer", "share_percent", "maximum", "minimum", "multiple", "adaptive")
+_COLUMNS = ("name", "buffer", "share_percent", "maximum", "minimum", "multiple", "adaptive", "safety_stock", "frozen")
 _HOUSES = "SELECT code, id FROM warehouses WHERE code = ANY($1::text[])"
 _SOURCES = """
 INSERT INTO channel_warehouses (channel_id, warehouse_id, location, status)
@@ -139,8 +139,9 @@ def _check_values(values: Mapping[str, Any]) -> None:
     if "name" in values and not str(values["name"] or "").strip():
         raise Refusal(RefusalCode.INVALID_INPUT, "Give the channel a name.", ("name",))
     check_text(values.get("name"), "name")
-    if "adaptive" in values and values["adaptive"] is None:
-        raise Refusal(RefusalCode.INVALID_INPUT, "adaptive cannot be taken away: leave it out.", ("adaptive",))
+    for name in ("adaptive", "frozen"):
+        if name in values and values[name] is None:
+            raise Refusal(RefusalCode.INVALID_INPUT, f"{name} cannot be taken away: leave it out.", (name,))
     check_policy(values)
 
 

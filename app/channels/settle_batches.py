@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from adapters.channels.base import Throttled, WriteOutcome, WriteResult
-from app.channels.health import Scope, read_health
+from app.channels.health import Scope, take_turn
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
 from app.draw_wait import draw_wait
@@ -76,9 +76,9 @@ class Sent(NamedTuple):
 async def settle_batches(state: State, channel: OpenChannel) -> tuple[int, float]:
     """Ask about a few receipts. Returns how many were settled, and how long to wait: for quota, or an open circuit."""
     assert channel.adapter is not None
-    health = await read_health(state.database.hot, channel.id, Scope.SETTLE)
-    if health.wait_seconds:
-        return 0, health.wait_seconds
+    health = await take_turn(state.database.hot, channel.id, Scope.SETTLE)
+    if health is None or health.wait_seconds:
+        return 0, health.wait_seconds if health else 0.0
     settled, most = 0, 1 if health.probing else RECEIPTS_MAX
     for row in await state.database.hot.fetch(_OPEN, channel.id, most):
         started, started_at = time.monotonic(), datetime.datetime.now(datetime.UTC)

@@ -21,6 +21,8 @@ TABLE = (
       failed_at timestamptz,
       error text,
       cause text,
+      reader text,
+      reads_until timestamptz,
       CONSTRAINT pk_channel_circuits PRIMARY KEY (channel_id, scope),
       CONSTRAINT fk_channel_circuits_channel_id FOREIGN KEY (channel_id) REFERENCES channels (id),
       CONSTRAINT ck_channel_circuits_failures CHECK (failures >= 0),

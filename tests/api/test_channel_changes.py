@@ -133,6 +133,36 @@ async def test_a_new_policy_is_published_at_once(company: ChannelCompany) -> Non
     assert company.shops["market"].quantities["item-0", ""] == 10
 
 
+async def test_a_channel_has_a_safety_stock_and_a_freeze_of_its_own(company: ChannelCompany) -> None:
+    await company.execute("UPDATE stock_levels SET safety_stock = 4")
+    await company.settle("shop", "market")
+    shown = company.shops["shop"].quantities
+    policy = "channel { policy { safetyStock frozen } }"
+    made = await company.admin.mutate("channelUpdate", policy, channel="shop", safetyStock=1)
+    assert made["channel"]["policy"] == {"safetyStock": 1, "frozen": False}
+    await company.settle("shop", "market")
+    assert shown["item-0", ""] == 2 * (10 - 1)
+    assert company.shops["market"].quantities["item-0", ""] == 10 - 4, "that of the warehouse"
+    line = {"sku": "SKU-0", "safetyStock": 0}
+    await company.admin.mutate("listingPolicySet", LISTING, channel="shop", lines=[line])
+    made = await company.admin.mutate("channelUpdate", policy, channel="shop", frozen=True)
+    assert made["channel"]["policy"] == {"safetyStock": 1, "frozen": True}
+    assert await company.push("shop", Lane.ZERO) == 3, "the zero lane goes first"
+    assert set(shown.values()) == {0}
+    found = await company.admin.data('{ listings(filter: {channel: "shop"}) { nodes { state } } }')
+    states = {node["state"] for node in found["listings"]["nodes"]}
+    assert states == {"FROZEN"}
+    trail = await company.admin.data("{ channelChanges(first: 1) { nodes { action before after } } }")
+    assert trail["channelChanges"]["nodes"] == [
+        {"action": "UPDATED", "before": {"frozen": False}, "after": {"frozen": True}}
+    ]
+    await company.admin.mutate("channelUpdate", policy, channel="shop", frozen=False, safetyStock=None)
+    await company.settle("shop")
+    assert [shown[f"item-{n}", ""] for n in range(3)] == [20, 12, 12], "the listing has one of its own"
+    for wrong, path in (({"safetyStock": -1}, "safetyStock"), ({"frozen": None}, "frozen")):
+        assert await refused(company, "channelUpdate", channel="shop", **wrong) == ("INVALID_INPUT", [path])
+
+
 async def test_a_listing_has_rounding_safety_stock_and_warehouses_of_its_own(company: ChannelCompany) -> None:
     """Exposure, by listing, in all and joint, goes by the warehouses that the listing sells from."""
     await company.settle("shop", "market")

@@ -139,8 +139,8 @@ async def test_every_state_in_its_turn(company: ChannelCompany) -> None:
 
 async def test_an_open_circuit_blocks(company: ChannelCompany) -> None:
     await company.execute(
-        "INSERT INTO channel_circuits (channel_id, scope, failures, open_until, error, cause)"
-        " SELECT id, 'PUSH', 4, now() + interval '1 minute', 'no answer', 'OUTAGE' FROM channels WHERE code = 'shop'"
+        "INSERT INTO channel_circuits (channel_id, scope, failures, open_until, failed_at, error, cause)"
+        " SELECT id, 'PUSH', 4, now() + interval '1 minute', now(), 'no answer', 'OUTAGE' FROM channels WHERE code = 'shop'"
     )
     assert await states(company) == ["BLOCKED"] * 3
     assert await states(company, "market") == ["PENDING"] * 3

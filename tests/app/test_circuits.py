@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from adapters.channels.base import Channel, WriteOutcome, WriteResult
 from adapters.channels.memory import MemoryChannel
 from adapters.channels.refuse_call import NotPermitted
+from app.channels import health
 from app.channels.claim_listings import Lane
 from app.channels.health import FAILURES_OPEN
 from app.channels.note_attempt import Attempt, note_attempt
@@ -174,3 +176,38 @@ async def test_health_is_that_of_the_worst_part_and_of_each(company: ChannelComp
     }
     assert [one["nextAttemptAt"] is not None for one in circuits.values()] == [False, True, False]
     assert circuits["PUSH"]["lastSuccessAt"] is not None
+
+
+async def test_one_process_reads_at_a_time_and_another_takes_over(
+    company: ChannelCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await company.execute("UPDATE listings SET receipt = 'r', receipt_key = id::text")
+    channel, mine = await company.channel("shop"), health.PROCESS
+    for step, seen in ((observe_listings, 3), (settle_batches, 0)):
+        monkeypatch.setattr(health, "PROCESS", mine)
+        assert await step(company.state, channel) == (seen, 0.0)
+        await company.execute("UPDATE listings SET observed_at = NULL")
+        monkeypatch.setattr(health, "PROCESS", "another")
+        assert await step(company.state, channel) == (0, 0.0), "it is not its turn"
+        await company.execute("UPDATE channel_circuits SET reads_until = now() - interval '1 second'")
+        assert await step(company.state, channel) == (seen, 0.0)
+        readers = await company.value(
+            "SELECT array_agg(DISTINCT reader) FROM channel_circuits WHERE reads_until > now()"
+        )
+        assert readers == ["another"]
+    query = '{ channel(code: "shop") { health { circuits { scope } } } }'
+    assert (await company.admin.data(query))["channel"]["health"]["circuits"] == [], "a turn is no call"
+
+
+async def test_calls_are_measured_by_lane(company: ChannelCompany) -> None:
+    def count(outcome: str) -> float:
+        labels = {"channel": "shop", "lane": "BULK", "outcome": outcome}
+        return REGISTRY.get_sample_value("onhand_sync_calls_total", labels) or 0.0
+
+    before = count("OK"), count("OUTAGE")
+    await company.relay()
+    assert await company.push("shop", Lane.BULK)
+    await note(company, "BULK", AWAY)
+    assert (count("OK"), count("OUTAGE")) == (before[0] + 1, before[1] + 1)
+    labels = {"channel": "shop", "lane": "BULK"}
+    assert (REGISTRY.get_sample_value("onhand_push_lag_seconds_count", labels) or 0) >= 3

@@ -513,19 +513,20 @@ async def test_sql_and_domain_publish_the_same(setting: Setting) -> None:
 async def published_by_sql(
     connection: Any, policy: PublishPolicy, sources: Mapping[int, SourceStock], of_listing: bool
 ) -> int:
-    """`of_listing`: the listing has values of its own and its channel others, but for a maximum that is none."""
-    names = ("buffer", "share_percent", "maximum", "minimum", "multiple")
+    """`of_listing`: the listing has values of its own and its channel others, but for a maximum or a safety stock that is none."""
+    names = ("buffer", "share_percent", "maximum", "minimum", "multiple", "safety_stock")
     values = ", ".join(f"{name} = ${place}" for place, name in enumerate(names, 1))
     wanted = [getattr(policy, name) for name in names]
-    others = [3, 70, None if policy.maximum is None else 5, 2, 4]
+    others = [3, 70, None if policy.maximum is None else 5, 2, 4, None if policy.safety_stock is None else 7]
     await connection.execute(f"UPDATE channels SET {values}", *(others if of_listing else wanted))
     await connection.execute(
-        f"UPDATE listings SET {values}, safety_stock = $6, warehouses = $7",
+        f"UPDATE listings SET {values}, warehouses = $7",
         *(wanted if of_listing else [None] * len(names)),
-        policy.safety_stock,
         None if policy.warehouses is None else sorted(policy.warehouses),
     )
-    await connection.execute("UPDATE skus SET frozen = $1", policy.frozen)
+    owner = "channels" if len(policy.warehouses or ()) == 1 else "skus"
+    for table in ("channels", "skus"):
+        await connection.execute(f"UPDATE {table} SET frozen = $1", policy.frozen and table == owner)
     for house, source in sources.items():
         await connection.execute(
             "UPDATE stock_levels SET available = $2, adjustment = -$2::int, safety_stock = $3 WHERE warehouse_id = $1",

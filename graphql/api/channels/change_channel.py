@@ -57,6 +57,8 @@ class ChannelConnectInput:
     minimum: int = 0
     multiple: int = 1
     adaptive: bool = False
+    safety_stock: int | None = None
+    frozen: bool = False
     idempotency_key: str | None = None
 
 
@@ -77,6 +79,13 @@ class ChannelUpdateInput:
     minimum: int | None = strawberry.UNSET
     multiple: int | None = strawberry.UNSET
     adaptive: bool | None = strawberry.UNSET
+    safety_stock: int | None = strawberry.field(
+        default=strawberry.UNSET, description="Null: what `StockLevel.safetyStock` says."
+    )
+    frozen: bool | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Takes all of the channel off sale, in the lane of zeros, and puts it back.",
+    )
     idempotency_key: str | None = None
 
 

@@ -72,7 +72,8 @@ class ChannelHealth:
 
 def read_health(circuits: str | None, orders_until: datetime.datetime | None) -> ChannelHealth:
     """`circuits`: a JSON list of the rows of `channel_circuits`, None for none."""
-    parts = [_circuit(row) for row in orjson.loads(circuits or "[]")]
+    called = [row for row in orjson.loads(circuits or "[]") if row["succeeded_at"] or row["failed_at"]]
+    parts = [_circuit(row) for row in called]
     failing = [part for part in parts if part.failures]
     worst = max(failing, key=lambda part: part.failures, default=None)
     failed = worst or max(parts, key=lambda part: _stamp(part.last_failure_at), default=None)

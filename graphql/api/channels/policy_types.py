@@ -6,7 +6,7 @@ import strawberry
 
 _POLICY = ("buffer", "share_percent", "maximum", "minimum", "multiple")
 LISTING_POLICY = (*_POLICY, "safety_stock", "warehouses")
-CHANNEL_POLICY = (*_POLICY, "adaptive")
+CHANNEL_POLICY = (*_POLICY, "adaptive", "safety_stock", "frozen")
 
 
 @strawberry.type(description="What is published of what a channel may sell. Units unless said otherwise.")
@@ -17,6 +17,10 @@ class ChannelPolicy:
     minimum: int = strawberry.field(description="Below it nothing is published.")
     multiple: int = strawberry.field(description="Rounded down to a multiple of it.")
     adaptive: bool = strawberry.field(description="A further buffer follows from measured lag and velocity.")
+    safety_stock: int | None = strawberry.field(
+        description="Stays in each of its warehouses; null: what `StockLevel.safetyStock` says."
+    )
+    frozen: bool = strawberry.field(description="All of it is off sale: 0 is published.")
 
 
 @strawberry.type(description="What a listing has instead of its channel's policy; null: the channel's.")
@@ -27,7 +31,7 @@ class ListingPolicy:
     minimum: int | None
     multiple: int | None
     safety_stock: int | None = strawberry.field(
-        description="Stays in each of its warehouses; null: what `StockLevel.safetyStock` says."
+        description="Stays in each of its warehouses; null: the channel's, and what `StockLevel.safetyStock` says."
     )
     warehouses: list[str] | None = strawberry.field(
         description="Codes; one that its channel sells from no more counts for nothing."
