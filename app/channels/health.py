@@ -109,15 +109,20 @@ WHERE channel_id = $1 AND EXISTS (SELECT FROM failing WHERE scope IN ('ORDERS', 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Of a scope. `wait_seconds`: until the next call. `probing`: only a small one, to see whether it works again."""
+    """Of a scope. `failures`: since the last call that worked. `wait_seconds`: until the next call."""
 
+    failures: int
     wait_seconds: float
-    probing: bool
+
+    @property
+    def probing(self) -> bool:
+        """Only a small call, to see whether it works again."""
+        return self.failures >= FAILURES_OPEN
 
 
 async def read_health(connection: Any, channel_id: int, scope: Scope) -> Health:
     record = await connection.fetchrow(_READ, channel_id, scope.value)
-    return Health(0.0, probing=False) if record is None else _health(record)
+    return Health(0, 0.0) if record is None else _health(record)
 
 
 async def take_turn(connection: Any, channel_id: int, scope: Scope) -> Health | None:
@@ -132,7 +137,7 @@ async def take_turn(connection: Any, channel_id: int, scope: Scope) -> Health | 
 def _health(record: Any) -> Health:
     until = record["open_until"]
     wait = 0.0 if until is None else (until - datetime.datetime.now(datetime.UTC)).total_seconds()
-    return Health(max(0.0, wait), probing=record["failures"] >= FAILURES_OPEN)
+    return Health(record["failures"], max(0.0, wait))
 
 
 async def is_denied(connection: Any, channel_id: int, scope: Scope) -> bool:

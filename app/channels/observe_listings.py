@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.channels.base import ListingRef, Observation, Throttled
-from app.channels.health import Scope, take_turn
+from app.channels.health import Scope, note_success, take_turn
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
 from app.channels.share_quota import taking_idle_quota
@@ -92,15 +92,18 @@ async def observe_listings(state: State, channel: OpenChannel) -> tuple[int, flo
         part = rows[start : start + PART_MAX]
         if start and await take_turn(state.database.hot, channel.id, Scope.OBSERVE) is None:
             return seen, 0.0
-        wait_seconds = await _observe_part(state, channel, part)
+        wait_seconds = await _observe_part(state, channel, part, failing=health.failures > 0)
         if wait_seconds:
             return seen, wait_seconds
         seen += len(part)
     return seen, 0.0
 
 
-async def _observe_part(state: State, channel: OpenChannel, rows: Sequence[Any]) -> float:
-    """Seconds to wait when it could not be done. What differs already is worth more than idle quota."""
+async def _observe_part(state: State, channel: OpenChannel, rows: Sequence[Any], *, failing: bool) -> float:
+    """Seconds to wait when it could not be done. What differs already is worth more than idle quota.
+
+    A look that works is on record only when it ends a failure: there are too many.
+    """
     assert channel.adapter is not None
     started, started_at = time.monotonic(), datetime.datetime.now(datetime.UTC)
     refs = [ListingRef(row["external_id"], row["location"], row["reference"]) for row in rows]
@@ -115,6 +118,11 @@ async def _observe_part(state: State, channel: OpenChannel, rows: Sequence[Any])
         await note_attempt(state, attempt, fault)
         return 1.0
     await note_observations(state, channel, seen, started_at)
+    if failing:
+        attempt = Attempt(channel, "OBSERVE", started_at, time.monotonic() - started, len(refs), len(refs), 0)
+        await note_attempt(state, attempt)
+    else:
+        await note_success(state.database.hot, channel.id, Scope.OBSERVE)
     return 0.0
 
 

@@ -23,7 +23,7 @@ from app.channels.settle_batches import settle_batches
 from app.channels.tell_channel import tell_channel
 from app.settings import Settings
 from domain.errors import CauseClass, Fault
-from tests.channel_company import ChannelCompany, open_channel_company
+from tests.channel_company import SKUS, ChannelCompany, open_channel_company
 
 AWAY = Fault("no answer", transient=True, cause=CauseClass.OUTAGE)
 DENIED = NotPermitted("This needs the scope read_orders.")
@@ -119,6 +119,7 @@ async def test_what_reads_waits_behind_its_own_circuit(company: ChannelCompany) 
     assert await company.push("shop", Lane.BULK), "and no push waits for it"
     await company.execute("UPDATE channel_circuits SET open_until = now() - interval '1 second'")
     assert await observe_listings(company.state, channel) == (1, 0.0), "a small one first"
+    assert await observe_listings(company.state, channel) == (SKUS - 1, 0.0), "it closed the circuit"
 
 
 async def test_after_an_outage_all_is_tried_at_once(company: ChannelCompany) -> None:
@@ -196,7 +197,9 @@ async def test_one_process_reads_at_a_time_and_another_takes_over(
         )
         assert readers == ["another"]
     query = '{ channel(code: "shop") { health { circuits { scope } } } }'
-    assert (await company.admin.data(query))["channel"]["health"]["circuits"] == [], "a turn is no call"
+    assert (await company.admin.data(query))["channel"]["health"]["circuits"] == [{"scope": "OBSERVE"}], (
+        "a turn is no call"
+    )
 
 
 async def test_calls_are_measured_by_lane(company: ChannelCompany) -> None:
