@@ -1,4 +1,4 @@
-"""Token buckets shared by all processes, in Redis: one per channel and operation of its vendor.
+"""Token buckets shared by all processes, in Redis: one per account at a vendor and its operation.
 
 A bucket holds at most `burst` tokens and gains `rate` a second, by Redis' own clock, in one script that no other
 command can come between. Who is less urgent leaves a share of each bucket to who is more so. Without Redis a
@@ -93,7 +93,7 @@ class _Local:
 
 @dataclass(slots=True)
 class RedisQuota:
-    """The buckets of one channel account."""
+    """The buckets of one account at a vendor."""
 
     client: Any
     account: str

@@ -31,16 +31,17 @@ def taking_idle_quota() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class SharedQuota:
-    """`adapters.channels.base.Quota` of one channel."""
+    """`adapters.channels.base.Quota` of one channel. The buckets are its account's, maybe of others too."""
 
+    channel: str
     buckets: RedisQuota
 
     async def take(self, operation: str, cost: float = 1.0, *, urgent: bool = False) -> None:
         floor = 0.0 if urgent else IDLE_HEADROOM if _idle.get() else HEADROOM
         wait = await self.buckets.take(operation, cost, floor)
         if wait > 0:
-            QUOTA_WAITS.labels(self.buckets.account, operation).inc()
-            QUOTA_WAIT_SECONDS.labels(self.buckets.account, operation).inc(wait)
+            QUOTA_WAITS.labels(self.channel, operation).inc()
+            QUOTA_WAIT_SECONDS.labels(self.channel, operation).inc(wait)
             raise Throttled(f"The budget of {operation} is used up.", wait)
 
     async def announce(
@@ -49,6 +50,6 @@ class SharedQuota:
         await self.buckets.announce(operation, rate=rate, burst=burst, available=available)
 
 
-def open_quota(client: Any, account: str, buckets: Mapping[str, tuple[float, float]]) -> SharedQuota:
+def open_quota(client: Any, channel: str, account: str, buckets: Mapping[str, tuple[float, float]]) -> SharedQuota:
     """`buckets`: (tokens a second, most it holds) by operation, until the vendor says otherwise."""
-    return SharedQuota(RedisQuota(client, account, {name: Bucket(*given) for name, given in buckets.items()}))
+    return SharedQuota(channel, RedisQuota(client, account, {name: Bucket(*given) for name, given in buckets.items()}))

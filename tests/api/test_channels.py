@@ -313,7 +313,7 @@ async def test_gauges_say_what_queries_say(company: ChannelCompany) -> None:
 
 
 async def test_calls_put_off_for_want_of_quota_are_counted(company: ChannelCompany) -> None:
-    quota = company.state.channels.quota_of("waiting", {"write": (1.0, 5.0)})
+    quota = company.state.channels.quota_of("waiting", "account", {"write": (1.0, 5.0)})
     for _ in range(4):
         await quota.take("write")
     with pytest.raises(Throttled):

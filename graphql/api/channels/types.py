@@ -169,10 +169,12 @@ class Channel(Node):
         ]
 
     @strawberry.field(
-        directives=[Cost(weight=5)], description="Null when Redis cannot be asked, or the channel has no budgets."
+        directives=[Cost(weight=5)],
+        description="Shared with other channels of the same account. Null when Redis cannot be asked, when the "
+        "credentials cannot be opened, or when the channel has no budgets.",
     )
     async def quota(self, info: Info) -> list[ChannelQuota] | None:
-        levels = await read_quota(info.context.state, self.code, self.kind)
+        levels = await read_quota(info.context.state, int(self.key))
         if levels is None:
             return None
         return [

@@ -62,7 +62,9 @@ async def test_zeros_pass_a_queue_of_others_and_amazon_never_says_429(servers: S
     account = uuid.uuid4().hex
     async with serve(limits={}) as market, httpx.AsyncClient(trust_env=False) as http:
         config = {**CONFIG, "base_url": market.url, "lwa_url": market.url}
-        bulk, zeros = (open_amazon(http, open_quota(redis, account, AMAZON_BUCKETS), config, SECRETS) for _ in "ab")
+        bulk, zeros = (
+            open_amazon(http, open_quota(redis, "channel", account, AMAZON_BUCKETS), config, SECRETS) for _ in "ab"
+        )
         sent = 0
 
         async def push_all() -> None:

@@ -43,7 +43,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 def open_two(market: Market, client: Any, http: httpx.AsyncClient, **config: Any) -> list[EbayChannel]:
     """The same account in two processes."""
     account, config = uuid.uuid4().hex, {"base_url": market.url, "out_of_stock_control": True, **config}
-    return [open_ebay(http, open_quota(client, account, EBAY_BUCKETS), config, SECRETS) for _ in range(2)]
+    return [open_ebay(http, open_quota(client, "channel", account, EBAY_BUCKETS), config, SECRETS) for _ in range(2)]
 
 
 async def test_two_processes_share_the_revisions_of_a_listing(client: Any, http: httpx.AsyncClient) -> None:
@@ -88,5 +88,5 @@ async def test_a_wrong_connection_is_told_in_one_sentence(
 ) -> None:
     given = {name: value for name, value in secrets.items() if value is not None}
     with pytest.raises(Fault, match=word) as caught:
-        open_ebay(http, open_quota(client, "x", EBAY_BUCKETS), config, given)
+        open_ebay(http, open_quota(client, "channel", "x", EBAY_BUCKETS), config, given)
     assert not caught.value.transient
