@@ -55,6 +55,8 @@ async def test_what_people_do_to_a_channel_is_on_record(company: ChannelCompany)
         "minimum": 0,
         "multiple": 1,
         "adaptive": False,
+        "frozen": False,
+        "safety_stock": None,
         "maximum": None,
     }
     assert trail == [
