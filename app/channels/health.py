@@ -20,8 +20,9 @@ from domain.errors import CauseClass
 FAILURES_OPEN = 3
 OPEN_SECONDS = 1.0
 OPEN_SECONDS_MAX = 30.0
-TURN_SECONDS = 15.0
-"""How long nobody else reads after the process whose turn it was has gone without a word."""
+TURN_SECONDS = 5.0
+"""How long nobody else reads after the process whose turn it was has gone without a word. A call may take longer: then
+two read, which costs quota and does no harm."""
 PROCESS = uuid.uuid4().hex
 
 

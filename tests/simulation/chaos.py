@@ -374,9 +374,10 @@ async def run_chaos(folder: Path, *, seed: int, seconds: float, kinds: Sequence[
     async with prepared(folder, seed, kinds, skus) as chaos:
         await chaos.run(seconds)
         took = await chaos.converge()
+        audited = await chaos.audit()
         if seconds >= EVERY_FAULT_SECONDS:
-            assert chaos.list_unstruck() == [], f"seed {seed}"
-        return {**await chaos.audit(), "converged after seconds": round(took, 1), "the last were": chaos.last}
+            assert chaos.list_unstruck() == [], f"seed {seed}: {chaos.list_unstruck()} never struck; {audited}"
+        return {**audited, "converged after seconds": round(took, 1), "the last were": chaos.last}
 
 
 def main() -> None:
