@@ -97,6 +97,8 @@ class World:
     resting: asyncio.Event = field(default_factory=asyncio.Event)
     """Set: everybody finishes what is in hand and stops."""
     waiting: dict[str, tuple[Act, int]] = field(default_factory=dict)
+    allowed_later: dict[str, Act] = field(default_factory=dict)
+    """Disposals that wait for a second person: the units stay where they are until then."""
     """Acts that wait for a second person, by adjustment, and their turn."""
     turns: itertools.count[int] = field(default_factory=itertools.count)
     """Returns that are not what was expected."""

@@ -96,14 +96,22 @@ async def dispose(world: World, tablet: Tablet) -> None:
 
 
 async def do_for_second(world: World, tablet: Tablet, make: Callable[[], Act | None]) -> None:
-    """Done already in the world; the books may wait for a second person. Nobody counts until that is noted."""
+    """The books may wait for a second person. Nobody counts until that is noted.
+
+    What was found or thrown away is so already; what is damaged is put back until somebody allows its disposal.
+    """
     await tablet.aisle.enter(alone=False)
     try:
         act = make()
         if act is None:
             return
         made = await tablet.send(act, "adjustment { id }")
-        if made is not None and made["adjustment"] is not None:
+        if made is None or made["adjustment"] is None:
+            return
+        if act.name == "damageDispose":
+            world.truth.move(Move(m.sku, m.target, m.source, m.units) for m in act.moves)
+            world.allowed_later[made["adjustment"]["id"]] = act
+        else:
             world.waiting[made["adjustment"]["id"]] = (act, next(world.turns))
     finally:
         await tablet.aisle.leave(alone=False)
@@ -140,10 +148,10 @@ async def correct(world: World, tablet: Tablet) -> None:
 
 
 async def decide_adjustments(world: World, chance: random.Random) -> None:
-    """The second person at a desk. What is refused was done nevertheless: an error of the books."""
+    """The second person at a desk. What was done and is refused is an error of the books; a disposal is done now or never."""
     found = await ask(world.second, world.tally, _ADJUSTMENTS, {})
     for one in found["adjustments"]["nodes"]:
-        if one["id"] not in world.waiting or chance.random() < 0.5:
+        if not {one["id"]} & (world.waiting.keys() | world.allowed_later.keys()) or chance.random() < 0.5:
             continue
         async with world.alone(one["warehouse"]["code"]):
             verb = "adjustmentApprove" if chance.random() < 0.8 else "adjustmentReject"
@@ -151,6 +159,10 @@ async def decide_adjustments(world: World, chance: random.Random) -> None:
             if made["userErrors"]:
                 verb = "adjustmentReject"
                 await world.must(world.second, verb, "adjustment { id }", id=one["id"])
+            if one["id"] in world.allowed_later:
+                act = world.allowed_later.pop(one["id"])
+                world.truth.move(act.moves if verb == "adjustmentApprove" else ())
+                continue
             act, turn = world.waiting.pop(one["id"])
             if verb == "adjustmentReject":
                 world.give_up(act, turn)
