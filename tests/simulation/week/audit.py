@@ -52,6 +52,11 @@ _SHIPPED = """
 SELECT o.id::text AS id, o.status, l.sku_code AS sku, sum(l.shipped)::int AS shipped
 FROM orders o JOIN order_lines l ON l.order_id = o.id GROUP BY 1, 2, 3
 """
+_SHIPPED_ALONE = """
+SELECT order_id::text AS id, sku_code AS sku, sum(shipped)::int AS shipped
+FROM order_lines WHERE external_id NOT LIKE '%#%#%' AND shipped > 0 GROUP BY 1, 2
+"""
+"""Without what went as a part of a kit."""
 _BACK = """
 SELECT r.order_id::text AS id, s.code AS sku, sum(greatest(l.authorized, l.received))::int AS units
 FROM returns r JOIN return_lines l ON l.return_id = r.id JOIN skus s ON s.id = l.sku_id
@@ -188,8 +193,8 @@ async def _reasons(world: World) -> dict[str, tuple[set[str], set[str]]]:
 
 
 async def _list_late(world: World) -> tuple[set[str], set[str], set[str]]:
-    """Orders of which more left than their buyers want now, those of them of which not all of that is in returns, and
-    orders that had ended when more was wanted of them.
+    """Orders of which more left than their buyers want now, by themselves or in kits, those of them of which not all of
+    that is in returns, and orders that had ended when more was wanted of them.
     """
     shipped: dict[str, dict[str, int]] = {}
     ended = set()
@@ -201,6 +206,10 @@ async def _list_late(world: World) -> tuple[set[str], set[str], set[str]]:
     for row in await world.state.database.hot.fetch(_BACK):
         back[row["id"]][row["sku"]] = row["units"]
     gone, unexpected, late = set(), set(), set()
+    for row in await world.state.database.hot.fetch(_SHIPPED_ALONE):
+        one = world.orders.get(row["id"])
+        if one is not None and (one.cancelled or row["shipped"] > one.lines.get(row["sku"], 0)):
+            gone.add(f"order:{row['id']}")
     for key, order in world.orders.items():
         wanted = {} if order.cancelled else unpack(world, order.lines)
         left = shipped.get(key, {})
