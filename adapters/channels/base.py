@@ -227,9 +227,21 @@ class OrderToPull:
 
 @dataclass(frozen=True, slots=True)
 class QuantitySeen:
-    """The channel says what a listing shows now; it may be the echo of our own write."""
+    """The channel says what a listing shows now; it may be the echo of our own write.
+
+    `at`: when, by what was signed; whoever sends it again later cannot make it newer.
+    """
 
     observation: Observation
+    at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityToLook:
+    """What the channel shows changed, and the event does not prove to what: look at it next."""
+
+    external_id: str
+    location: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,12 +295,16 @@ class BatchFinished:
 
 @dataclass(frozen=True, slots=True)
 class AccessRevoked:
-    """The seller took our access away: nothing works until the channel is connected again."""
+    """The seller took our access away, it says: a call proves it (`AccessChannel`). Nothing works until the channel is
+    connected again.
+    """
 
     message: str
 
 
-ChannelNews = OrderSeen | OrderToPull | QuantitySeen | ReturnSeen | ReturnToPull | BatchFinished | AccessRevoked
+ChannelNews = (
+    OrderSeen | OrderToPull | QuantitySeen | QuantityToLook | ReturnSeen | ReturnToPull | BatchFinished | AccessRevoked
+)
 
 
 class Quota(Protocol):

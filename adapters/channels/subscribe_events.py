@@ -16,6 +16,15 @@ class ChallengedChannel(Protocol):
 
 
 @runtime_checkable
+class AccessChannel(Protocol):
+    """A channel that tells when our access is taken away, and can be asked whether it was."""
+
+    async def has_access(self) -> bool:
+        """Whether it lets us in. Raises `Fault` when that cannot be said now."""
+        ...
+
+
+@runtime_checkable
 class SubscribedChannel(Protocol):
     """A channel whose vendor drops a subscription that was not answered for a while: look again on a schedule."""
 

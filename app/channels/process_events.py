@@ -16,10 +16,12 @@ from adapters.channels.base import (
     OrderSeen,
     OrderToPull,
     QuantitySeen,
+    QuantityToLook,
     ReturnSeen,
     ReturnToPull,
     Throttled,
 )
+from adapters.channels.subscribe_events import AccessChannel
 from app.channels.observe_listings import note_observations
 from app.channels.open_channel import COLUMNS, OpenChannel
 from app.channels.revoke_access import revoke_access
@@ -70,6 +72,7 @@ _LATER = f"""
 SELECT EXISTS (SELECT FROM inbound_events WHERE topic = '{VERSIONED}' AND channel_id = $1 AND occurred_at > $2
   AND starts_with(external_id, $3))
 """  # noqa: S608
+_LOOK = "UPDATE listings SET observed_at = NULL WHERE channel_id = $1 AND external_id = $2 AND location = $3"
 log = structlog.get_logger()
 
 
@@ -160,8 +163,10 @@ async def _act(state: State, channel: OpenChannel, news: ChannelNews, at: dateti
             if found is not None:
                 await take_seen_order(state, channel.id, found)
                 return found.external_id
-        case QuantitySeen(observation):
-            await note_observations(state, channel, [observation], at)
+        case QuantitySeen(observation, signed_at):
+            await note_observations(state, channel, [observation], min(at, signed_at or at))
+        case QuantityToLook(external_id, location):
+            await state.database.hot.execute(_LOOK, channel.id, external_id, location)
         case ReturnSeen(notice):
             await notice_return(state, channel.id, notice)
         case ReturnToPull(external_id):
@@ -169,8 +174,17 @@ async def _act(state: State, channel: OpenChannel, news: ChannelNews, at: dateti
         case BatchFinished():
             state.doorbell.ring("push")
         case AccessRevoked(message):
-            await revoke_access(state, channel, message, at)
+            await _note_revoked(state, channel, message, at)
     return None
+
+
+async def _note_revoked(state: State, channel: OpenChannel, message: str, at: datetime.datetime) -> None:
+    """Unless a call still works: the message may be an old one, sent again by whoever saw it."""
+    adapter: object = channel.adapter
+    if isinstance(adapter, AccessChannel) and await adapter.has_access():
+        log.info("access was not taken away", channel=channel.code, told=message)
+    else:
+        await revoke_access(state, channel, message, at)
 
 
 def _proof(event: Any) -> tuple[str, dict[str, Any]]:

@@ -163,20 +163,36 @@ async def test_an_oversell_is_a_state_of_the_order(shop: Shop, worker: None) -> 
 
 
 async def test_what_the_store_says_late_counts_from_when_it_happened(shop: Shop, worker: None) -> None:
-    """A webhook an hour late does not unsay what the store was told since; one of now is seen."""
+    """A webhook an hour late, by its header or by its signed body, does not unsay what the store was told since; one of
+    now is seen.
+    """
     shown = "SELECT EXISTS (SELECT FROM listings WHERE acknowledged = 20 AND observed = 20)"
     await shop.wait_until(shown)
     query = "SELECT external_id, location FROM listings ORDER BY id LIMIT 1"
     item, location = await shop.state.database.hot.fetchrow(query)
     level = {"inventory_item_id": int(item.rsplit("/", 1)[-1]), "location_id": int(location.rsplit("/", 1)[-1])}
-    body = orjson.dumps({**level, "available": 7})
-    late = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)).isoformat()
+    at_once = datetime.datetime.now(datetime.UTC)
+    late, now = ((at_once + datetime.timedelta(seconds=more)).isoformat() for more in (-3600, 1))
+    late_body, body = (orjson.dumps({**level, "available": 7, "updated_at": when}) for when in (late, now))
     assert await shop.deliver(body, "late", topic="inventory_levels/update", at=late) == 200
-    await shop.wait_until("SELECT EXISTS (SELECT FROM inbound_events WHERE processed_at IS NOT NULL)")
+    assert await shop.deliver(late_body, "sent again as new", topic="inventory_levels/update", at=now) == 200
+    await shop.wait_until("SELECT count(*) = 2 FROM inbound_events WHERE processed_at IS NOT NULL")
     assert not await shop.state.database.hot.fetchval("SELECT EXISTS (SELECT FROM listings WHERE observed = 7)")
-    now = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)).isoformat()
     assert await shop.deliver(body, "now", topic="inventory_levels/update", at=now) == 200
     await shop.wait_until("SELECT EXISTS (SELECT FROM listings WHERE observed = 7)")
+
+
+async def test_a_goodbye_sent_again_pauses_nothing_while_the_store_lets_us_in(shop: Shop, worker: None) -> None:
+    """Its headers are anybody's: the body may be of an earlier time, or an order's."""
+    for number, body in enumerate((b'{"id": 1, "myshopify_domain": "store.test"}', b'{"id": 2, "line_items": []}')):
+        now = datetime.datetime.now(datetime.UTC).isoformat()
+        assert await shop.deliver(body, f"bye-{number}", topic="app/uninstalled", at=now) == 200
+    done = "processed_at IS NOT NULL AND topic = 'app/uninstalled'"
+    await shop.wait_until(f"SELECT count(*) = 2 FROM inbound_events WHERE {done}")
+    hot = shop.state.database.hot
+    assert await hot.fetchval("SELECT status FROM channels") == "LIVE"
+    assert await hot.fetchval("SELECT count(*) FROM exception_cases WHERE kind = 'CHANNEL_DOWN'") == 0
+    assert await hot.fetchval(f"SELECT count(*) FROM inbound_events WHERE {done} AND error IS NOT NULL") == 1
 
 
 async def test_throttled_pushes_converge(shop: Shop, worker: None) -> None:

@@ -27,6 +27,7 @@ from adapters.channels.base import (
 from adapters.channels.returns import Refund
 from adapters.channels.shopify.access_token import AccessToken
 from adapters.channels.shopify.cancel_order import cancel_order
+from adapters.channels.shopify.check_access import has_access
 from adapters.channels.shopify.client import BUCKET, ShopifyClient
 from adapters.channels.shopify.confirm_shipment import confirm_shipment
 from adapters.channels.shopify.issue_refund import issue_refund, look_refund
@@ -107,6 +108,9 @@ class ShopifyChannel:
 
     def read_event(self, topic: str, body: bytes) -> Sequence[ChannelNews]:
         return read_event(topic, body)
+
+    async def has_access(self) -> bool:
+        return await has_access(self.client)
 
     def lacks_for_events(self) -> str | None:
         return None

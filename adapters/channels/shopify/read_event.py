@@ -1,11 +1,16 @@
 """What a stored webhook means.
 
+The store signs the body alone: topic, id and time stand in headers that whoever has seen a webhook can write anew. So
+nothing is believed for its topic: an order is one by its id and as new as its own `updated_at`, a level likewise, and
+what the body does not prove (a level that is gone, a return, an app that was taken away) is asked for with the API.
+
 Events that only name an order by number are read with the API afterwards; `inventory_levels/update` does not say who
 changed the level, so the echo of our own write looks like any other.
 """
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,13 +24,16 @@ from adapters.channels.base import (
     OrderSeen,
     OrderToPull,
     QuantitySeen,
+    QuantityToLook,
     ReturnSeen,
     ReturnToPull,
 )
-from adapters.channels.shopify.read_order import read_payload
-from adapters.channels.shopify.read_return import read_approved_return, read_refunded_return
+from adapters.channels.shopify.read_order import read_payload, read_time
+from adapters.channels.shopify.read_return import read_refunded_return
 from domain.errors import CauseClass, Fault
 
+TICK = datetime.timedelta(seconds=1)
+"""How fine the vendor tells when a level changed."""
 _PART = re.compile(rb'"(gid://shopify/FulfillmentOrder/\d+)"')
 _RETURN = re.compile(rb'"(gid://shopify/Return/\d+)"')
 _LEVEL = re.compile(r"gid://shopify/InventoryLevel/(\d+)\?inventory_item_id=(\d+)")
@@ -47,13 +55,6 @@ def _read_refund(body: bytes) -> tuple[ChannelNews, ...]:
     return (order,) if notice is None else (order, ReturnSeen(notice))
 
 
-def _read_approval(body: bytes) -> tuple[ChannelNews, ...]:
-    """Payloads need not name the units, and never what is sent instead: then the return is read as well."""
-    notice = read_approved_return(_load(body))
-    whole = notice.lines and not notice.exchange
-    return (ReturnSeen(notice),) if whole else (ReturnSeen(notice), ReturnToPull(notice.external_id))
-
-
 def _read_return(body: bytes) -> ChannelNews:
     found = _RETURN.search(body)
     if found is None:
@@ -70,18 +71,22 @@ def _read_part(body: bytes) -> ChannelNews:
 
 
 def _read_level(body: bytes) -> ChannelNews:
-    """No quantity: the item is not tracked."""
+    """No quantity: the item is not tracked. One that does not say when it was so is looked at."""
     raw = _load(body)
-    quantity = raw["available"]
-    return QuantitySeen(_observation(raw, quantity, tracked=quantity is not None))
+    quantity, (item, location) = raw["available"], _name_level(raw)
+    if raw.get("updated_at") is None:
+        return QuantityToLook(item, location)
+    seen = Observation(item, quantity, location, tracked=quantity is not None)
+    return QuantitySeen(seen, read_time(raw["updated_at"]) + TICK)
 
 
 def _read_disconnect(body: bytes) -> ChannelNews:
-    return QuantitySeen(_observation(_load(body), None, tracked=True))
+    return QuantityToLook(*_name_level(_load(body)))
 
 
 def _read_uninstall(body: bytes) -> ChannelNews:
-    return AccessRevoked(f"The app was uninstalled from {_load(body).get('myshopify_domain') or 'the store'}.")
+    """The body is a store, of whatever time: that it still lets us in is asked afterwards."""
+    return AccessRevoked(f"The app was uninstalled from {_load(body)['myshopify_domain']}.")
 
 
 READERS: Mapping[str, Callable[[bytes], ChannelNews | tuple[ChannelNews, ...]]] = {
@@ -93,7 +98,7 @@ READERS: Mapping[str, Callable[[bytes], ChannelNews | tuple[ChannelNews, ...]]] 
     "orders/partially_fulfilled": _read_order,
     "orders/edited": _read_edit,
     "refunds/create": _read_refund,
-    "returns/approve": _read_approval,
+    "returns/approve": _read_return,
     "returns/cancel": _read_return,
     "returns/process": _read_return,
     "inventory_levels/connect": _read_level,
@@ -131,10 +136,8 @@ def _order_gid(number: Any) -> str:
     return f"gid://shopify/Order/{int(number)}"
 
 
-def _observation(raw: dict[str, Any], quantity: int | None, *, tracked: bool) -> Observation:
-    """By the global id where there is one: numbers lost precision on their way through some vendors' tools."""
+def _name_level(raw: dict[str, Any]) -> tuple[str, str]:
+    """Item and location, by the global id where there is one: numbers lost precision in some vendors' tools."""
     found = _LEVEL.fullmatch(raw.get("admin_graphql_api_id") or "")
     location, item = found.groups() if found else (int(raw["location_id"]), int(raw["inventory_item_id"]))
-    return Observation(
-        f"gid://shopify/InventoryItem/{item}", quantity, f"gid://shopify/Location/{location}", tracked=tracked
-    )
+    return f"gid://shopify/InventoryItem/{item}", f"gid://shopify/Location/{location}"

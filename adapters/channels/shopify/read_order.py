@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters.channels.base import Address, ChannelOrder, ChannelOrderLine
 
+ORDER_GID = "gid://shopify/Order/"
 UNPAID = frozenset({"PENDING", "EXPIRED", "VOIDED"})
 """Payments that did not come, or not yet. AUTHORIZED is captured when it ships."""
 ENDED = frozenset({"CLOSED", "CANCELLED"})
@@ -20,10 +21,13 @@ ENDED = frozenset({"CLOSED", "CANCELLED"})
 
 
 def read_payload(raw: dict[str, Any]) -> ChannelOrder:
-    """From a webhook's payload. Raises KeyError, TypeError, ValueError or AttributeError when it is not an order.
+    """From a webhook's payload. Raises KeyError, TypeError, ValueError or AttributeError when it is not an order, as a
+    parcel's is not, which has lines and times as well.
 
     A subscription can leave fields out: without its times an order was placed now, and has no version.
     """
+    if not str(raw["admin_graphql_api_id"]).startswith(ORDER_GID):
+        raise ValueError("it is not an order's")
     created_at, updated_at = raw.get("created_at"), raw.get("updated_at")
     address = raw.get("shipping_address")
     return ChannelOrder(

@@ -1,5 +1,5 @@
-"""What a store says of returns: `returns/approve` that one is coming, `refunds/create` what of it is paid back, and the
-API what one is by now: what is sent instead is named there once it is a line of the order.
+"""What a store says of returns: `refunds/create` what of one is paid back, and the API what one is by now, whenever an
+event names it: what is sent instead is named there once it is a line of the order.
 
 `restock_type` of a refunded line: "cancel" was never shipped and is the order's business; "return" is a return whose
 units the store has added to its own count; "no_restock" may be either, so it counts only when the refund names a
@@ -32,18 +32,6 @@ query ReadReturnNotice($id: ID!, $first: Int!) {
   }
 }
 """
-
-
-def read_approved_return(raw: dict[str, Any]) -> ReturnNotice:
-    """Units are named where the store names them; else only that the order has a return. Raises KeyError, TypeError."""
-    lines = []
-    for line in raw.get("return_line_items") or ():
-        item = (line.get("fulfillment_line_item") or {}).get("line_item") or line.get("line_item") or {}
-        if item.get("admin_graphql_api_id"):
-            lines.append((str(item["admin_graphql_api_id"]), int(line["quantity"])))
-    exchanges = int(raw.get("total_exchange_line_items") or len(raw.get("exchange_line_items") or ()))
-    order_id, exchange = raw["order"]["admin_graphql_api_id"], _say_exchange(exchanges)
-    return ReturnNotice(raw["admin_graphql_api_id"], order_id, tuple(lines), exchange=exchange)
 
 
 def _say_exchange(lines: int) -> str | None:

@@ -93,24 +93,12 @@ def test_a_refund_that_names_its_return_is_known_by_it() -> None:
     assert (seen.notice.external_id, seen.notice.restocked) == ("gid://shopify/Return/5", False)
 
 
-def test_an_approved_return_is_expected_with_what_it_names() -> None:
-    line = {"quantity": 2, "fulfillment_line_item": {"line_item": {"admin_graphql_api_id": "gid://shopify/LineItem/1"}}}
-    for lines, named in (([], ()), ([line], (("gid://shopify/LineItem/1", 2),))):
-        body: dict[str, Any] = {
-            "admin_graphql_api_id": "gid://shopify/Return/5",
-            "order": {"admin_graphql_api_id": ORDER},
-        }
-        found = read_event("returns/approve", orjson.dumps({**body, "return_line_items": lines}))
-        seen = ReturnSeen(ReturnNotice("gid://shopify/Return/5", ORDER, named))
-        assert found == ([seen] if named else [seen, PULL]), "what is not named is read"
-    assert read_event("returns/request", b"{}") == ()
-
-
-@pytest.mark.parametrize("topic", ["returns/cancel", "returns/process"])
+@pytest.mark.parametrize("topic", ["returns/approve", "returns/cancel", "returns/process"])
 def test_a_return_that_changed_is_read(topic: str) -> None:
     assert read_event(topic, b'{"whatever": {"admin_graphql_api_id": "gid://shopify/Return/5"}}') == [PULL]
     with pytest.raises(Fault):
         read_event(topic, b"{}")
+    assert read_event("returns/request", b"{}") == (), "it is only asked for"
 
 
 async def test_what_is_sent_instead_is_read_once_it_is_a_line_of_the_order(setup: Setup) -> None:
