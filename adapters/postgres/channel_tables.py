@@ -105,7 +105,9 @@ channel_circuits = Table(
     Column("reads_until", DateTime(timezone=True)),
     PrimaryKeyConstraint("channel_id", "scope"),
     CheckConstraint("failures >= 0", name="failures"),
-    CheckConstraint("scope IN ('PUSH', 'SETTLE', 'OBSERVE', 'ORDERS', 'RETURNS', 'TELL')", name="scope"),
+    CheckConstraint(
+        "scope IN ('OPEN', 'PUSH', 'SETTLE', 'OBSERVE', 'ORDERS', 'RETURNS', 'TELL', 'QUEUE')", name="scope"
+    ),
 )
 
 listings = Table(

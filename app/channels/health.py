@@ -27,14 +27,19 @@ PROCESS = uuid.uuid4().hex
 
 
 class Scope(StrEnum):
-    """What a channel is called for. Each may fail alone: vendors permit, limit and break them apart."""
+    """What a channel is called for. Each may fail alone: vendors permit, limit and break them apart.
 
+    OPEN: its credentials are opened, which is no call. QUEUE: where its vendor leaves events, often somebody else's.
+    """
+
+    OPEN = "OPEN"
     PUSH = "PUSH"
     SETTLE = "SETTLE"
     OBSERVE = "OBSERVE"
     ORDERS = "ORDERS"
     RETURNS = "RETURNS"
     TELL = "TELL"
+    QUEUE = "QUEUE"
 
 
 SCOPES = {
@@ -49,6 +54,7 @@ SCOPES = {
     "CANCEL": Scope.TELL,
 }
 """By the lane of an attempt."""
+UNTIMED = frozenset({Scope.TELL, Scope.OPEN})
 _READ = "SELECT failures, open_until FROM channel_circuits WHERE channel_id = $1 AND scope = $2"
 _TURN = """
 INSERT INTO channel_circuits AS k (channel_id, scope, reader, reads_until)
@@ -58,7 +64,9 @@ WHERE k.reader = excluded.reader OR k.reads_until IS NULL OR k.reads_until < now
 RETURNING failures, open_until
 """
 _DENIED = """
-SELECT EXISTS (SELECT FROM channel_circuits WHERE channel_id = $1 AND failures > 0 AND cause = 'AUTH' AND scope <> $2)
+SELECT EXISTS (
+  SELECT FROM channel_circuits
+  WHERE channel_id = $1 AND failures > 0 AND cause = 'AUTH' AND scope NOT IN ($2, 'QUEUE'))
 """
 _CALLED = """
 CASE k.scope
@@ -67,7 +75,7 @@ CASE k.scope
   WHEN 'SETTLE' THEN c.status IN ('LIVE', 'PAUSED') AND EXISTS (
     SELECT FROM listings WHERE channel_id = k.channel_id AND receipt IS NOT NULL)
   WHEN 'OBSERVE' THEN c.status IN ('LIVE', 'SHADOW') AND EXISTS (SELECT FROM listings WHERE channel_id = k.channel_id)
-  ELSE k.scope <> 'TELL' END
+  ELSE k.scope NOT IN ('TELL', 'QUEUE') END
 """
 """Whether a scope will be called again by itself: what is not cannot prove that it works."""
 _SUCCEED = f"""
@@ -167,10 +175,10 @@ async def try_at_once(connection: Any, channel_id: int) -> None:
 async def note_failure(connection: Any, channel_id: int, scope: Scope, message: str, cause: CauseClass) -> int:
     """Count a failed call; returns how many of the scope in a row. The circuit opens when there are too many.
 
-    Not that of TELL: each parcel, refund and cancellation waits for its own next try.
+    Not that of TELL, of which each parcel, refund and cancellation waits for its own next try, nor that of OPEN.
     """
     failures: int = await connection.fetchval(_FAIL, channel_id, scope.value, message[:500], cause.value)
-    if failures >= FAILURES_OPEN and scope is not Scope.TELL:
+    if failures >= FAILURES_OPEN and scope not in UNTIMED:
         ceiling = min(OPEN_SECONDS_MAX, OPEN_SECONDS * 2.0 ** min(failures - FAILURES_OPEN, 16))
         await connection.execute(_OPEN, channel_id, scope.value, ceiling * (0.5 + random.random() / 2))  # noqa: S311
     return failures

@@ -40,6 +40,8 @@ ATTEMPTS_MAX = 40
 BACKOFF_SECONDS, BACKOFF_SECONDS_MAX = 0.25, 30.0
 """Short, so that what waited for the end of an outage is through soon after it."""
 THROTTLE_SECONDS_MIN = 0.2
+AUTH_SECONDS = 5.0
+"""Until it is seen whether the channel lets us in again."""
 _CLAIM = """
 WITH due AS (
   SELECT id FROM inbound_events
@@ -78,7 +80,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`done`: no more tries. `told_of`: the channel's id of the order. `wait_seconds`: for quota; it has not failed."""
+    """`done`: no more tries. `told_of`: the channel's id of the order. `wait_seconds`: it has not failed."""
 
     done: bool
     error: str | None = None
@@ -136,8 +138,9 @@ async def _process(state: State, record: Any, event: Any) -> Outcome:
     except Throttled as throttled:
         return Outcome(done=False, error=str(throttled), told_of=told_of, wait_seconds=throttled.wait_seconds)
     except Fault as fault:
-        done = not fault.transient and fault.cause is not CauseClass.AUTH  # a token is not the event's fault
-        return Outcome(done=done, error=str(fault), told_of=told_of)
+        if not fault.transient and fault.cause is CauseClass.AUTH:  # not the event's fault: it waits for somebody
+            return Outcome(done=False, error=str(fault), told_of=told_of, wait_seconds=AUTH_SECONDS)
+        return Outcome(done=not fault.transient, error=str(fault), told_of=told_of)
     except Exception as error:
         log.exception("an event cannot be processed", event_id=event["id"], channel=record["code"])
         return Outcome(done=False, error=repr(error), told_of=told_of)

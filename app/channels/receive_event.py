@@ -34,8 +34,13 @@ class Receipt(StrEnum):
 
 
 async def receive_event(state: State, kind: str, code: str, headers: Mapping[str, str], body: bytes) -> Receipt:
-    """`headers` with lower-case names. An unknown channel answers like a wrong signature."""
-    channel = await find_channel(state, kind, code)
+    """`headers` with lower-case names. An unknown channel answers like a wrong signature, one whose credentials do not
+    open here asks for it again.
+    """
+    try:
+        channel = await find_channel(state, kind, code)
+    except Fault:
+        return Receipt.LATER
     return Receipt.FORGED if channel is None else await store_event(state, channel, headers, body)
 
 
@@ -71,17 +76,18 @@ async def store_record(state: State, channel_id: int, event: InboundEvent, body:
 
 async def answer_challenge(state: State, kind: str, code: str, challenge: str) -> str | None:
     """The proof that the endpoint is ours; None when the channel knows no challenges."""
-    channel = await find_channel(state, kind, code)
-    adapter: object = None if channel is None else channel.adapter
-    if not isinstance(adapter, ChallengedChannel):
-        return None
     try:
+        channel = await find_channel(state, kind, code)
+        adapter: object = None if channel is None else channel.adapter
+        if not isinstance(adapter, ChallengedChannel):
+            return None
         return adapter.answer_challenge(challenge, write_address(state.settings, kind, code))
     except Fault:
         return None
 
 
 async def find_channel(state: State, kind: str, code: str) -> OpenChannel | None:
+    """Raises `Fault` when its credentials cannot be opened."""
     record: Any = await state.database.hot.fetchrow(_CHANNEL, code, kind.upper())
     return None if record is None else state.channels.open(record)
 

@@ -14,6 +14,7 @@ import structlog
 
 from app.channels.claim_listings import Lane
 from app.channels.keep_subscribed import keep_subscribed
+from app.channels.mind_credentials import mind_credentials
 from app.channels.observe_listings import observe_listings
 from app.channels.open_channel import COLUMNS, OpenChannel
 from app.channels.poll_returns import poll_returns
@@ -45,13 +46,14 @@ log = structlog.get_logger()
 
 
 async def list_channels(state: State) -> list[OpenChannel]:
-    """Every connected channel whose credentials can be opened."""
-    found = []
+    """Every connected channel whose credentials can be opened; the others are cases."""
+    found, unopened = [], []
     for record in await state.database.hot.fetch(_CHANNELS):
         try:
             found.append(state.channels.open(record))
         except Fault as fault:
-            log.error("a channel cannot be opened", channel=record["code"], error=str(fault))
+            unopened.append((record, fault))
+    await mind_credentials(state, found, unopened)
     return found
 
 

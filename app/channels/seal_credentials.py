@@ -17,11 +17,13 @@ def seal_credentials(settings: Settings, secrets: Mapping[str, str]) -> bytes:
 
 
 def open_credentials(settings: Settings, sealed: bytes | None) -> dict[str, str]:
-    """Raises a permanent `Fault` when no key opens them."""
+    """Raises a permanent `Fault` when no key opens them, or there is none."""
     if sealed is None:
         return {}
     try:
         secrets: dict[str, str] = orjson.loads(read_keys(settings).decrypt(sealed))
+    except Refusal as refusal:
+        raise Fault(str(refusal), transient=False, cause=CauseClass.AUTH) from refusal
     except InvalidToken as error:
         message = "The channel's credentials were sealed with another key: add it to ONHAND_SECRET_KEY."
         raise Fault(message, transient=False, cause=CauseClass.AUTH) from error

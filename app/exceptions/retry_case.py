@@ -136,6 +136,7 @@ async def _recover(connection: Any, kind: CaseKind, subject: str) -> None:
         await try_at_once(connection, key)
         await connection.execute(_LOOK, key)
     elif kind is CaseKind.NOT_SUBSCRIBED:
+        await try_at_once(connection, key)
         await connection.execute(_SUBSCRIBE, key)
     elif kind is CaseKind.PARTNER_SILENT:
         await try_partner(connection, key)

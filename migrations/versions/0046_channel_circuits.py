@@ -27,7 +27,7 @@ TABLE = (
       CONSTRAINT fk_channel_circuits_channel_id FOREIGN KEY (channel_id) REFERENCES channels (id),
       CONSTRAINT ck_channel_circuits_failures CHECK (failures >= 0),
       CONSTRAINT ck_channel_circuits_scope
-        CHECK (scope IN ('PUSH', 'SETTLE', 'OBSERVE', 'ORDERS', 'RETURNS', 'TELL'))
+        CHECK (scope IN ('OPEN', 'PUSH', 'SETTLE', 'OBSERVE', 'ORDERS', 'RETURNS', 'TELL', 'QUEUE'))
     )
     """,
     "GRANT SELECT, INSERT, UPDATE, DELETE ON channel_circuits TO onhand_app",

@@ -248,7 +248,7 @@ async def test_limited_tokens_see_and_touch_only_what_is_theirs(company: Channel
     ("fault", "tries", "attempts"),
     [
         (Throttled("The budget is used up.", 0.0), ATTEMPTS_MAX + 1, 0),
-        (Fault("The token was refused.", transient=False, cause=CauseClass.AUTH), 2, 2),
+        (Fault("The token was refused.", transient=False, cause=CauseClass.AUTH), ATTEMPTS_MAX + 1, 0),
     ],
 )
 async def test_an_event_that_waits_for_quota_or_a_token_has_not_failed(

@@ -28,17 +28,19 @@ class ChannelHealthState(StrEnum):
 
 
 @strawberry.enum(
-    description="What a channel is called for; each may fail or be forbidden alone. PUSH: quantities. SETTLE: what "
-    "became of accepted batches. OBSERVE: what it shows. ORDERS, RETURNS: the polls. TELL: parcels, refunds, "
-    "cancellations."
+    description="What a channel is called for; each may fail or be forbidden alone. OPEN: its credentials are opened. "
+    "PUSH: quantities. SETTLE: what became of accepted batches. OBSERVE: what it shows. ORDERS, RETURNS: the polls. "
+    "TELL: parcels, refunds, cancellations. QUEUE: where its vendor leaves events."
 )
 class ChannelScope(StrEnum):
+    OPEN = "OPEN"
     PUSH = "PUSH"
     SETTLE = "SETTLE"
     OBSERVE = "OBSERVE"
     ORDERS = "ORDERS"
     RETURNS = "RETURNS"
     TELL = "TELL"
+    QUEUE = "QUEUE"
 
 
 @strawberry.type(description="A part of a channel's connection.")
@@ -51,7 +53,8 @@ class ChannelCircuit:
     last_error: str | None = strawberry.field(description="Of the last failure, also after it is over.")
     last_cause: CauseClass | None
     next_attempt_at: datetime.datetime | None = strawberry.field(
-        description="When DOWN: the next try. Null for TELL: each parcel, refund and cancellation has a next try."
+        description="When DOWN: the next try. Null for OPEN and TELL: credentials are tried "
+        "every second, and each parcel, refund and cancellation has a next try."
     )
 
 
