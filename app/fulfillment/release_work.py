@@ -22,8 +22,7 @@ _DUE = """
 SELECT f.id, f.order_id, f.warehouse_id, f.day, f.release_at, w.time_zone, w.cut_off, w.daily_order_capacity
 FROM fulfillment_orders f JOIN orders o ON o.id = f.order_id JOIN warehouses w ON w.id = f.warehouse_id
 WHERE f.status = 'SCHEDULED' AND (f.release_at IS NULL OR f.release_at <= now()) AND f.hold_reason IS NULL
-  AND f.cancel_requested_at IS NULL AND o.payment = 'PAID' AND o.hold_reason IS NULL
-  AND o.cancel_requested_at IS NULL AND w.status = 'LIVE'
+  AND f.cancel_requested_at IS NULL AND o.payment = 'PAID' AND o.hold_reason IS NULL AND w.status = 'LIVE'
 ORDER BY f.warehouse_id, f.release_at NULLS FIRST, f.id LIMIT $1
 FOR SHARE OF o SKIP LOCKED FOR UPDATE OF f SKIP LOCKED
 """

@@ -27,6 +27,7 @@ from app.orders.move_promise import move_works
 from app.orders.note_cancellation import ask_to_tell, end_notice
 from app.orders.plan_change import OrderPlan, is_refunded, plan_change
 from app.orders.release_units import release_units
+from app.orders.tell_address import tell_address
 from app.orders.write_state import OrderEvent, write_state
 from app.returns.count_sold import count_sold
 from app.state import State
@@ -64,10 +65,11 @@ ORDER BY id DESC LIMIT 1
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """`wanting`: units are to be promised from somewhere."""
+    """`wanting`: units are to be promised from somewhere. `moved`: it goes elsewhere than it did."""
 
     status: OrderStatus
     wanting: bool
+    moved: bool
 
 
 async def change_order(state: State, order_id: UUID, order: ChannelOrder) -> Changed | None:
@@ -122,11 +124,13 @@ async def _carry_out(
     if "hold_reason" in plan.columns:
         await hold_works(connection, now.id, held=plan.columns["hold_reason"] is not None)
     problems = await _find_problems(connection, now, plan, events)
+    problems += await tell_address(connection, now) if plan.moved else []
     status = await write_state(connection, now, plan.columns, events, who.actor)
     if "ship_by" in plan.columns:
         await move_works(connection, now)
     await open_cases(connection, problems)
-    return Changed(status, bool(now.backordered) and bool(plan.lines.add or plan.lines.new))
+    wanting = bool(now.backordered) and bool(plan.lines.add or plan.lines.new)
+    return Changed(status, wanting, "destination" in plan.columns)
 
 
 async def keep_contact(connection: Any, order_id: UUID, sealed: bytes | None) -> None:

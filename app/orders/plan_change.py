@@ -16,19 +16,19 @@ import orjson
 from adapters.channels.base import ChannelOrder
 from app.orders.keep_contact import Contact, read_contact, write_destination
 from app.orders.lock_order import OrderNow
+from app.orders.tell_address import ADDRESS, is_moved
 from app.orders.write_order import CANCEL_ASKED
 from app.orders.write_state import OrderEvent
 from domain.order_change import LineChanges, compare_lines
 from domain.orders import PAYMENTS, OrderStatus, Payment
 
-ADDRESS = ("name", "lines", "city", "region", "postal_code", "country_code")
 _COORDINATES = ("latitude", "longitude")
 _ENDED = (OrderStatus.SHIPPED, OrderStatus.CANCELLED)
 
 
 @dataclass(slots=True)
 class OrderPlan:
-    """`columns`: of the order's row. `contact`: the new one, None when it stays.
+    """`columns`: of the order's row. `contact`: the new one, None when it stays. `moved`: labels would say another.
 
     `revived`: units are wanted of an order that was cancelled, which stays so.
     """
@@ -36,6 +36,7 @@ class OrderPlan:
     lines: LineChanges = field(default_factory=LineChanges)
     columns: dict[str, Any] = field(default_factory=dict)
     contact: Contact | None = None
+    moved: bool = False
     events: list[OrderEvent] = field(default_factory=list)
     revived: bool = False
 
@@ -149,7 +150,7 @@ def _plan_address(plan: OrderPlan, now: OrderNow, kept: Contact, order: ChannelO
     left = kept if order.address is None else {name: kept[name] for name in kept if name not in ADDRESS}
     merged = {**left, **told}
     if told and merged != kept:
-        plan.contact = merged
+        plan.contact, plan.moved = merged, is_moved(kept, merged)
         plan.events.append(OrderEvent("ADDRESS_CHANGED"))
     destination = _merge_destination(orjson.loads(now.row["destination"] or "{}"), write_destination(order))
     if destination is not None:

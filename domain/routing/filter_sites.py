@@ -108,12 +108,16 @@ def _refuse_distance(wanted: SiteFilter, site: Site) -> tuple[str, str] | None:
 
 
 def find_band(policy: Policy, problem: Problem, site: Site) -> Band | None:
-    """The price of a parcel from `site` to the order's destination; None when no carrier goes there."""
+    """The price of a parcel from `site` to the order's destination; None when no carrier goes there.
+
+    While nobody knows where it goes any tariff of the warehouse is as good: its units are promised meanwhile.
+    """
     distance = policy.unknown_km if site.distance_km is None else site.distance_km
     for tariff in policy.tariffs:
         if tariff.warehouses and site.code not in tariff.warehouses:
             continue
-        if tariff.destinations and not reaches(tariff.destinations, problem):
+        known = problem.country_code is not None
+        if tariff.destinations and known and not reaches(tariff.destinations, problem):
             continue
         return next((band for band in tariff.bands if band.up_to_km is None or distance <= band.up_to_km), None)
     return None

@@ -184,9 +184,9 @@ def read_address(given: OrderAddressInput | None) -> Any:
 
 async def _create(context: Context, command: OrderCreateInput) -> dict[str, Any]:
     lines = [
-        CreateLine(
-            line.sku, line.quantity, line.external_id, None if line.unit_price is None else line.unit_price.amount
-        )
+        CreateLine(line.sku, line.quantity, line.external_id, line.unit_price.amount, line.unit_price.currency)
+        if line.unit_price is not None
+        else CreateLine(line.sku, line.quantity, line.external_id)
         for line in command.lines
     ]
     wanted = OrderCreate(

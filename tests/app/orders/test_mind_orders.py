@@ -51,6 +51,35 @@ async def test_an_unknown_sku_is_linked_and_allocated_when_it_is_mapped(company:
     assert await mind_orders(company.state) == 0
 
 
+async def test_a_worker_that_is_killed_before_it_tells_leaves_nobody_untold(
+    company: ChannelCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*_: Any, **__: Any) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as killing:
+        killing.setattr("app.orders.take_order.tell_problem", die)
+        with pytest.raises(RuntimeError, match="killed"):
+            await take(company, say({"SKU-0": 25}, version=1))
+    assert await mind_orders(company.state) == 0, "whoever placed it may be about to tell"
+    await company.execute("UPDATE orders SET updated_at = now() - interval '1 minute'")
+    assert await mind_orders(company.state) == 1
+    assert await cases(company) == ["OVERSELL"]
+    await recover(company, "BACKORDER")
+    await company.execute("UPDATE orders SET updated_at = now() - interval '1 minute'")
+    assert await mind_orders(company.state) == 0, "somebody has chosen that it waits"
+
+
+async def test_a_promise_that_is_broken_is_worse_than_one_at_risk(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 1}, version=1, ship_by=NOW + datetime.timedelta(hours=1)))
+    assert await mind_orders(company.state) == 1
+    await company.execute("UPDATE orders SET ship_by = now() - interval '1 minute'")
+    assert await mind_orders(company.state) == 1
+    assert await mind_orders(company.state) == 0
+    (row,) = await company.state.database.hot.fetch("SELECT severity, count, title FROM exception_cases")
+    assert (row["severity"], row["count"], "had to ship" in row["title"]) == ("CRITICAL", 2, True)
+
+
 async def test_one_that_is_mapped_and_not_in_stock_becomes_an_oversell(company: ChannelCompany) -> None:
     await take(company, say({"NEW": 2}, version=1))
     await company.admin.mutate("skuUpsert", "", lines=[{"code": "NEW", "title": "New"}])

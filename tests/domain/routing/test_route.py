@@ -143,6 +143,7 @@ def test_a_tariff_says_where_carriers_go_and_what_they_cost() -> None:
     assert removed_by(policy, order(site(1), site(2))) == {"W1": None, "W2": "CARRIER"}
     assert removed_by(policy, order(site(1, 501.0))) == {"W1": "CARRIER"}
     assert removed_by(policy, order(site(1), country_code="FR")) == {"W1": "CARRIER"}
+    assert removed_by(policy, order(site(1), site(2), country_code=None)) == {"W1": None, "W2": "CARRIER"}
     assert removed_by(policy, order(site(1), country_code="US", region_code="CA")) == {"W1": None}
     assert route(policy, order(site(1))).cost == 3 * MICROS + 2 * MICROS  # two units of half a kilogram
 
