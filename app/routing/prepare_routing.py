@@ -11,7 +11,7 @@ from uuid import UUID
 from adapters.places.place import Place
 from app.routing.read_facts import House, RoutingFacts, SkuFacts
 from domain.distance import measure_distance
-from domain.routing.filter_sites import first_day, local_day
+from domain.routing.filter_sites import choose_cut_off, first_day, local_day
 from domain.routing.policy import DAYS_AHEAD_MAX, MICROS, Policy
 from domain.routing.problem import Day, Held, Problem, Site, Wanted
 from domain.stock import Book, DayKey, DaySpace, StockKey
@@ -188,7 +188,7 @@ def _days_to_lock(
     found: set[DayKey] = set()
     today = local_day(now, house.time_zone)
     for cut_off, needed in {
-        (rule.sites.cut_off or house.cut_off, rule.sites.capacity_left_min) for rule in policy.rules
+        (choose_cut_off(rule.sites.cut_off, house.cut_off), rule.sites.capacity_left_min) for rule in policy.rules
     }:
         free: list[DayKey] = []
         start = (first_day(now, house.time_zone, cut_off) - today).days

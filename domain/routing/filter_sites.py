@@ -132,6 +132,11 @@ def local_day(moment: datetime.datetime, time_zone: str) -> datetime.date:
     return moment.astimezone(zone_of(time_zone)).date()
 
 
+def choose_cut_off(rule: datetime.time | None, site: datetime.time | None) -> datetime.time | None:
+    """The earlier one: what comes after the warehouse's own is given to it the next day, whatever a rule says."""
+    return min((one for one in (rule, site) if one is not None), default=None)
+
+
 def first_day(now: datetime.datetime, time_zone: str, cut_off: datetime.time | None) -> datetime.date:
     """Today there, or tomorrow once the cut-off has come."""
     local = now.astimezone(zone_of(time_zone))
@@ -141,8 +146,7 @@ def first_day(now: datetime.datetime, time_zone: str, cut_off: datetime.time | N
 
 def _find_day(wanted: SiteFilter, problem: Problem, site: Site) -> tuple[datetime.date, Day] | str:
     """The first day with room, or the filter that left none."""
-    cut_off = wanted.cut_off if wanted.cut_off is not None else site.cut_off
-    day = first_day(problem.now, site.time_zone, cut_off)
+    day = first_day(problem.now, site.time_zone, choose_cut_off(wanted.cut_off, site.cut_off))
     last = local_day(problem.now, site.time_zone) + ONE_DAY * wanted.days_ahead_max
     if day > last:
         return "CUT_OFF"

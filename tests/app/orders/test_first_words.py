@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -78,6 +79,20 @@ async def test_what_is_left_of_a_partly_shipped_order_is_promised_and_shipped(co
     await take(company, gone(say({"SKU-0": 4}, version=3), SKU_0=4))
     assert await lines_of(company) == {"SKU-0": (5, 0, 4, 1)}
     assert ((await order_row(company))["status"], await available(company)) == ("SHIPPED", 18)
+
+
+async def test_what_a_buyer_types_keeps_no_order_out(company: ChannelCompany) -> None:
+    """No database keeps a NUL or half a character; an amount that nothing costs is not known."""
+    address = dataclasses.replace(ADDRESS, city="Ber\x00lin", lines=("1 \ud83d Square",))
+    word = say({"SKU-0": 1}, version=1, address=address, country_code="DE", total=Decimal("1e12"), currency="VND")
+    line = dataclasses.replace(word.lines[0], title="Mug\x00s", sku="SKU-0\x00")
+    for version in (1, 1, 2):
+        await take(company, dataclasses.replace(word, name="#\x001", lines=(line,), version=version))
+    row = await order_row(company)
+    assert (row["status"], row["name"], row["total"], row["currency"]) == ("ALLOCATED", "#1", None, "VND")
+    assert await company.value("SELECT destination->>'city' FROM orders") == "Berlin"
+    assert await company.value("SELECT title FROM order_lines") == "Mugs"
+    assert await events_of(company) == ["PLACED"]
 
 
 async def test_an_order_that_learns_where_it_goes_is_routed_anew(company: ChannelCompany) -> None:

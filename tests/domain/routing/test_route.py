@@ -158,7 +158,11 @@ def test_after_the_local_cut_off_it_leaves_the_next_day_and_is_late() -> None:
     today = make_policy(Rule("today", sites=SiteFilter(days_ahead_max=0)))
     assert removed_by(today, order(berlin)) == {"W1": "CUT_OFF"}
     later = make_policy(Rule("today", sites=SiteFilter(days_ahead_max=0, cut_off=datetime.time(12))))
-    assert removed_by(later, order(berlin)) == {"W1": None}
+    assert removed_by(later, order(berlin)) == {"W1": "CUT_OFF"}, "it is given to the warehouse by the clock there"
+    assert removed_by(later, order(replace(berlin, cut_off=datetime.time(13)))) == {"W1": None}
+    assert removed_by(later, order(replace(berlin, cut_off=None))) == {"W1": None}
+    sooner = make_policy(Rule("today", sites=SiteFilter(days_ahead_max=0, cut_off=datetime.time(10))))
+    assert removed_by(sooner, order(replace(berlin, cut_off=datetime.time(13)))) == {"W1": "CUT_OFF"}
 
 
 def test_a_day_must_have_room_for_as_many_orders_as_the_rule_says() -> None:
