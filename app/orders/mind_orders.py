@@ -27,9 +27,13 @@ from domain.exceptions import UNITS_MISSING, CaseKind, Problem, Severity
 BATCH = 200
 SYSTEM = "system"
 _UNLINKED = """
-SELECT l.order_id, l.line, s.id FROM order_lines l
+SELECT l.order_id, l.line, s.id FROM order_lines l JOIN orders o ON o.id = l.order_id
 JOIN LATERAL (
-  SELECT id FROM skus WHERE code = l.sku_code OR barcode = l.sku_code ORDER BY code = l.sku_code DESC LIMIT 1
+  SELECT min(sku_id) AS id, 0 AS rank FROM listings
+  WHERE channel_id = o.channel_id AND external_id = l.sku_code HAVING count(DISTINCT sku_id) = 1
+  UNION ALL
+  SELECT id, CASE WHEN code = l.sku_code THEN 1 ELSE 2 END FROM skus WHERE code = l.sku_code OR barcode = l.sku_code
+  ORDER BY rank LIMIT 1
 ) s ON true
 WHERE l.sku_id IS NULL AND l.quantity > l.allocated + l.shipped + l.cancelled ORDER BY l.order_id, l.line LIMIT $1
 """

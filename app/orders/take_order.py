@@ -16,6 +16,7 @@ from app.kits.expand_kits import expand_kits
 from app.orders.change_order import change_order
 from app.orders.clean_words import clean_order
 from app.orders.keep_cancelled import keep_cancelled
+from app.orders.name_lines import name_lines
 from app.orders.place_order import place_order
 from app.routing.allocate_order import allocate_order
 from app.state import State
@@ -41,7 +42,7 @@ async def take_order(state: State, channel_id: int, order: ChannelOrder) -> None
     a late word of it changes nothing. What somebody else had shipped of a new one is kept as shipped, and promised from
     nowhere.
     """
-    order = clean_order(order)
+    order = await name_lines(state, channel_id, clean_order(order))
     order = await expand_kits(state, channel_id, replace(order, lines=merge_lines(order.lines)))
     for _ in range(ROUNDS_MAX):
         known = await state.database.hot.fetchval(_KNOWN, channel_id, order.external_id)

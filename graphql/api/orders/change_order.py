@@ -1,4 +1,6 @@
-"""`orderCreate`, `…Cancel`, `…Hold`, `…Release`, `…MarkPaid`, `…AddressUpdate`, `…PromiseUpdate` and `…Erase`."""
+"""`orderCreate`, `…Cancel`, `…Hold`, `…Release`, `…MarkPaid`, `…LineLink`, `…AddressUpdate`, `…PromiseUpdate` and
+`…Erase`.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +21,7 @@ from app.orders.change_address import change_address, make_address
 from app.orders.create_order import CreateLine, OrderCreate, create_order
 from app.orders.erase_contact import erase_order
 from app.orders.hold_order import hold_order, let_order_go
+from app.orders.link_line import link_line
 from app.orders.mark_paid import mark_paid
 from app.orders.move_promise import NewPromise, update_promise
 from domain.identity import Role
@@ -102,6 +105,15 @@ class OrderMarkPaidInput:
 
 
 @strawberry.input
+class OrderLineLinkInput:
+    id: strawberry.ID
+    line: str = strawberry.field(description="External id of the line.")
+    sku: str = strawberry.field(description="Code or barcode.")
+    note: str | None = None
+    idempotency_key: str | None = None
+
+
+@strawberry.input
 class OrderAddressUpdateInput:
     id: strawberry.ID
     address: OrderAddressInput
@@ -158,6 +170,10 @@ class OrderReleasePayload(OrderPayload): ...
 
 @strawberry.type
 class OrderMarkPaidPayload(OrderPayload): ...
+
+
+@strawberry.type
+class OrderLineLinkPayload(OrderPayload): ...
 
 
 @strawberry.type
@@ -240,6 +256,13 @@ async def _mark_paid(context: Context, command: OrderMarkPaidInput) -> dict[str,
     return _show(await mark_paid(context.state, context.principal, order_id, *given))
 
 
+async def _link_line(context: Context, command: OrderLineLinkInput) -> dict[str, Any]:
+    order_id, key = decode_uuid(command.id, "Order"), command.idempotency_key
+    given = (command.line, command.sku, command.note)
+    call = make_call(context.principal, "order:link", key, [order_id, *given])
+    return _show(await link_line(context.state, context.principal, order_id, *given, context.provenance(key), call))
+
+
 async def _update_address(context: Context, command: OrderAddressUpdateInput) -> dict[str, Any]:
     order_id, key = decode_uuid(command.id, "Order"), command.idempotency_key
     address = read_address(command.address)
@@ -294,6 +317,14 @@ class OrderMutation:
     )
     async def order_mark_paid(self, info: Info, input: OrderMarkPaidInput) -> OrderMarkPaidPayload:
         return await answer(OrderMarkPaidPayload, _mark_paid(info.context, input))
+
+    @strawberry.mutation(
+        directives=SELLERS,
+        description="What a line is, of which its channel told no SKU or one that nobody knows. It is routed at once. "
+        "To know the next ones link the listing (`listingLink`), or give the SKU that barcode.",
+    )
+    async def order_line_link(self, info: Info, input: OrderLineLinkInput) -> OrderLineLinkPayload:
+        return await answer(OrderLineLinkPayload, _link_line(info.context, input))
 
     @strawberry.mutation(directives=SELLERS, description="Until it is shipped or cancelled.")
     async def order_address_update(self, info: Info, input: OrderAddressUpdateInput) -> OrderAddressUpdatePayload:
