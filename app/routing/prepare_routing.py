@@ -135,7 +135,7 @@ class Prepared:
                 held[sku] = Held(balance["available"], balance.safety_stock, balance.version, weekly)
         return Site(
             *(house.id, house.code, house.kind, house.status, house.time_zone, distance, held, days, house.capacity),
-            *(house.groups, house.cut_off, barred),
+            *(house.groups, house.cut_off, barred, house.opening),
         )
 
 
@@ -194,6 +194,8 @@ def _days_to_lock(
         start = (first_day(now, house.time_zone, cut_off) - today).days
         for ahead in range(start, DAYS_AHEAD_MAX + 1):
             key = DayKey(house.id, today + ONE_DAY * ahead)
+            if not house.opening.is_open(key.day):
+                continue
             space = days.get(key) or DaySpace(house.capacity, 0)
             if space.capacity is None:
                 break

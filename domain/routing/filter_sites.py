@@ -1,7 +1,7 @@
 """Which warehouses a rule may use for an order, the day on which each could send it, and what took out the others.
 
 Filters are tried in this order, and the first that does not hold is what is told: BARRED, STATUS, CODE, KIND, GROUP,
-DISTANCE, CARRIER, CUT_OFF or CAPACITY, STOCK.
+DISTANCE, CARRIER, CUT_OFF, CLOSED or CAPACITY, STOCK.
 """
 
 from __future__ import annotations
@@ -150,18 +150,21 @@ def _find_day(wanted: SiteFilter, problem: Problem, site: Site) -> tuple[datetim
     last = local_day(problem.now, site.time_zone) + ONE_DAY * wanted.days_ahead_max
     if day > last:
         return "CUT_OFF"
-    needed = max(1, wanted.capacity_left_min)
+    needed, reason = max(1, wanted.capacity_left_min), "CLOSED"
     while day <= last:
-        space = day_of(site, day)
-        if space.capacity is None or space.capacity - space.taken >= needed:
-            return day, space
+        if site.opening.is_open(day):
+            space, reason = day_of(site, day), "CAPACITY"
+            if space.capacity is None or space.capacity - space.taken >= needed:
+                return day, space
         day += ONE_DAY
-    return "CAPACITY"
+    return reason
 
 
 def _explain_day(reason: str, wanted: SiteFilter) -> str:
     if reason == "CUT_OFF":
         return "the day's cut-off has come, and no later day is allowed"
+    if reason == "CLOSED":
+        return f"it does not work within {wanted.days_ahead_max} days"
     return f"no day has room within {wanted.days_ahead_max} days"
 
 
