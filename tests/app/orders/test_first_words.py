@@ -13,7 +13,8 @@ from adapters.channels.base import Address, ChannelOrder
 from app.fulfillment.change_work import Ask
 from app.fulfillment.release_work import release_work
 from app.fulfillment.ship_work import Parcel, ship_work
-from app.orders.hold_order import let_order_go
+from app.orders.hold_order import hold_order, let_order_go
+from app.routing.fill_backorders import fill_backorders
 from domain.identity import Principal, Role
 from domain.provenance import Provenance
 from tests.app.orders.world import (
@@ -175,3 +176,17 @@ async def test_a_policy_of_tariffs_by_country_holds_stock_for_what_has_no_addres
     assert (await order_row(company))["status"] == "ALLOCATED", "nobody takes it away for want of a better one"
     seen = await company.value("SELECT outcome::text FROM routing_decisions ORDER BY id LIMIT 1")
     assert orjson.loads(seen)["waiting"] == {}
+
+
+async def test_what_comes_for_an_order_that_is_held_goes_with_its_parcel(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 25}, version=1))
+    row = await order_row(company)
+    await hold_order(company.state, BOSS, row["id"], "fraud check", None, Provenance("boss"), None)
+    await company.admin.mutate("stockReceive", "", warehouse="BER", lines=[{"sku": "SKU-0", "quantity": 5}])
+    while await fill_backorders(company.state):
+        pass
+    assert await lines_of(company) == {"SKU-0": (25, 25, 0, 0)}
+    assert sorted(await houses(company)) == ["BER", "NYC"], "one parcel of each"
+    assert await release_work(company.state) == 0
+    await let_order_go(company.state, BOSS, row["id"], None, Provenance("boss"), None)
+    assert await release_work(company.state) == 2
