@@ -125,8 +125,8 @@ class ChannelOrderLine:
     """`quantity`: still wanted, cancelled units left out, shipped ones not. `unit_price`: in the order's currency.
 
     `part`: of a kit that the line was made of; no channel tells it. `unshipped`: units that are still to be shipped,
-    where the channel says so: a unit that was shipped and came back is in neither number. `shipped`: units that had
-    left; it counts in the first word of an order alone, before which nobody here can have shipped any.
+    where the channel says so: a unit that was shipped and came back is in neither number. `shipped`: units that have
+    left, by whomever, as far as the channel says.
     """
 
     external_id: str

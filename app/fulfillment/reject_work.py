@@ -30,11 +30,13 @@ ORDER BY accept_by LIMIT $1
 """
 _STRANDED = """
 SELECT f.id FROM fulfillment_orders f JOIN warehouses w ON w.id = f.warehouse_id
-WHERE w.status = 'CLOSED' AND f.hold_reason IS NULL AND (f.status = 'SCHEDULED' OR f.status = 'RELEASED')
+WHERE w.status IN ('CLOSED', 'ONBOARDING') AND f.hold_reason IS NULL AND f.status IN ('SCHEDULED', 'RELEASED')
   AND NOT EXISTS (SELECT FROM partner_orders p WHERE p.fulfillment_order_id = f.id)
 ORDER BY f.id LIMIT $1
 """
 """What a partner was given is the partner's."""
+LEFT = frozenset({"CLOSED", "ONBOARDING"})
+"""Nobody works there for us, any more or yet."""
 _STATUS = "SELECT status FROM warehouses WHERE id = $1 FOR SHARE"
 
 
@@ -97,7 +99,7 @@ async def _vacate(state: State, work_id: UUID) -> bool:
     ask = Ask(work_id, Provenance(CLOCK.name))
 
     async def decide(connection: Any, work: Work) -> None:
-        if await connection.fetchval(_STATUS, work.warehouse_id) != "CLOSED":
+        if await connection.fetchval(_STATUS, work.warehouse_id) not in LEFT:
             raise Refusal(RefusalCode.WRONG_STATE, "Its warehouse is open again.", ("id",))
         await _end(connection, work, ask, CLOSED, lost=False)
 

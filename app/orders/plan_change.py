@@ -16,6 +16,7 @@ import orjson
 from adapters.channels.base import ChannelOrder
 from app.orders.keep_contact import Contact, read_contact, write_destination
 from app.orders.lock_order import OrderNow
+from app.orders.note_elsewhere import count_elsewhere
 from app.orders.tell_address import ADDRESS, is_moved
 from app.orders.write_order import CANCEL_ASKED
 from app.orders.write_state import OrderEvent
@@ -30,7 +31,8 @@ _ENDED = (OrderStatus.SHIPPED, OrderStatus.CANCELLED)
 class OrderPlan:
     """`columns`: of the order's row. `contact`: the new one, None when it stays. `moved`: labels would say another.
 
-    `revived`: units are wanted of an order that was cancelled, which stays so.
+    `elsewhere`: units by line that somebody else shipped. `revived`: units are wanted of an order that was cancelled,
+    which stays so.
     """
 
     lines: LineChanges = field(default_factory=LineChanges)
@@ -38,11 +40,13 @@ class OrderPlan:
     contact: Contact | None = None
     moved: bool = False
     events: list[OrderEvent] = field(default_factory=list)
+    elsewhere: dict[int, int] = field(default_factory=dict)
     revived: bool = False
 
     @property
     def empty(self) -> bool:
-        return self.lines.empty and not (self.lines.late or self.columns or self.contact or self.revived)
+        changed = self.lines.late or self.columns or self.contact or self.elsewhere or self.revived
+        return self.lines.empty and not changed
 
 
 def is_late(now: OrderNow, order: ChannelOrder) -> bool:
@@ -69,6 +73,8 @@ def plan_change(
             _plan_payment(plan, now, order)
         return plan
     plan.lines = compare_lines(now.known_lines(), wanted, left)
+    if not order.cancelled and not is_refunded(now, order):
+        plan.elsewhere = count_elsewhere(now, count_gone(order))
     _plan_payment(plan, now, order)
     _plan_request(plan, now, order, at)
     _plan_promise(plan, now, order)
@@ -102,6 +108,14 @@ def count_wanted(order: ChannelOrder) -> dict[str, int]:
 def count_unshipped(order: ChannelOrder) -> dict[str, int]:
     """Units that are still to be shipped, of the lines of which the channel says so."""
     return {line.external_id: line.unshipped for line in order.lines if line.unshipped is not None}
+
+
+def count_gone(order: ChannelOrder) -> dict[str, int]:
+    """Units that have left, by the channel's line id."""
+    gone: Counter[str] = Counter()
+    for line in order.lines:
+        gone[line.external_id] += line.shipped
+    return dict(gone)
 
 
 def read_payment(order: ChannelOrder) -> Payment:

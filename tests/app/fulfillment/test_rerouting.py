@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.fulfillment.reject_work import time_out_work, vacate_warehouses
 from app.fulfillment.reroute_units import reroute_orders, settle_order_cases
 from app.routing.allocate_order import allocate_order
@@ -225,7 +227,8 @@ async def test_nobody_takes_it_on_in_time(floor: Floor) -> None:
     assert await floor.house_of(await floor.work_of(order)) == other
 
 
-async def test_what_nobody_took_on_leaves_a_warehouse_that_is_closed(floor: Floor) -> None:
+@pytest.mark.parametrize("status", ["CLOSED", "ONBOARDING"])
+async def test_what_nobody_took_on_leaves_a_warehouse_that_is_closed(floor: Floor, status: str) -> None:
     waiting, begun = await floor.order({"SKU-0": 3}), await floor.order({"SKU-1": 1}, name="2")
     work = await floor.release_of(begun)
     await floor.do("Accept", work)
@@ -234,7 +237,7 @@ async def test_what_nobody_took_on_leaves_a_warehouse_that_is_closed(floor: Floo
     )
     house, other = await other_house(floor, await floor.work_of(waiting))
     assert await vacate_warehouses(floor.state) == 0
-    await floor.admin.mutate("warehouseUpdate", "", warehouse=house, status="CLOSED")
+    await floor.admin.mutate("warehouseUpdate", "", warehouse=house, status=status)
     floor.state.routing.forget()
     assert await vacate_warehouses(floor.state) == 1
     reason = await floor.company.value("SELECT reject_reason FROM fulfillment_orders WHERE status = 'REJECTED'")

@@ -82,6 +82,46 @@ async def test_what_is_left_of_a_partly_shipped_order_is_promised_and_shipped(co
     assert ((await order_row(company))["status"], await available(company)) == ("SHIPPED", 18)
 
 
+async def test_what_somebody_else_ships_of_a_known_order_is_given_back(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 23, "SKU-1": 2, "NONE": 1}, version=1))
+    assert await lines_of(company) == {"SKU-0": (23, 20, 0, 0), "SKU-1": (2, 2, 0, 0), "NONE": (1, 0, 0, 0)}
+    word = gone(say({"SKU-0": 23, "SKU-1": 2, "NONE": 1}, version=2), SKU_0=5, NONE=1)
+    for _ in range(2):
+        await take(company, word)
+        assert await lines_of(company) == {"SKU-0": (23, 18, 5, 0), "SKU-1": (2, 2, 0, 0), "NONE": (1, 0, 1, 0)}
+    row = await order_row(company)
+    assert (row["status"], row["problem"], await available(company)) == ("PARTLY_SHIPPED", None, 2)
+    assert await cases(company) == ["CHANGE_REFUSED", "ORDER_PROBLEM", "OVERSELL"]
+    assert (await events_of(company))[-1] == "SHIPPED_ELSEWHERE"
+    await take(company, gone(say({"SKU-0": 23, "SKU-1": 2, "NONE": 1}, version=3), SKU_0=23, SKU_1=2, NONE=1))
+    assert ((await order_row(company))["status"], await available(company)) == ("SHIPPED", 20)
+    assert {work["status"] for work in await works_of(company)} == {"CANCELLED"}
+
+
+@pytest.mark.parametrize("status", ["PICKING", "SHADOW"])
+async def test_work_that_was_begun_goes_on_and_a_watched_channel_tells_of_nobody_else(
+    company: ChannelCompany, status: str
+) -> None:
+    await take(company, say({"SKU-0": 2}, version=1))
+    if status == "SHADOW":
+        await company.execute("UPDATE channels SET status = 'SHADOW' WHERE code = 'shop'")
+    else:
+        await advance(company, status)
+    for version in (2, 2, 3):
+        await take(company, gone(say({"SKU-0": 2}, version=version), SKU_0=2))
+    assert (await lines_of(company), await cases(company)) == ({"SKU-0": (2, 2, 0, 0)}, [])
+
+
+async def test_a_parcel_of_ours_is_nobody_elses(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 3}, version=1))
+    await advance(company, "ACCEPTED")
+    (work,) = await works_of(company)
+    parcel = Parcel("DHL", "T-1", [("SKU-0", 1)])
+    await ship_work(company.state, FLOOR, Ask(work["id"], Provenance("floor")), parcel)
+    await take(company, gone(say({"SKU-0": 3}, version=2), SKU_0=1))
+    assert (await lines_of(company), await cases(company)) == ({"SKU-0": (3, 2, 1, 0)}, [])
+
+
 async def test_what_a_buyer_types_keeps_no_order_out(company: ChannelCompany) -> None:
     """No database keeps a NUL or half a character; an amount that nothing costs is not known."""
     address = dataclasses.replace(ADDRESS, city="Ber\x00lin", lines=("1 \ud83d Square",))
