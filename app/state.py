@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import httpx
 from broadcaster import Broadcast
@@ -32,6 +34,16 @@ from app.settings import Settings
 from app.stock.combine import Combiner
 from app.stock.run_commands import StockCommand, run_commands
 
+Place = tuple[datetime.datetime | None, datetime.datetime | None, UUID | None]
+"""Of an order among those that wait: its promise, when it was placed, its id. Nones: before the first."""
+
+
+@dataclass(slots=True)
+class Swept:
+    """Whom the last sweep of what waits for stock came to."""
+
+    after: Place = (None, None, None)
+
 
 @dataclass(slots=True)
 class State:
@@ -47,6 +59,7 @@ class State:
     routing: RoutingFacts
     places: Places
     policies: Policies
+    swept: Swept = field(default_factory=Swept)
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from app.feed.sweep import sweep_feed
 from app.floor.run_clocks import run_clocks
 from app.fulfillment.change_work import BELL
 from app.fulfillment.confirm_shipments import confirm_shipments
-from app.fulfillment.reject_work import time_out_work
+from app.fulfillment.reject_work import time_out_work, vacate_warehouses
 from app.fulfillment.release_work import release_work, tidy_lists
 from app.fulfillment.reroute_units import reroute_orders, settle_order_cases
 from app.logs import configure_logs
@@ -137,6 +137,7 @@ def _list_fulfillment(state: State) -> list[Loop]:
     return [
         ("release", seconds, lambda: release_work(state), BELL),
         ("time outs", seconds, lambda: time_out_work(state), None),
+        ("closed warehouses", seconds, lambda: vacate_warehouses(state), None),
         ("reroute", seconds, lambda: reroute_orders(state, allocate_order), BELL),
         ("confirm", seconds, lambda: confirm_shipments(state), BELL),
         ("refunds", seconds, lambda: tell_refunds(state), BELL),

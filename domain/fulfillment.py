@@ -30,12 +30,15 @@ class FulfillmentStatus(StrEnum):
 
 
 class FulfillmentAction(StrEnum):
-    """What people, partners and clocks do to one. `TIME_OUT`: nobody took it on in time."""
+    """What people, partners and clocks do to one. `TIME_OUT`: nobody took it on in time. `VACATE`: its warehouse was
+    closed before anybody took it on.
+    """
 
     RELEASE = "RELEASE"
     ACCEPT = "ACCEPT"
     REJECT = "REJECT"
     TIME_OUT = "TIME_OUT"
+    VACATE = "VACATE"
     START_PICKING = "START_PICKING"
     PICK = "PICK"
     PACK = "PACK"
@@ -77,6 +80,7 @@ ALLOWED: dict[FulfillmentAction, frozenset[FulfillmentStatus]] = {
     _A.ACCEPT: frozenset({_S.RELEASED}),
     _A.REJECT: frozenset({_S.RELEASED, _S.ACCEPTED, _S.PICKING, _S.PICKED, _S.PARTLY_SHIPPED}),
     _A.TIME_OUT: frozenset({_S.RELEASED}),
+    _A.VACATE: frozenset({_S.SCHEDULED, _S.RELEASED}),
     _A.START_PICKING: frozenset({_S.ACCEPTED, _S.PARTLY_SHIPPED}),
     _A.PICK: frozenset({_S.PICKING}),
     _A.PACK: frozenset({_S.PICKED}),

@@ -75,6 +75,16 @@ PAYMENTS: dict[Payment, frozenset[Payment]] = {
 """A late word of an unpaid order does not undo its payment."""
 
 
+_OPEN = frozenset({LineStatus.BACKORDERED, LineStatus.PARTLY_ALLOCATED, LineStatus.ALLOCATED})
+LINE_TRANSITIONS: dict[LineStatus, frozenset[LineStatus]] = {
+    **dict.fromkeys(_OPEN, frozenset(LineStatus)),
+    LineStatus.PARTLY_SHIPPED: frozenset({LineStatus.PARTLY_SHIPPED, LineStatus.SHIPPED}),
+    LineStatus.SHIPPED: frozenset({LineStatus.SHIPPED, LineStatus.PARTLY_SHIPPED}),
+    LineStatus.CANCELLED: _OPEN | {LineStatus.CANCELLED},
+}
+"""As an order's, but that a channel may want units again of a line that it had cancelled, while the order goes on."""
+
+
 def line_status(counts: LineCounts) -> LineStatus:
     """What one line has come to."""
     return LineStatus(order_status([counts]).value)
@@ -90,6 +100,13 @@ def order_status(lines: Iterable[LineCounts]) -> OrderStatus:
     if not allocated:
         return OrderStatus.BACKORDERED
     return OrderStatus.ALLOCATED if allocated + cancelled == quantity else OrderStatus.PARTLY_ALLOCATED
+
+
+def check_line_change(now: LineCounts, then: LineCounts) -> None:
+    """Raises `Refusal` WRONG_STATE."""
+    before, after = line_status(now), line_status(then)
+    if after not in LINE_TRANSITIONS[before]:
+        raise Refusal(RefusalCode.WRONG_STATE, f"A line that is {before} cannot become {after}.")
 
 
 def check_order_change(now: OrderStatus, then: OrderStatus) -> None:

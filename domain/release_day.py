@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from domain.opening import ALWAYS, Opening
+
 HORIZON_DAYS = 14
 """How far ahead a day with room is looked for."""
 
@@ -16,19 +18,21 @@ class Calendar(NamedTuple):
 
     time_zone: str
     cut_off: datetime.time | None
+    opening: Opening = ALWAYS
 
     def day_of(self, moment: datetime.datetime) -> datetime.date:
         """The first day on which what comes in at a moment can be done."""
         local = moment.astimezone(ZoneInfo(self.time_zone))
         late = self.cut_off is not None and local.time() >= self.cut_off
-        return local.date() + datetime.timedelta(days=late)
+        return self.opening.next_open(local.date() + datetime.timedelta(days=late))
 
     def today(self, moment: datetime.datetime) -> datetime.date:
         return moment.astimezone(ZoneInfo(self.time_zone)).date()
 
     def start_of(self, day: datetime.date) -> datetime.datetime:
         """When the day begins there, in UTC."""
-        return datetime.datetime.combine(day, datetime.time(), ZoneInfo(self.time_zone)).astimezone(datetime.UTC)
+        begins = self.opening.open_from or datetime.time()
+        return datetime.datetime.combine(day, begins, ZoneInfo(self.time_zone)).astimezone(datetime.UTC)
 
     def is_due(self, day: datetime.date | None, moment: datetime.datetime) -> bool:
         """Whether work planned for a day is given to the warehouse now: its day has come, and the cut-off not."""

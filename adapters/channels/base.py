@@ -125,7 +125,8 @@ class ChannelOrderLine:
     """`quantity`: still wanted, cancelled units left out, shipped ones not. `unit_price`: in the order's currency.
 
     `part`: of a kit that the line was made of; no channel tells it. `unshipped`: units that are still to be shipped,
-    where the channel says so: a unit that was shipped and came back is in neither number.
+    where the channel says so: a unit that was shipped and came back is in neither number. `shipped`: units that have
+    left, by whomever, as far as the channel says.
     """
 
     external_id: str
@@ -135,6 +136,7 @@ class ChannelOrderLine:
     unit_price: Decimal | None = None
     part: Part | None = None
     unshipped: int | None = None
+    shipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

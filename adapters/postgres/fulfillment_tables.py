@@ -46,6 +46,7 @@ fulfillment_orders = Table(
     Column("reject_reason", Text),
     Column("asked_again_at", DateTime(timezone=True)),
     Column("cancel_requested_at", DateTime(timezone=True)),
+    Column("address_changed_at", DateTime(timezone=True)),
     Column("assignee", Text),
     Column("version", BigInteger, nullable=False, server_default="1"),
     created_at(),

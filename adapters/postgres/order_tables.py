@@ -92,11 +92,14 @@ order_lines = Table(
     Column("quantity", Integer, nullable=False),
     Column("allocated", Integer, nullable=False, server_default="0"),
     Column("shipped", Integer, nullable=False, server_default="0"),
+    # Of the shipped ones: those that had left before the order was heard of, from no warehouse of ours.
+    Column("shipped_elsewhere", Integer, nullable=False, server_default="0"),
     Column("cancelled", Integer, nullable=False, server_default="0"),
     Column("unit_price", Numeric(14, 4)),
     Column("untold", Integer, nullable=False, server_default="0"),
     Column("exchange_return_id", Uuid, ForeignKey("returns.id")),
     CheckConstraint("untold >= 0", name="untold"),
+    CheckConstraint("shipped_elsewhere BETWEEN 0 AND shipped", name="shipped_elsewhere"),
     PrimaryKeyConstraint("order_id", "line"),
     CheckConstraint("quantity > 0", name="quantity"),
     CheckConstraint(

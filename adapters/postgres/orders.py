@@ -26,9 +26,11 @@ WHERE l.order_id = ANY($1::uuid[]) ORDER BY l.order_id, l.line
 """  # noqa: S608
 _SCHEDULED = """
 SELECT order_id, warehouse_id, id, day, version FROM fulfillment_orders
-WHERE order_id = ANY($1::uuid[]) AND status = 'SCHEDULED' AND hold_reason IS NULL AND cancel_requested_at IS NULL
+WHERE order_id = ANY($1::uuid[]) AND status = 'SCHEDULED' AND coalesce(hold_reason, 'ORDER_HELD') = 'ORDER_HELD'
+  AND cancel_requested_at IS NULL
 ORDER BY id
 """
+"""The hold of an order stands on the order: its work takes on more meanwhile. One of its own keeps work as it is."""
 _WORK_LINES = """
 SELECT f.order_id, l.fulfillment_order_id, l.line, l.sku_id, l.quantity - l.shipped - l.cancelled - l.short
 FROM fulfillment_orders f JOIN fulfillment_order_lines l ON l.fulfillment_order_id = f.id
@@ -77,7 +79,7 @@ class OrderRow:
     """`barred`: warehouses that rejected work of this order or picked it short, with the reason,
     and that nobody said to ask again.
 
-    `scheduled`: work of it that is not released yet, nor held, nor asked to be cancelled.
+    `scheduled`: work of it that is not released yet, nor held by itself, nor asked to be cancelled.
     """
 
     id: UUID

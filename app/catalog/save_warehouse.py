@@ -21,13 +21,19 @@ from app.channels.relay_stock import recompute_desired
 from app.run_once import Answer, transact_once
 from domain.errors import Refusal, RefusalCode
 from domain.identity import Principal
+from domain.opening import EVERY_DAY
 
 COUNTRY = re.compile(r"[A-Z]{2}")
 _DEGREES = (("latitude", 90), ("longitude", 180))
 _CAPACITIES = (("storage_capacity", "storageCapacity"), ("daily_order_capacity", "dailyOrderCapacity"))
-_NEVER_NULL = (("status", "status"), ("time_zone", "timeZone"), ("groups", "groups"))
+_NEVER_NULL = (
+    *(("status", "status"), ("time_zone", "timeZone"), ("groups", "groups")),
+    *(("working_days", "workingDays"), ("closed_on", "closedOn")),
+)
+CLOSED_MAX = 366
 _SELLS_ON = "SELECT DISTINCT channel_id FROM channel_warehouses WHERE warehouse_id = $1 ORDER BY channel_id"
-_CUT_OFF = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_TIMES = ("cut_off", "open_from")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
 def check_warehouse(values: dict[str, Any]) -> None:
@@ -44,9 +50,31 @@ def check_warehouse(values: dict[str, Any]) -> None:
         if (values.get(name) or 0) < 0:
             raise Refusal(RefusalCode.INVALID_INPUT, f"{field} is zero or more.", (field,))
     check_tags(values.get("groups"), ("groups",))
-    cut_off = values.get("cut_off")
-    if cut_off is not None and _CUT_OFF.fullmatch(cut_off) is None:
-        raise Refusal(RefusalCode.INVALID_INPUT, "A cut-off is a time of day such as 15:30.", ("cutOff",))
+    _check_calendar(values)
+
+
+def _check_calendar(values: dict[str, Any]) -> None:
+    for name, field, what in (("cut_off", "cutOff", "A cut-off"), ("open_from", "openFrom", "openFrom")):
+        if values.get(name) is not None and _CLOCK.fullmatch(values[name]) is None:
+            raise Refusal(RefusalCode.INVALID_INPUT, f"{what} is a time of day such as 15:30.", (field,))
+    opens, cut_off = values.get("open_from"), values.get("cut_off")
+    if opens is not None and cut_off is not None and opens >= cut_off:
+        raise Refusal(RefusalCode.INVALID_INPUT, "It opens before its cut-off.", ("openFrom",))
+    days = values.get("working_days")
+    if days is not None and not (days and set(days) <= EVERY_DAY):
+        message = "Give the weekdays on which it works, from 1 (Monday) to 7: at least one."
+        raise Refusal(RefusalCode.INVALID_INPUT, message, ("workingDays",))
+    closed = values.get("closed_on") or []
+    if len(closed) > CLOSED_MAX or not all(_is_date(day) for day in closed):
+        message = f"closedOn is at most {CLOSED_MAX} days such as 2026-12-25."
+        raise Refusal(RefusalCode.INVALID_INPUT, message, ("closedOn",))
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _check_place(values: dict[str, Any]) -> None:
@@ -129,11 +157,18 @@ async def _publish_anew(session: WriteSession, warehouse_id: int) -> None:
 
 
 def _columns(values: dict[str, Any]) -> dict[str, Any]:
-    cut_off = values.get("cut_off")
-    return values if cut_off is None else {**values, "cut_off": datetime.time.fromisoformat(cut_off)}
+    found = dict(values)
+    for name in _TIMES:
+        if found.get(name) is not None:
+            found[name] = datetime.time.fromisoformat(found[name])
+    if "working_days" in found:
+        found["working_days"] = sorted(set(found["working_days"]))
+    if "closed_on" in found:
+        found["closed_on"] = sorted({datetime.date.fromisoformat(day) for day in found["closed_on"]})
+    return found
 
 
 def _plain(row: Any) -> Answer:
     plain = {str(name): value for name, value in row._mapping.items()}
-    cut_off = plain["cut_off"]
-    return {**plain, "cut_off": None if cut_off is None else f"{cut_off:%H:%M}"}
+    times = {name: None if plain[name] is None else f"{plain[name]:%H:%M}" for name in _TIMES}
+    return {**plain, **times, "closed_on": [day.isoformat() for day in plain["closed_on"]]}

@@ -128,13 +128,13 @@ def check_tags(tags: Sequence[str] | None, path: tuple[str, ...]) -> None:
 
 
 def check_cost(amount: Decimal | None, currency: str | None, path: tuple[str, ...]) -> None:
-    """Refuse what no unit costs: less than nothing, ten thousand million or more, parts of a hundredth of a cent."""
+    """Refuse what nothing costs: less than nothing, ten thousand million or more, parts of a hundredth of a cent."""
     if currency is not None and CURRENCY.fullmatch(currency) is None:
         raise Refusal(RefusalCode.INVALID_INPUT, "A currency is an ISO 4217 code such as EUR.", (*path, "currency"))
     if amount is not None and not (amount.is_finite() and 0 <= amount < COST_LIMIT and amount == round(amount, 4)):
         raise Refusal(
             RefusalCode.INVALID_INPUT,
-            f"A unit cost is zero or more, below {COST_LIMIT}, with at most 4 decimal places.",
+            f"An amount is zero or more, below {COST_LIMIT}, with at most 4 decimal places.",
             (*path, "amount"),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ import structlog
 from adapters.channels.base import (
     AccessRevoked,
     BatchFinished,
+    Channel,
     ChannelNews,
     OrderSeen,
     OrderToPull,
@@ -68,6 +70,8 @@ FROM unnest($1::bigint[], $2::bool[], $3::text[], $4::float8[], $5::text[], $6::
 WHERE e.id = d.id
 """
 """Which order it told of is kept, so that its body goes when who the order was for is erased: at once if it was."""
+PULLED = "ORDER_PULLED"
+"""An order of the catch-up poll that could not be taken; the body is the channel's id of it."""
 VERSIONED = "EXTERNAL_RETURN"
 """Records of this topic are the whole state of one thing: the id ends with `@` and the version, the time is its too."""
 _LATER = f"""
@@ -131,7 +135,7 @@ async def _process(state: State, record: Any, event: Any) -> Outcome:
             return Outcome(done=True, error="This kind of channel sends no events.")
         if await _is_overtaken(state, event):
             return Outcome(done=True)
-        for news in channel.adapter.read_event(event["topic"], event["body"]):
+        for news in _read(channel.adapter, event):
             if isinstance(news, OrderSeen):
                 told_of = news.order.external_id
             told_of = await _act(state, channel, news, event["at"]) or told_of
@@ -145,6 +149,12 @@ async def _process(state: State, record: Any, event: Any) -> Outcome:
         log.exception("an event cannot be processed", event_id=event["id"], channel=record["code"])
         return Outcome(done=False, error=repr(error), told_of=told_of)
     return Outcome(done=True, told_of=told_of)
+
+
+def _read(adapter: Channel, event: Any) -> Sequence[ChannelNews]:
+    if event["topic"] == PULLED:
+        return (OrderToPull(event["body"].decode()),)
+    return adapter.read_event(event["topic"], event["body"])
 
 
 async def _is_overtaken(state: State, event: Any) -> bool:

@@ -1,5 +1,7 @@
 """The catch-up poll: orders that changed at a channel, whether or not it told us. Windows overlap on purpose.
 
+An order that cannot be taken keeps none behind it waiting: it becomes an event, tried and told of as every other one.
+
 A window is through when its last page came, in whatever order the channel lists orders. Until then its place is kept
 after each page, so that quota, a lost reply or a killed worker costs a page and not the window.
 """
@@ -12,11 +14,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import orjson
+import structlog
 
-from adapters.channels.base import Throttled
+from adapters.channels.base import ChannelOrder, InboundEvent, Throttled
 from app.channels.health import Scope, read_health
 from app.channels.note_attempt import Attempt, note_attempt
 from app.channels.open_channel import OpenChannel
+from app.channels.process_events import PULLED
+from app.channels.receive_event import store_record
 from app.returns.note_refunds import take_seen_order
 from app.state import State
 from domain.errors import Fault
@@ -28,6 +33,7 @@ WINDOW_AGE_MAX = datetime.timedelta(hours=1)
 """Vendors forget where a page was after a while: a window that is not through by then begins again."""
 FAILURES_MAX = 3
 """At one page, until the window begins again: the place itself may be what does not work."""
+log = structlog.get_logger()
 _CLAIM = """
 INSERT INTO channel_health AS h (channel_id, orders_polled_at) VALUES ($1, now())
 ON CONFLICT (channel_id) DO UPDATE SET orders_polled_at = now()
@@ -105,7 +111,7 @@ async def _pull_page(state: State, channel: OpenChannel, window: Window) -> tupl
     adapter: Any = channel.adapter
     page = await adapter.pull_orders(window.since, window.until, window.cursor)
     for order in page.orders:
-        await take_seen_order(state, channel.id, order)
+        await _take(state, channel, order)
     reached = min(window.reached, page.until or window.until)
     window = replace(window, cursor=page.cursor, reached=reached, done=page.cursor is None, failures=0)
     if window.done:
@@ -113,6 +119,18 @@ async def _pull_page(state: State, channel: OpenChannel, window: Window) -> tupl
     else:
         await _keep(state, channel, window)
     return len(page.orders), window
+
+
+async def _take(state: State, channel: OpenChannel, order: ChannelOrder) -> None:
+    """Raises `Fault`, and whatever keeps the event from being stored: then nothing works at all."""
+    try:
+        await take_seen_order(state, channel.id, order)
+    except Fault:
+        raise
+    except Exception:
+        log.exception("a pulled order cannot be taken", channel=channel.code)
+        event = InboundEvent(f"pulled:{order.external_id}@{order.version or ''}", PULLED)
+        await store_record(state, channel.id, event, order.external_id.encode())
 
 
 async def _note_failure(state: State, channel: OpenChannel, window: Window, fault: Fault) -> None:

@@ -16,7 +16,7 @@ import orjson
 from domain.errors import Refusal, RefusalCode
 from domain.fulfillment import FulfillmentStatus
 from domain.identity import Principal
-from domain.orders import LineCounts, OrderStatus, check_order_change, order_status
+from domain.orders import LineCounts, OrderStatus, check_line_change, check_order_change, order_status
 from domain.provenance import Provenance
 from domain.work_lines import WorkLine
 
@@ -44,7 +44,7 @@ UPDATE order_lines l SET allocated = l.allocated - g.units, shipped = l.shipped 
 FROM unnest($2::int[], $3::int[]) AS g (line, units)
 WHERE l.order_id = $1 AND l.line = g.line
 """
-_COUNTS = "SELECT quantity, allocated, shipped, cancelled FROM order_lines WHERE order_id = $1"
+_COUNTS = "SELECT line, quantity, allocated, shipped, cancelled FROM order_lines WHERE order_id = $1"
 _SET_ORDER = """
 UPDATE orders SET status = $2, version = version + 1, updated_at = clock_timestamp() WHERE id = $1
 """
@@ -113,8 +113,11 @@ async def set_lines(connection: Any, work: Work, after: Sequence[WorkLine]) -> N
 async def count_shipped(connection: Any, order: Any, units: Mapping[int, int]) -> OrderStatus:
     """Units by line of the order that are no longer allocated but shipped, and the order's status with them."""
     await connection.execute(_COUNT, order["id"], list(units), list(units.values()))
-    counts = [LineCounts(*row) for row in await connection.fetch(_COUNTS, order["id"])]
-    then = order_status(counts)
+    counts = {row[0]: LineCounts(*row[1:]) for row in await connection.fetch(_COUNTS, order["id"])}
+    for line, shipped in units.items():
+        now = counts[line]
+        check_line_change(now._replace(allocated=now.allocated + shipped, shipped=now.shipped - shipped), now)
+    then = order_status(counts.values())
     check_order_change(OrderStatus(order["status"]), then)
     await connection.execute(_SET_ORDER, order["id"], then.value)
     return then

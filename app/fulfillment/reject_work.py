@@ -6,7 +6,7 @@ import datetime
 from typing import Any
 from uuid import UUID
 
-from app.fulfillment.change_work import Ask, change_work
+from app.fulfillment.change_work import Ask, Decide, change_work
 from app.fulfillment.close_lists import close_lists
 from app.fulfillment.give_up import give_up
 from app.fulfillment.lock_work import Work, note_event
@@ -21,13 +21,23 @@ from domain.fulfillment import FulfillmentAction, RejectReason
 from domain.identity import Principal, Role
 from domain.provenance import Provenance
 
-TIMED_OUT = "TIMED_OUT"
+TIMED_OUT, CLOSED = "TIMED_OUT", "WAREHOUSE_CLOSED"
 CLOCK = Principal("system", "system", frozenset({Role.ADMIN}))
 TIMED_OUT_MAX = 50
 _LATE = """
 SELECT id FROM fulfillment_orders WHERE status = 'RELEASED' AND accept_by < now() AND hold_reason IS NULL
 ORDER BY accept_by LIMIT $1
 """
+_STRANDED = """
+SELECT f.id FROM fulfillment_orders f JOIN warehouses w ON w.id = f.warehouse_id
+WHERE w.status IN ('CLOSED', 'ONBOARDING') AND f.hold_reason IS NULL AND f.status IN ('SCHEDULED', 'RELEASED')
+  AND NOT EXISTS (SELECT FROM partner_orders p WHERE p.fulfillment_order_id = f.id)
+ORDER BY f.id LIMIT $1
+"""
+"""What a partner was given is the partner's."""
+LEFT = frozenset({"CLOSED", "ONBOARDING"})
+"""Nobody works there for us, any more or yet."""
+_STATUS = "SELECT status FROM warehouses WHERE id = $1 FOR SHARE"
 
 
 async def reject_work(state: State, principal: Principal, ask: Ask, reason: RejectReason) -> Answer:
@@ -73,8 +83,32 @@ async def _time_out(state: State, work_id: UUID) -> bool:
             raise Refusal(RefusalCode.WRONG_STATE, "Its time has not come.", ("id",))
         await _end(connection, work, ask, TIMED_OUT, lost=False)
 
+    return await _take_back(state, ask, FulfillmentAction.TIME_OUT, decide)
+
+
+async def vacate_warehouses(state: State) -> int:
+    """Take back what nobody had taken on in a warehouse that was closed, one transaction each; returns how many."""
+    stranded = await state.database.hot.fetch(_STRANDED, TIMED_OUT_MAX)
+    taken = 0
+    for row in stranded:
+        taken += await _vacate(state, row["id"])
+    return taken
+
+
+async def _vacate(state: State, work_id: UUID) -> bool:
+    ask = Ask(work_id, Provenance(CLOCK.name))
+
+    async def decide(connection: Any, work: Work) -> None:
+        if await connection.fetchval(_STATUS, work.warehouse_id) not in LEFT:
+            raise Refusal(RefusalCode.WRONG_STATE, "Its warehouse is open again.", ("id",))
+        await _end(connection, work, ask, CLOSED, lost=False)
+
+    return await _take_back(state, ask, FulfillmentAction.VACATE, decide)
+
+
+async def _take_back(state: State, ask: Ask, action: FulfillmentAction, decide: Decide) -> bool:
     try:
-        await change_work(state, CLOCK, ask, FulfillmentAction.TIME_OUT, decide)
+        await change_work(state, CLOCK, ask, action, decide)
     except Refusal:
         return False  # somebody took it on, or another worker was first
     return True

@@ -13,25 +13,28 @@ from app.fulfillment.change_work import ring_work
 from app.fulfillment.close_lists import close_lists
 from app.state import State
 from app.transact import rerun
+from domain.opening import Opening
 from domain.release_day import HORIZON_DAYS, Calendar, find_day
 
 RELEASED_MAX = 200
 LOOK_AGAIN = datetime.timedelta(hours=1)
 """When no day within the horizon has room."""
 _DUE = """
-SELECT f.id, f.order_id, f.warehouse_id, f.day, f.release_at, w.time_zone, w.cut_off, w.daily_order_capacity
+SELECT f.id, f.order_id, f.warehouse_id, f.day, f.release_at, w.time_zone, w.cut_off,
+  w.daily_order_capacity, w.working_days, w.closed_on, w.open_from
 FROM fulfillment_orders f JOIN orders o ON o.id = f.order_id JOIN warehouses w ON w.id = f.warehouse_id
 WHERE f.status = 'SCHEDULED' AND (f.release_at IS NULL OR f.release_at <= now()) AND f.hold_reason IS NULL
-  AND f.cancel_requested_at IS NULL AND o.payment = 'PAID' AND o.hold_reason IS NULL
-  AND o.cancel_requested_at IS NULL AND w.status = 'LIVE'
+  AND f.cancel_requested_at IS NULL AND o.payment = 'PAID' AND o.hold_reason IS NULL AND w.status = 'LIVE'
 ORDER BY f.warehouse_id, f.release_at NULLS FIRST, f.id LIMIT $1
 FOR SHARE OF o SKIP LOCKED FOR UPDATE OF f SKIP LOCKED
 """
 _RELEASE = """
 WITH released AS (
   UPDATE fulfillment_orders f SET status = 'RELEASED', day = g.day, released_at = clock_timestamp(),
-    accept_by = clock_timestamp() + make_interval(secs => $3), version = version + 1, updated_at = clock_timestamp()
-  FROM unnest($1::uuid[], $2::date[]) AS g (id, day) WHERE f.id = g.id RETURNING f.id, f.order_id
+    accept_by = greatest(clock_timestamp(), g.begins) + make_interval(secs => $4), version = version + 1,
+    updated_at = clock_timestamp()
+  FROM unnest($1::uuid[], $2::date[], $3::timestamptz[]) AS g (id, day, begins) WHERE f.id = g.id
+  RETURNING f.id, f.order_id
 )
 INSERT INTO order_events (order_id, actor, action, data)
 SELECT order_id, 'system', 'RELEASED', json_build_object('fulfillmentOrder', id) FROM released
@@ -78,16 +81,17 @@ async def tidy_lists(state: State) -> int:
 async def _release(connection: Any, accept_seconds: float) -> int:
     due = await connection.fetch(_DUE, RELEASED_MAX)
     now = datetime.datetime.now(datetime.UTC)
-    released: list[tuple[Any, datetime.date]] = []
+    released: list[tuple[Any, datetime.date, datetime.datetime]] = []
     later: Planned = []
     for house in sorted({row["warehouse_id"] for row in due}):
         rows = [row for row in due if row["warehouse_id"] == house]
-        calendar = Calendar(rows[0]["time_zone"], rows[0]["cut_off"])
+        calendar = _read_calendar(rows[0])
         waiting = [row for row in rows if not calendar.is_due(row["day"], now)]
-        released += [(row["id"], row["day"]) for row in rows if calendar.is_due(row["day"], now)]
+        begins = calendar.start_of(calendar.today(now))
+        released += [(row["id"], row["day"], begins) for row in rows if calendar.is_due(row["day"], now)]
         for row_id, day, release_at in await _plan(connection, house, calendar, waiting, now):
             if day is not None and calendar.is_due(day, now):
-                released.append((row_id, day))
+                released.append((row_id, day, begins))
             else:
                 later.append((row_id, day, release_at))
     if later:
@@ -95,6 +99,11 @@ async def _release(connection: Any, accept_seconds: float) -> int:
     if released:
         await connection.execute(_RELEASE, *(list(column) for column in zip(*released, strict=True)), accept_seconds)
     return len(released) + len(later)
+
+
+def _read_calendar(row: Any) -> Calendar:
+    opening = Opening(frozenset(row["working_days"]), frozenset(row["closed_on"]), row["open_from"])
+    return Calendar(row["time_zone"], row["cut_off"], opening)
 
 
 async def _plan(
@@ -109,7 +118,7 @@ async def _plan(
         return planned
     today = calendar.today(now)
     days = [first + datetime.timedelta(days=number) for number in range(HORIZON_DAYS)]
-    days = sorted({today, *days})
+    days = sorted({today, *(day for day in days if calendar.opening.is_open(day))})
     await connection.execute(_MAKE_DAYS, house, days, homeless[0]["daily_order_capacity"])
     known = {row["day"]: row for row in await connection.fetch(_LOCK_DAYS, house, days)}
     room = {day: None if row["capacity"] is None else row["capacity"] - row["taken"] for day, row in known.items()}

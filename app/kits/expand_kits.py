@@ -47,5 +47,6 @@ def _part(line: ChannelOrderLine, kit: str, part: Component, parts: int) -> Chan
     """Its price is the kit's, which no component has."""
     name = name_line(line.external_id, kit, part.sku)
     whole = Part(name_kit(line.external_id, kit), part.quantity, parts)
-    left = None if line.unshipped is None else line.unshipped * part.quantity
-    return ChannelOrderLine(name, part.sku, line.title, line.quantity * part.quantity, part=whole, unshipped=left)
+    units = part.quantity
+    left, gone = None if line.unshipped is None else line.unshipped * units, line.shipped * units
+    return ChannelOrderLine(name, part.sku, line.title, line.quantity * units, part=whole, unshipped=left, shipped=gone)

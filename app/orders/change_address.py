@@ -11,11 +11,14 @@ import orjson
 from adapters.channels.base import Address, ChannelOrder
 from adapters.postgres.idempotency import IdempotentCall
 from app.calls import check_text
+from app.exceptions.open_cases import open_cases
 from app.orders.change_order import keep_contact, read_kept_contact
-from app.orders.find_order import change_found, check_open
+from app.orders.find_order import change_found, check_open, show_order
 from app.orders.keep_contact import read_contact, seal_contact, write_destination
 from app.orders.lock_order import OrderNow
+from app.orders.tell_address import is_moved, tell_address
 from app.orders.write_state import OrderEvent, write_state
+from app.routing.allocate_order import allocate_order
 from app.run_once import Answer
 from app.state import State
 from domain.errors import Refusal, RefusalCode
@@ -36,14 +39,16 @@ async def change_address(
     provenance: Provenance,
     call: IdempotentCall | None,
 ) -> Answer:
-    """E-mail and phone stay when they are left out.
+    """E-mail and phone stay when they are left out. What goes elsewhere now is routed anew, as far as no warehouse was
+    told of it; who was told of it is told of the address.
 
     Raises `Refusal` INVALID_INPUT, ORDER_NOT_FOUND, NOT_ALLOWED, WRONG_STATE (ended, or erased).
     """
 
-    async def work(connection: Any, order: OrderNow) -> None:
+    async def work(connection: Any, order: OrderNow) -> Answer:
         check_address(address, email, phone)
         check_open(order)
+        before = orjson.loads(order.row["destination"] or "{}")
         kept, erased = await read_kept_contact(state, connection, order_id)
         if erased:
             raise Refusal(RefusalCode.WRONG_STATE, "The contact of this order was erased for good.", ("id",))
@@ -51,11 +56,19 @@ async def change_address(
             "", None, datetime.datetime.now(datetime.UTC), (), None, None, None, address, email, phone=phone
         )
         contact = {name: value for name, value in (kept or {}).items() if name in ("email", "phone")}
-        await keep_contact(connection, order_id, seal_or_refuse(state, contact | read_contact(told)))
-        changes = {"destination": orjson.dumps(write_destination(told)).decode()}
+        merged = contact | read_contact(told)
+        await keep_contact(connection, order_id, seal_or_refuse(state, merged))
+        goal = write_destination(told)
+        changes = {"destination": orjson.dumps(goal).decode()}
         await write_state(connection, order, changes, [OrderEvent("ADDRESS_CHANGED")], provenance.actor)
+        if is_moved(kept or {}, merged):
+            await open_cases(connection, await tell_address(connection, order))
+        return {"elsewhere": goal != before}
 
-    return await change_found(state, principal, order_id, call, work)
+    answer = await change_found(state, principal, order_id, call, work)
+    if answer["elsewhere"]:
+        await allocate_order(state, order_id, "CHANGED", anew=True, provenance=provenance)
+    return {**answer, "order": await show_order(state.database.hot, principal, order_id)}
 
 
 def make_address(

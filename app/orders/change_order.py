@@ -25,8 +25,10 @@ from app.orders.keep_contact import Contact, open_contact, seal_contact
 from app.orders.lock_order import OrderNow, lock_order, see_order
 from app.orders.move_promise import move_works
 from app.orders.note_cancellation import ask_to_tell, end_notice
+from app.orders.note_elsewhere import is_watched_only, note_elsewhere
 from app.orders.plan_change import OrderPlan, is_refunded, plan_change
 from app.orders.release_units import release_units
+from app.orders.tell_address import tell_address
 from app.orders.write_state import OrderEvent, write_state
 from app.returns.count_sold import count_sold
 from app.state import State
@@ -64,10 +66,11 @@ ORDER BY id DESC LIMIT 1
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """`wanting`: units are to be promised from somewhere."""
+    """`wanting`: units are to be promised from somewhere. `moved`: it goes elsewhere than it did."""
 
     status: OrderStatus
     wanting: bool
+    moved: bool
 
 
 async def change_order(state: State, order_id: UUID, order: ChannelOrder) -> Changed | None:
@@ -97,7 +100,10 @@ async def change_order(state: State, order_id: UUID, order: ChannelOrder) -> Cha
 
 async def _plan(state: State, connection: Any, now: OrderNow, order: ChannelOrder) -> OrderPlan:
     kept, erased = await read_kept_contact(state, connection, now.id)
-    return plan_change(now, kept, erased, order, datetime.datetime.now(datetime.UTC))
+    plan = plan_change(now, kept, erased, order, datetime.datetime.now(datetime.UTC))
+    if plan.elsewhere and await is_watched_only(connection, now.channel_id):
+        plan.elsewhere = {}
+    return plan
 
 
 async def read_kept_contact(state: State, connection: Any, order_id: UUID) -> tuple[Contact | None, bool]:
@@ -122,11 +128,16 @@ async def _carry_out(
     if "hold_reason" in plan.columns:
         await hold_works(connection, now.id, held=plan.columns["hold_reason"] is not None)
     problems = await _find_problems(connection, now, plan, events)
+    problems += await tell_address(connection, now) if plan.moved else []
+    gone, shipped = await note_elsewhere(connection, now, plan.elsewhere, who)
+    events += [OrderEvent("SHIPPED_ELSEWHERE", data=gone)] if gone else []
+    problems += shipped
     status = await write_state(connection, now, plan.columns, events, who.actor)
     if "ship_by" in plan.columns:
         await move_works(connection, now)
     await open_cases(connection, problems)
-    return Changed(status, bool(now.backordered) and bool(plan.lines.add or plan.lines.new))
+    wanting = bool(now.backordered) and bool(plan.lines.add or plan.lines.new)
+    return Changed(status, wanting, "destination" in plan.columns)
 
 
 async def keep_contact(connection: Any, order_id: UUID, sealed: bytes | None) -> None:

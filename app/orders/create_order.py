@@ -16,6 +16,7 @@ from adapters.channels.base import Address, ChannelOrder, ChannelOrderLine
 from adapters.postgres.idempotency import IdempotentCall
 from app.calls import check_text
 from app.catalog.lookup import sku_not_found
+from app.catalog.upsert import check_cost
 from app.channels.note_sales import note_sales
 from app.channels.see_channels import find_channel
 from app.kits.expand_kits import expand_kits
@@ -37,12 +38,13 @@ _CHANNEL = "SELECT kind, status FROM channels WHERE id = $1"
 
 @dataclass(frozen=True, slots=True)
 class CreateLine:
-    """`sku`: code or barcode. `external_id`: the customer's own number of the line."""
+    """`sku`: code or barcode. `external_id`: the customer's own number of the line. `currency`: of the price."""
 
     sku: str
     quantity: int
     external_id: str | None = None
     unit_price: Decimal | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ async def create_order(
 
     Raises `Refusal`, in this order: NOT_ALLOWED (a token limited to warehouses), CHANNEL_NOT_FOUND, NOT_ALLOWED (not a
     B2B channel), WRONG_STATE (paused), INVALID_INPUT, TOO_MANY_LINES, for each line INVALID_QUANTITY, SKU_NOT_FOUND
-    or DUPLICATE_LINE, and ALREADY_EXISTS for an external id that is on record.
+    or DUPLICATE_LINE, INVALID_INPUT for amounts below zero or of several currencies, and ALREADY_EXISTS for an external
+    id that is on record.
     """
     try:
         channel_id, order = await _prepare(state, principal, wanted)
@@ -103,7 +106,10 @@ async def _prepare(state: State, principal: Principal, wanted: OrderCreate) -> t
             raise Refusal(RefusalCode.INVALID_INPUT, f"{field} is not blank: leave it out.", (field,))
     if wanted.address is not None:
         check_address(wanted.address, wanted.email, wanted.phone)
+    if wanted.ship_by and wanted.deliver_by and wanted.ship_by > wanted.deliver_by:
+        raise Refusal(RefusalCode.INVALID_INPUT, "It would ship after it is to arrive.", ("shipBy",))
     lines = await prepare_lines(state, wanted.lines)
+    currency = _find_currency(wanted)
     external_id = wanted.external_id or uuid7().hex
     order = ChannelOrder(
         external_id,
@@ -120,11 +126,26 @@ async def _prepare(state: State, principal: Principal, wanted: OrderCreate) -> t
         phone=wanted.phone,
         deliver_by=wanted.deliver_by,
         total=wanted.total,
-        currency=wanted.currency,
+        currency=currency,
     )
     if contact := read_contact(order):
         seal_or_refuse(state, contact)
     return channel_id, order
+
+
+def _find_currency(wanted: OrderCreate) -> str | None:
+    """An order has one. Raises `Refusal` INVALID_INPUT."""
+    check_cost(wanted.total, wanted.currency, ("total",))
+    found = wanted.currency
+    for index, line in enumerate(wanted.lines):
+        path = ("lines", str(index), "unitPrice")
+        check_cost(line.unit_price, line.currency, path)
+        if line.currency is not None:
+            found = found or line.currency
+            if line.currency != found:
+                message = f"Give all amounts in one currency: {found}, as those before."
+                raise Refusal(RefusalCode.INVALID_INPUT, message, (*path, "currency"))
+    return found
 
 
 async def _find_b2b(state: State, principal: Principal, code: str) -> int:

@@ -64,15 +64,16 @@ async def let_order_go(
     provenance: Provenance,
     call: IdempotentCall | None,
 ) -> Answer:
-    """Whatever it was held for. Raises `Refusal` INVALID_INPUT, ORDER_NOT_FOUND, NOT_ALLOWED, WRONG_STATE."""
+    """Whatever it was held for: a request to cancel holds it once, however often the channel repeats it.
+
+    Raises `Refusal` INVALID_INPUT, ORDER_NOT_FOUND, NOT_ALLOWED, WRONG_STATE."""
 
     async def work(connection: Any, order: OrderNow) -> None:
         check_text(note, "note")
         if order.row["hold_reason"] is None:
             raise Refusal(RefusalCode.WRONG_STATE, "The order is not held.", ("id",))
         await hold_works(connection, order_id, held=False)
-        changes = {"hold_reason": None, "cancel_requested_at": None}
-        await write_state(connection, order, changes, [OrderEvent("LET_GO", note)], provenance.actor)
+        await write_state(connection, order, {"hold_reason": None}, [OrderEvent("LET_GO", note)], provenance.actor)
 
     return await change_found(state, principal, order_id, call, work)
 

@@ -90,6 +90,8 @@ class Work:
 
 @dataclass(slots=True)
 class OrderLineNow:
+    """`counts` as they are changed along; `before`: as they were locked."""
+
     line: int
     external_id: str
     sku_id: int | None
@@ -97,6 +99,7 @@ class OrderLineNow:
     title: str | None
     untold: int
     counts: LineCounts
+    before: LineCounts
 
 
 @dataclass(slots=True)
@@ -141,7 +144,8 @@ class OrderNow:
     def add_line(
         self, number: int, external_id: str, sku_id: int | None, code: str | None, title: str | None, units: int
     ) -> None:
-        self.lines[number] = OrderLineNow(number, external_id, sku_id, code, title, 0, LineCounts(units))
+        counts = LineCounts(units)
+        self.lines[number] = OrderLineNow(number, external_id, sku_id, code, title, 0, counts, counts)
 
     def known_lines(self) -> list[KnownLine]:
         return [
@@ -174,8 +178,8 @@ async def _read_rest(connection: Any, row: Any, locking: str) -> OrderNow:
     if works:
         for one in await connection.fetch(_WORK_LINES, list(works)):
             works[one[0]].lines[one["line"]] = WorkLine(*one[1:])
-    lines = {
-        one["line"]: OrderLineNow(one[0], one[1], one[2], one[3], one[4], one[5], LineCounts(*one[6:]))
-        for one in await connection.fetch(_LINES, row["id"])
-    }
+    lines = {}
+    for one in await connection.fetch(_LINES, row["id"]):
+        counts = LineCounts(*one[6:])
+        lines[one["line"]] = OrderLineNow(one[0], one[1], one[2], one[3], one[4], one[5], counts, counts)
     return OrderNow(dict(row), lines, list(works.values()))

@@ -1,4 +1,5 @@
-"""Mind orders on record: relink what has a SKU by now, tell of promises at risk, end the cases of what is well again.
+"""Mind orders on record: relink what has a SKU by now, tell of what waits untold and of promises at risk, end the
+cases of what is well again.
 
 Run by a worker, each part in a bounded batch. Whoever filled or shipped an order need not know of its cases.
 """
@@ -21,29 +22,44 @@ from app.routing.allocate_order import allocate_order
 from app.state import State
 from app.transact import rerun
 from domain.errors import CauseClass
-from domain.exceptions import CaseKind, Problem, Severity
+from domain.exceptions import UNITS_MISSING, CaseKind, Problem, Severity
 
 BATCH = 200
 SYSTEM = "system"
 _UNLINKED = """
-SELECT l.order_id, l.line, s.id FROM order_lines l
+SELECT l.order_id, l.line, s.id FROM order_lines l JOIN orders o ON o.id = l.order_id
 JOIN LATERAL (
-  SELECT id FROM skus WHERE code = l.sku_code OR barcode = l.sku_code ORDER BY code = l.sku_code DESC LIMIT 1
+  SELECT min(sku_id) AS id, 0 AS rank FROM listings
+  WHERE channel_id = o.channel_id AND external_id = l.sku_code HAVING count(DISTINCT sku_id) = 1
+  UNION ALL
+  SELECT id, CASE WHEN code = l.sku_code THEN 1 ELSE 2 END FROM skus WHERE code = l.sku_code OR barcode = l.sku_code
+  ORDER BY rank LIMIT 1
 ) s ON true
 WHERE l.sku_id IS NULL AND l.quantity > l.allocated + l.shipped + l.cancelled ORDER BY l.order_id, l.line LIMIT $1
 """
 _LINK = """
 UPDATE order_lines SET sku_id = $3 WHERE order_id = $1 AND line = $2 AND sku_id IS NULL RETURNING external_id
 """
+_UNTOLD = """
+SELECT o.id FROM orders o WHERE o.problem IS NOT NULL AND o.status NOT IN ('SHIPPED', 'CANCELLED')
+  AND o.reroute_at IS NULL AND o.updated_at < now() - make_interval(secs => $2)
+  AND o.id IN (SELECT order_id FROM order_lines WHERE quantity > allocated + shipped + cancelled)
+  AND NOT EXISTS (SELECT FROM exception_cases c WHERE c.subject = 'order:' || o.id AND c.kind = ANY($3::text[]))
+ORDER BY o.id LIMIT $1
+"""
+UNTOLD_SECONDS = 10.0
+"""Whoever places an order tells of what it lacks a moment later, unless it is killed in between."""
 _AT_RISK = """
 SELECT o.id, o.channel_id, coalesce(o.name, o.external_id) AS label, least(o.ship_by, o.deliver_by) AS due,
   o.ship_by IS NOT NULL AND o.ship_by = least(o.ship_by, o.deliver_by) AS ships, o.status FROM orders o
 WHERE o.status NOT IN ('SHIPPED', 'CANCELLED')
   AND least(o.ship_by, o.deliver_by) < now() + make_interval(secs => $2)
   AND NOT EXISTS (SELECT FROM exception_cases c WHERE c.subject = 'order:' || o.id AND c.kind = 'PROMISE_AT_RISK'
-                  AND c.state <> 'RESOLVED')
+                  AND c.state <> 'RESOLVED'
+                  AND (c.severity = 'CRITICAL' OR least(o.ship_by, o.deliver_by) >= now()))
 ORDER BY least(o.ship_by, o.deliver_by) LIMIT $1
 """
+"""A case that was opened before the promise was broken becomes worse then, once."""
 _SHIPPED_ANYWAY = """
 SELECT DISTINCT order_id FROM fulfillment_orders
 WHERE cancel_requested_at IS NOT NULL AND status = 'SHIPPED' ORDER BY order_id LIMIT $1
@@ -75,6 +91,7 @@ ORDER BY c.id LIMIT $1
 async def mind_orders(state: State) -> int:
     """How many orders something was done for."""
     done = await relink_lines(state)
+    done += await tell_untold(state)
     done += await tell_late_promises(state)
     done += await tell_shipped_anyway(state)
     done += await end_cases(state)
@@ -105,6 +122,15 @@ async def _link(state: State, order_id: UUID, lines: Sequence[tuple[int, int]]) 
                 await note_events(connection, order_id, [OrderEvent("RELINKED", data={"lines": linked})], SYSTEM)
 
     await rerun(once)
+
+
+async def tell_untold(state: State) -> int:
+    """Orders that want what nobody has, and of which nobody was told: a worker was killed before it could."""
+    kinds = [kind.value for kind in UNITS_MISSING]
+    found = [row[0] for row in await state.database.hot.fetch(_UNTOLD, BATCH, UNTOLD_SECONDS, kinds)]
+    for order_id in found:
+        await tell_problem(state, order_id)
+    return len(found)
 
 
 async def tell_late_promises(state: State) -> int:

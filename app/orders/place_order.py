@@ -67,11 +67,11 @@ class PlaceOrder:
         want = Want(self.new.id, self._wanted(), "PLACED")
         carried = carry_out(self.prepared, want, book, now, strict=self.strict)
         problems = [
-            f"{name_line(line)}: no such SKU, {line.sold.quantity} missing"
+            f"{name_line(line)}: no such SKU, {line.wanted} missing"
             if line.sku_id is None
             else f"{name_line(line)}: {carried.waiting[number]} missing ({line.sold.quantity} ordered)"
             for number, line in enumerate(self.new.lines)
-            if line.sku_id is None or number in carried.waiting
+            if (line.sku_id is None and line.wanted) or number in carried.waiting
         ]
         problem = "; ".join(problems) or None
         documents = {**self.new.record(carried.allocated, problem), **carried.rows}
@@ -82,9 +82,9 @@ class PlaceOrder:
     def _wanted(self) -> list[Wanted]:
         skus = self.prepared.skus
         return [
-            skus[line.sku_id].want(number, line.sku_id, line.sold.quantity, line.sold.part)
+            skus[line.sku_id].want(number, line.sku_id, line.wanted, line.sold.part)
             for number, line in enumerate(self.new.lines)
-            if line.sku_id is not None and line.sku_id in skus
+            if line.sku_id is not None and line.sku_id in skus and line.wanted
         ]
 
 

@@ -16,32 +16,37 @@ import orjson
 from adapters.channels.base import ChannelOrder
 from app.orders.keep_contact import Contact, read_contact, write_destination
 from app.orders.lock_order import OrderNow
+from app.orders.note_elsewhere import count_elsewhere
+from app.orders.tell_address import ADDRESS, is_moved
 from app.orders.write_order import CANCEL_ASKED
 from app.orders.write_state import OrderEvent
 from domain.order_change import LineChanges, compare_lines
 from domain.orders import PAYMENTS, OrderStatus, Payment
 
-ADDRESS = ("name", "lines", "city", "region", "postal_code", "country_code")
 _COORDINATES = ("latitude", "longitude")
 _ENDED = (OrderStatus.SHIPPED, OrderStatus.CANCELLED)
 
 
 @dataclass(slots=True)
 class OrderPlan:
-    """`columns`: of the order's row. `contact`: the new one, None when it stays.
+    """`columns`: of the order's row. `contact`: the new one, None when it stays. `moved`: labels would say another.
 
-    `revived`: units are wanted of an order that was cancelled, which stays so.
+    `elsewhere`: units by line that somebody else shipped. `revived`: units are wanted of an order that was cancelled,
+    which stays so.
     """
 
     lines: LineChanges = field(default_factory=LineChanges)
     columns: dict[str, Any] = field(default_factory=dict)
     contact: Contact | None = None
+    moved: bool = False
     events: list[OrderEvent] = field(default_factory=list)
+    elsewhere: dict[int, int] = field(default_factory=dict)
     revived: bool = False
 
     @property
     def empty(self) -> bool:
-        return self.lines.empty and not (self.lines.late or self.columns or self.contact or self.revived)
+        changed = self.lines.late or self.columns or self.contact or self.elsewhere or self.revived
+        return self.lines.empty and not changed
 
 
 def is_late(now: OrderNow, order: ChannelOrder) -> bool:
@@ -68,6 +73,8 @@ def plan_change(
             _plan_payment(plan, now, order)
         return plan
     plan.lines = compare_lines(now.known_lines(), wanted, left)
+    if not order.cancelled and not is_refunded(now, order):
+        plan.elsewhere = count_elsewhere(now, count_gone(order))
     _plan_payment(plan, now, order)
     _plan_request(plan, now, order, at)
     _plan_promise(plan, now, order)
@@ -101,6 +108,14 @@ def count_wanted(order: ChannelOrder) -> dict[str, int]:
 def count_unshipped(order: ChannelOrder) -> dict[str, int]:
     """Units that are still to be shipped, of the lines of which the channel says so."""
     return {line.external_id: line.unshipped for line in order.lines if line.unshipped is not None}
+
+
+def count_gone(order: ChannelOrder) -> dict[str, int]:
+    """Units that have left, by the channel's line id."""
+    gone: Counter[str] = Counter()
+    for line in order.lines:
+        gone[line.external_id] += line.shipped
+    return dict(gone)
 
 
 def read_payment(order: ChannelOrder) -> Payment:
@@ -149,7 +164,7 @@ def _plan_address(plan: OrderPlan, now: OrderNow, kept: Contact, order: ChannelO
     left = kept if order.address is None else {name: kept[name] for name in kept if name not in ADDRESS}
     merged = {**left, **told}
     if told and merged != kept:
-        plan.contact = merged
+        plan.contact, plan.moved = merged, is_moved(kept, merged)
         plan.events.append(OrderEvent("ADDRESS_CHANGED"))
     destination = _merge_destination(orjson.loads(now.row["destination"] or "{}"), write_destination(order))
     if destination is not None:

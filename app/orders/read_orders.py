@@ -39,7 +39,7 @@ _LINES = """
 SELECT coalesce(json_agg(json_build_object(
   'external_id', l.external_id, 'sku_code', l.sku_code, 'title', l.title, 'quantity', l.quantity,
   'allocated', l.allocated, 'shipped', l.shipped, 'cancelled', l.cancelled, 'unit_price', l.unit_price::text,
-  'exchange_return_id', l.exchange_return_id,
+  'shipped_elsewhere', l.shipped_elsewhere, 'exchange_return_id', l.exchange_return_id,
   'allocations', (
     SELECT coalesce(json_agg(json_build_object('id', f.id, 'warehouse', w.code, 'status', f.status,
       'quantity', a.quantity - a.cancelled - a.short, 'shipped', a.shipped) ORDER BY w.code, f.id), '[]')

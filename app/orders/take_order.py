@@ -14,7 +14,9 @@ from app.channels.note_sales import note_sales
 from app.exceptions.open_cases import open_cases
 from app.kits.expand_kits import expand_kits
 from app.orders.change_order import change_order
+from app.orders.clean_words import clean_order
 from app.orders.keep_cancelled import keep_cancelled
+from app.orders.name_lines import name_lines
 from app.orders.place_order import place_order
 from app.routing.allocate_order import allocate_order
 from app.state import State
@@ -37,8 +39,10 @@ async def take_order(state: State, channel_id: int, order: ChannelOrder) -> None
     """Place it when it is new, else change what is on record to what it says. Safe to call again at any time.
 
     One that was cancelled or refunded before we heard of it, or of which nothing is left, is kept as cancelled, so that
-    a late word of it changes nothing.
+    a late word of it changes nothing. What somebody else had shipped of a new one is kept as shipped, and promised from
+    nowhere.
     """
+    order = await name_lines(state, channel_id, clean_order(order))
     order = await expand_kits(state, channel_id, replace(order, lines=merge_lines(order.lines)))
     for _ in range(ROUNDS_MAX):
         known = await state.database.hot.fetchval(_KNOWN, channel_id, order.external_id)
@@ -65,7 +69,8 @@ def merge_lines(lines: Sequence[ChannelOrderLine]) -> tuple[ChannelOrderLine, ..
 def _add_line(known: ChannelOrderLine, line: ChannelOrderLine) -> ChannelOrderLine:
     told = known.unshipped is not None and line.unshipped is not None
     left = (known.unshipped or 0) + (line.unshipped or 0) if told else None
-    return replace(known, quantity=known.quantity + line.quantity, unshipped=left)
+    units, gone = known.quantity + line.quantity, known.shipped + line.shipped
+    return replace(known, quantity=units, unshipped=left, shipped=gone)
 
 
 async def _take_new(state: State, channel_id: int, order: ChannelOrder) -> bool:
@@ -84,9 +89,12 @@ async def _take_new(state: State, channel_id: int, order: ChannelOrder) -> bool:
 
 
 async def _take_change(state: State, order_id: UUID, order: ChannelOrder) -> None:
+    """What goes elsewhere now is routed anew, as far as no warehouse was told of it."""
     changed = await change_order(state, order_id, order)
-    wanting = changed is not None and changed.wanting
-    filled = wanting and not (await allocate_order(state, order_id, "CHANGED"))["waiting"]
+    wanting, moved = (False, False) if changed is None else (changed.wanting, changed.moved)
+    filled = False
+    if wanting or moved:
+        filled = not (await allocate_order(state, order_id, "CHANGED", anew=moved))["waiting"]
     await tell_problem(state, order_id, anew=wanting and not filled)
 
 

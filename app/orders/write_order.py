@@ -36,7 +36,8 @@ ORDER_LINES = DocumentTable(
     RowShape(
         (
             *(("order_id", "uuid"), ("line", "int"), ("external_id", "text"), ("sku_id", "int")),
-            *(("sku_code", "text"), ("title", "text"), ("quantity", "int"), ("allocated", "int")),
+            *(("sku_code", "text"), ("title", "text"), ("quantity", "int"), ("allocated", "int"), ("shipped", "int")),
+            ("shipped_elsewhere", "int"),
             ("unit_price", "numeric"),
         )
     ),
@@ -56,6 +57,15 @@ class OrderLine:
 
     sold: ChannelOrderLine
     sku_id: int | None
+
+    @property
+    def gone(self) -> int:
+        """Units that somebody else had shipped before we heard of the order."""
+        return min(self.sold.shipped, self.sold.quantity)
+
+    @property
+    def wanted(self) -> int:
+        return self.sold.quantity - self.gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,7 @@ class NewOrder:
     def record(self, allocated: Mapping[int, int], problem: str | None) -> Documents:
         """`allocated`: units promised of each line, by its place in `lines`."""
         order, goal = self.order, write_destination(self.order)
-        counts = [LineCounts(line.sold.quantity, allocated.get(n, 0)) for n, line in enumerate(self.lines)]
+        counts = [LineCounts(line.sold.quantity, allocated.get(n, 0), line.gone) for n, line in enumerate(self.lines)]
         asked = bool(order.cancel_requested)
         header = (
             *(self.id, self.channel_id, order.external_id, order.name, order_status(counts).value),
@@ -92,14 +102,21 @@ class NewOrder:
             ORDERS: [header],
             ORDER_LINES: self._lines(allocated),
             ORDER_CONTACTS: [(self.id, self.sealed)] if self.sealed is not None or is_traceable(goal) else [],
-            ORDER_EVENTS: [(self.id, self.actor, "PLACED", self.note, None)],
+            ORDER_EVENTS: self._events(),
         }
+
+    def _events(self) -> list[tuple[Any, ...]]:
+        events: list[tuple[Any, ...]] = [(self.id, self.actor, "PLACED", self.note, None)]
+        gone = {line.sold.external_id: line.gone for line in self.lines if line.gone}
+        if gone:
+            events.append((self.id, self.actor, "SHIPPED_ELSEWHERE", None, orjson.dumps(gone).decode()))
+        return events
 
     def _lines(self, allocated: Mapping[int, int]) -> Sequence[tuple[Any, ...]]:
         return [
             (
                 *(self.id, number, line.sold.external_id, line.sku_id, line.sold.sku, line.sold.title),
-                *(line.sold.quantity, allocated.get(number, 0), line.sold.unit_price),
+                *(line.sold.quantity, allocated.get(number, 0), line.gone, line.gone, line.sold.unit_price),
             )
             for number, line in enumerate(self.lines)
         ]

@@ -10,7 +10,7 @@ import orjson
 
 from app.orders.lock_order import OrderNow
 from app.returns.lose_exchange import lose_exchange
-from domain.orders import OrderStatus, check_order_change, order_status
+from domain.orders import OrderStatus, check_line_change, check_order_change, order_status
 
 _EVENTS = """
 INSERT INTO order_events (order_id, actor, action, note, data)
@@ -48,9 +48,11 @@ async def write_state(
 ) -> OrderStatus:
     """Bring the row up to date, on a transaction that holds it. `changes`: columns with their new values.
 
-    An order without backordered units has no problem any more. Raises `Refusal` WRONG_STATE for a status that cannot
-    follow.
+    An order without backordered units has no problem any more. Raises `Refusal` WRONG_STATE for a status, of the order
+    or of a line, that cannot follow.
     """
+    for line in order.lines.values():
+        check_line_change(line.before, line.counts)
     status = order_status([line.counts for line in order.lines.values()]) if order.lines else order.status
     check_order_change(order.status, status)
     values = {**changes, "status": status.value}

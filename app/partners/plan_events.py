@@ -42,8 +42,8 @@ RETURNING fulfillment_order_id
 """  # noqa: S608
 """Work that a partner is sent is its own until it says something: what it was to ship is not promised elsewhere."""
 _WATCHED = """
-SELECT f.id, f.status, f.warehouse_id, f.hold_reason, f.cancel_requested_at, f.version, f.ship_by, o.told,
-  r.name AS reference, w.code AS warehouse, (
+SELECT f.id, f.status, f.warehouse_id, f.hold_reason, f.cancel_requested_at, f.address_changed_at, f.version,
+  f.ship_by, o.told, r.name AS reference, w.code AS warehouse, (
     SELECT json_agg(json_build_object('sku', s.code, 'quantity', l.quantity, 'shipped', l.shipped,
       'cancelled', l.cancelled + l.short, 'cancelRequested', l.cancel_requested) ORDER BY l.line)::text
     FROM fulfillment_order_lines l JOIN skus s ON s.id = l.sku_id WHERE l.fulfillment_order_id = f.id) AS lines
@@ -61,6 +61,7 @@ SELECT g.id, $1, g.work, g.type, g.body, $6
 FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS g (id, work, type, body)
 """
 ENDED = frozenset({"SHIPPED", "REJECTED", "CANCELLED"})
+OPEN = "OPEN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +112,13 @@ def read_news(row: Any, warehouse_id: int) -> News:
         return News(f"CANCEL {row['cancel_requested_at'].timestamp():.6f}", "cancel_requested")
     if row["hold_reason"] is not None:
         return News("HELD", "held")
-    before = row["told"]
+    before, moved_at = row["told"], row["address_changed_at"]
+    word = OPEN if moved_at is None else f"{OPEN} {moved_at.timestamp():.6f}"
     if before is None:
-        return News("OPEN", "released")
-    return News("OPEN", None if before == "OPEN" else "let_go")
+        return News(word, "released")
+    if before == word:
+        return News(word, None)
+    return News(word, "address_changed" if before.startswith(OPEN) else "let_go")
 
 
 def write_event(row: Any, kind: str, now: datetime.datetime, warehouse_id: int) -> str:

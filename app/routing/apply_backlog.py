@@ -175,7 +175,7 @@ class ApplyBacklog:
                 book.post(Posting(StockKey(skus[line], house.id), "available", "committed", units), ("plan",))
                 self.posted.append(order.id)
             book.take_day(DayKey(house.id, parcel.day))
-            work, release_at = uuid7(), start_work(parcel.day, house.time_zone, now)
+            work, release_at = uuid7(), start_work(parcel.day, house, now)
             rows[FULFILLMENT_ORDERS].append(
                 (work, order.id, house.id, "SCHEDULED", parcel.day, release_at, order.ship_by)
             )

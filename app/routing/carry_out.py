@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 from adapters.postgres.documents import Changes, ChangeTable, DocumentTable
 from adapters.postgres.rows import RowShape
 from app.routing.prepare_routing import Prepared, Want
+from app.routing.read_facts import House
 from domain.routing.filter_sites import local_day, zone_of
 from domain.routing.keep_plan import keep_plan
 from domain.routing.keep_problem import keep_problem
@@ -114,13 +115,13 @@ def _check_day(prepared: Prepared, parcel: Parcel, book: Book) -> None:
 
 
 def _write_work(prepared: Prepared, want: Want, plan: Plan, skus: Mapping[int, int], now: datetime.datetime) -> Rows:
-    zones = {house.id: house.time_zone for house, _ in prepared.houses}
+    houses = {house.id: house for house, _ in prepared.houses}
     works, lines = [], []
     for parcel in plan.parcels:
         if parcel.joins:
             continue
         work = uuid7()
-        release_at = start_work(parcel.day, zones[parcel.site_id], now)
+        release_at = start_work(parcel.day, houses[parcel.site_id], now)
         row = (work, want.order_id, parcel.site_id, "SCHEDULED", parcel.day, release_at, prepared.promise.ship_by)
         works.append(row)
         lines += [(work, line, skus[line], units) for line, units in parcel.units.items()]
@@ -138,11 +139,12 @@ def _join_work(want: Want, plan: Plan, skus: Mapping[int, int]) -> Changes:
     return {MORE_LINES: rows, TOUCHED: [(work,) for work in sorted({row[0] for row in rows})]} if rows else {}
 
 
-def start_work(day: datetime.date, time_zone: str, now: datetime.datetime) -> datetime.datetime:
+def start_work(day: datetime.date, house: House, now: datetime.datetime) -> datetime.datetime:
     """When work for a day is given to the warehouse: now, or when that day begins there."""
-    if day <= local_day(now, time_zone):
+    if day <= local_day(now, house.time_zone):
         return now
-    return datetime.datetime.combine(day, datetime.time(), zone_of(time_zone)).astimezone(datetime.UTC)
+    begins = house.opening.open_from or datetime.time()
+    return datetime.datetime.combine(day, begins, zone_of(house.time_zone)).astimezone(datetime.UTC)
 
 
 def _write_decision(

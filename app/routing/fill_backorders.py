@@ -7,7 +7,6 @@ overtakes an older one. It holds no transaction meanwhile: that would hold back 
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,13 +18,14 @@ from adapters.postgres.feed import FeedPage, read_page
 from adapters.postgres.relays import lock_place, move_place
 from app.routing.allocate_order import allocate_order
 from app.routing.fill_order import BACKORDER
-from app.state import State
+from app.state import Place, State, Swept
 from domain.errors import Fault
 
 PAGE_MAX = 1_000
 ORDERS_MAX = 50
 """Read at a time; the next ones are read when these have had their turn."""
 ROUNDS_MAX = 20
+START = Swept().after
 NAME = "backorders"
 FILLING_LOCK = 0x0B5E55ED
 log = structlog.get_logger()
@@ -56,15 +56,21 @@ async def fill_backorders(state: State) -> int:
         lost = after < page.horizon
         skus = None if lost else _stocked(page)
         if skus is None or skus:
-            await _fill(state, connection, skus)
+            await _fill(state, connection, skus, START)
         await move_place(connection, NAME, page, lost=lost)
         return len(page.events)
 
 
 async def sweep_backorders(state: State) -> int:
-    """Try every order that waits and whose SKU is somewhere; the orders that got something."""
+    """Try every order that waits and whose SKU is somewhere; the orders that got something.
+
+    Whom a sweep does not come to is the first one of the next.
+    """
     async with _filling(state) as connection:
-        return 0 if connection is None else await _fill(state, connection, None)
+        if connection is None:
+            return 0
+        filled, state.swept.after = await _fill(state, connection, None, state.swept.after)
+        return filled
 
 
 @asynccontextmanager
@@ -85,26 +91,25 @@ def _stocked(page: FeedPage) -> list[int]:
     return sorted({event.sku_id for event in page.events if event.topic == "stock" and event.sku_id is not None})
 
 
-async def _fill(state: State, connection: Any, skus: Sequence[int] | None) -> int:
-    """Every order that waits for `skus` (None: for any), in its turn; how many got something."""
-    filled, after = 0, _START
+async def _fill(state: State, connection: Any, skus: Sequence[int] | None, after: Place) -> tuple[int, Place]:
+    """Every order that waits for `skus` (None: for any), in its turn; how many got something, and where to go on."""
+    filled = 0
     for _ in range(ROUNDS_MAX):
         rows = await connection.fetch(_WAITING, skus, *after, ORDERS_MAX)
         for row in rows:
             filled += await _fill_order(state, row["id"])
         if len(rows) < ORDERS_MAX:
-            break
+            return filled, START
         after = (rows[-1]["promise"], rows[-1]["placed_at"], rows[-1]["id"])
-    return filled
-
-
-_START: tuple[datetime.datetime | None, datetime.datetime | None, UUID | None] = (None, None, None)
+    return filled, after
 
 
 async def _fill_order(state: State, order_id: UUID) -> bool:
-    """One that cannot be filled now keeps nobody behind it waiting: the sweep comes back to it."""
+    """One that cannot be filled now, for whatever reason, keeps nobody behind it waiting: a sweep comes back to it."""
     try:
         return bool((await allocate_order(state, order_id, BACKORDER))["allocations"])
     except Fault as fault:
         log.warning("a backorder was not filled", order=str(order_id), reason=str(fault))
-        return False
+    except Exception:
+        log.exception("a backorder cannot be filled", order=str(order_id))
+    return False

@@ -22,7 +22,7 @@ from app.routing.prepare_routing import Prepared, Want
 from app.run_once import Answer
 from app.stock.run_commands import Decision
 from domain.errors import Refusal, RefusalCode
-from domain.orders import LineCounts, order_status
+from domain.orders import LineCounts, OrderStatus, check_line_change, check_order_change, order_status
 from domain.routing.problem import Wanted
 from domain.stock import Book, DayKey, Posting, StockKey
 
@@ -172,7 +172,10 @@ def _decide(
 ) -> Decision:
     allocated = carried.allocated
     found = [line._replace(allocated=line.allocated + allocated.get(line.line, 0)) for line in lines]
+    for before, after in zip(order.lines, found, strict=True):
+        check_line_change(LineCounts(*before[3:7]), LineCounts(*after[3:7]))
     answer = describe_order(order, found, carried.allocations)
+    check_order_change(OrderStatus(order.status), OrderStatus(answer["status"]))
     state = (order.id, answer["status"], answer["problem"])
     if not allocated:
         rows = {} if trigger == BACKORDER else carried.rows

@@ -11,7 +11,7 @@ from uuid import UUID
 from adapters.places.place import Place
 from app.routing.read_facts import House, RoutingFacts, SkuFacts
 from domain.distance import measure_distance
-from domain.routing.filter_sites import first_day, local_day
+from domain.routing.filter_sites import choose_cut_off, first_day, local_day
 from domain.routing.policy import DAYS_AHEAD_MAX, MICROS, Policy
 from domain.routing.problem import Day, Held, Problem, Site, Wanted
 from domain.stock import Book, DayKey, DaySpace, StockKey
@@ -135,7 +135,7 @@ class Prepared:
                 held[sku] = Held(balance["available"], balance.safety_stock, balance.version, weekly)
         return Site(
             *(house.id, house.code, house.kind, house.status, house.time_zone, distance, held, days, house.capacity),
-            *(house.groups, house.cut_off, barred),
+            *(house.groups, house.cut_off, barred, house.opening),
         )
 
 
@@ -188,12 +188,14 @@ def _days_to_lock(
     found: set[DayKey] = set()
     today = local_day(now, house.time_zone)
     for cut_off, needed in {
-        (rule.sites.cut_off or house.cut_off, rule.sites.capacity_left_min) for rule in policy.rules
+        (choose_cut_off(rule.sites.cut_off, house.cut_off), rule.sites.capacity_left_min) for rule in policy.rules
     }:
         free: list[DayKey] = []
         start = (first_day(now, house.time_zone, cut_off) - today).days
         for ahead in range(start, DAYS_AHEAD_MAX + 1):
             key = DayKey(house.id, today + ONE_DAY * ahead)
+            if not house.opening.is_open(key.day):
+                continue
             space = days.get(key) or DaySpace(house.capacity, 0)
             if space.capacity is None:
                 break

@@ -16,6 +16,7 @@ import orjson
 from adapters.postgres.database import Database
 from adapters.postgres.days import read_days
 from domain.kits import Part
+from domain.opening import ALWAYS, Opening
 from domain.routing.policy import DAYS_AHEAD_MAX, DEFAULT_POLICY, Policy
 from domain.routing.problem import Wanted
 from domain.routing.read_policy import read_policy
@@ -30,7 +31,7 @@ COVER_DAYS = 28
 _ACTIVE = "SELECT version, document::text FROM routing_policies WHERE status = 'ACTIVE'"
 _HOUSES = """
 SELECT id, code, kind, status, time_zone, latitude, longitude,
-  daily_order_capacity AS capacity, groups, cut_off
+  daily_order_capacity AS capacity, groups, cut_off, working_days, closed_on, open_from
 FROM warehouses ORDER BY id
 """
 _SOURCES = "SELECT channel_id, warehouse_id FROM channel_warehouses WHERE status = 'LIVE'"
@@ -58,6 +59,7 @@ class House:
     capacity: int | None
     groups: frozenset[str]
     cut_off: datetime.time | None
+    opening: Opening = ALWAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +162,7 @@ class RoutingFacts:
 
 
 def _house(row: Any) -> House:
-    return House(**{**row, "groups": frozenset(row["groups"])})
+    plain = dict(row)
+    days = frozenset(plain.pop("working_days")), frozenset(plain.pop("closed_on"))
+    opening = Opening(*days, plain.pop("open_from"))
+    return House(**{**plain, "groups": frozenset(row["groups"]), "opening": opening})

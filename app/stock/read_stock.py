@@ -26,7 +26,8 @@ WAREHOUSE_COLUMNS = """
 w.id AS w_id, w.code AS w_code, w.name AS w_name, w.kind AS w_kind, w.status AS w_status, w.address AS w_address,
 w.country_code AS w_country_code, w.latitude AS w_latitude, w.longitude AS w_longitude, w.time_zone AS w_time_zone,
 w.storage_capacity AS w_storage_capacity, w.daily_order_capacity AS w_daily_order_capacity,
-to_char(w.cut_off, 'HH24:MI') AS w_cut_off, w.groups AS w_groups
+to_char(w.cut_off, 'HH24:MI') AS w_cut_off, w.groups AS w_groups, w.working_days AS w_working_days,
+w.closed_on AS w_closed_on, to_char(w.open_from, 'HH24:MI') AS w_open_from
 """
 LEVELS = f"""
 SELECT {LEVEL_COLUMNS}, {SKU_COLUMNS}, {WAREHOUSE_COLUMNS}

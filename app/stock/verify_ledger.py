@@ -56,12 +56,13 @@ FROM stock_levels l FULL JOIN (
 WHERE coalesce(l.committed, 0) <> coalesce(p.units, 0) LIMIT {PROBLEMS_MAX}
 """  # noqa: S608
 _PROMISED = f"""
-SELECT l.order_id, l.line, l.allocated, l.shipped, coalesce(p.units, 0), coalesce(p.shipped, 0)
+SELECT l.order_id, l.line, l.allocated, l.shipped - l.shipped_elsewhere, coalesce(p.units, 0), coalesce(p.shipped, 0)
 FROM order_lines l LEFT JOIN (
   SELECT f.order_id, fl.line, sum({_OPEN}) AS units, sum(fl.shipped) AS shipped
   FROM fulfillment_orders f JOIN fulfillment_order_lines fl ON fl.fulfillment_order_id = f.id GROUP BY 1, 2
 ) p USING (order_id, line)
-WHERE (l.allocated, l.shipped) <> (coalesce(p.units, 0), coalesce(p.shipped, 0)) LIMIT {PROBLEMS_MAX}
+WHERE (l.allocated, l.shipped - l.shipped_elsewhere) <> (coalesce(p.units, 0), coalesce(p.shipped, 0))
+LIMIT {PROBLEMS_MAX}
 """  # noqa: S608
 _ENDED = f"""
 SELECT f.id, f.status FROM fulfillment_orders f JOIN fulfillment_order_lines fl ON fl.fulfillment_order_id = f.id

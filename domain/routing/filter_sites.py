@@ -1,7 +1,7 @@
 """Which warehouses a rule may use for an order, the day on which each could send it, and what took out the others.
 
 Filters are tried in this order, and the first that does not hold is what is told: BARRED, STATUS, CODE, KIND, GROUP,
-DISTANCE, CARRIER, CUT_OFF or CAPACITY, STOCK.
+DISTANCE, CARRIER, CUT_OFF, CLOSED or CAPACITY, STOCK.
 """
 
 from __future__ import annotations
@@ -108,12 +108,16 @@ def _refuse_distance(wanted: SiteFilter, site: Site) -> tuple[str, str] | None:
 
 
 def find_band(policy: Policy, problem: Problem, site: Site) -> Band | None:
-    """The price of a parcel from `site` to the order's destination; None when no carrier goes there."""
+    """The price of a parcel from `site` to the order's destination; None when no carrier goes there.
+
+    While nobody knows where it goes any tariff of the warehouse is as good: its units are promised meanwhile.
+    """
     distance = policy.unknown_km if site.distance_km is None else site.distance_km
     for tariff in policy.tariffs:
         if tariff.warehouses and site.code not in tariff.warehouses:
             continue
-        if tariff.destinations and not reaches(tariff.destinations, problem):
+        known = problem.country_code is not None
+        if tariff.destinations and known and not reaches(tariff.destinations, problem):
             continue
         return next((band for band in tariff.bands if band.up_to_km is None or distance <= band.up_to_km), None)
     return None
@@ -128,6 +132,11 @@ def local_day(moment: datetime.datetime, time_zone: str) -> datetime.date:
     return moment.astimezone(zone_of(time_zone)).date()
 
 
+def choose_cut_off(rule: datetime.time | None, site: datetime.time | None) -> datetime.time | None:
+    """The earlier one: what comes after the warehouse's own is given to it the next day, whatever a rule says."""
+    return min((one for one in (rule, site) if one is not None), default=None)
+
+
 def first_day(now: datetime.datetime, time_zone: str, cut_off: datetime.time | None) -> datetime.date:
     """Today there, or tomorrow once the cut-off has come."""
     local = now.astimezone(zone_of(time_zone))
@@ -137,23 +146,25 @@ def first_day(now: datetime.datetime, time_zone: str, cut_off: datetime.time | N
 
 def _find_day(wanted: SiteFilter, problem: Problem, site: Site) -> tuple[datetime.date, Day] | str:
     """The first day with room, or the filter that left none."""
-    cut_off = wanted.cut_off if wanted.cut_off is not None else site.cut_off
-    day = first_day(problem.now, site.time_zone, cut_off)
+    day = first_day(problem.now, site.time_zone, choose_cut_off(wanted.cut_off, site.cut_off))
     last = local_day(problem.now, site.time_zone) + ONE_DAY * wanted.days_ahead_max
     if day > last:
         return "CUT_OFF"
-    needed = max(1, wanted.capacity_left_min)
+    needed, reason = max(1, wanted.capacity_left_min), "CLOSED"
     while day <= last:
-        space = day_of(site, day)
-        if space.capacity is None or space.capacity - space.taken >= needed:
-            return day, space
+        if site.opening.is_open(day):
+            space, reason = day_of(site, day), "CAPACITY"
+            if space.capacity is None or space.capacity - space.taken >= needed:
+                return day, space
         day += ONE_DAY
-    return "CAPACITY"
+    return reason
 
 
 def _explain_day(reason: str, wanted: SiteFilter) -> str:
     if reason == "CUT_OFF":
         return "the day's cut-off has come, and no later day is allowed"
+    if reason == "CLOSED":
+        return f"it does not work within {wanted.days_ahead_max} days"
     return f"no day has room within {wanted.days_ahead_max} days"
 
 

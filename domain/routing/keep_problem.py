@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.kits import Part
+from domain.opening import ALWAYS, EVERY_DAY, Opening
+from domain.routing.policy import DAYS_AHEAD_MAX
 from domain.routing.problem import Day, Held, Problem, Site, Wanted
+
+ONE_DAY = datetime.timedelta(days=1)
 
 _PLAIN = ("channel", "country_code", "region_code", "postal_code", "value_micros", "currency", "precision")
 _MOMENTS = ("now", "ship_by", "deliver_by")
@@ -25,7 +29,7 @@ def keep_problem(problem: Problem) -> dict[str, Any]:
         for line in problem.lines
     ]
     kept["scheduled"] = {str(site): day.isoformat() for site, day in problem.scheduled.items()}
-    kept["sites"] = [_keep_site(site) for site in problem.sites]
+    kept["sites"] = [_keep_site(site) | _keep_opening(site, problem.now.date()) for site in problem.sites]
     return kept
 
 
@@ -46,6 +50,21 @@ def _keep_site(site: Site) -> dict[str, Any]:
         },
         "days": {day.isoformat(): [space.capacity, space.taken, space.version] for day, space in site.days.items()},
     }
+
+
+def _keep_opening(site: Site, today: datetime.date) -> dict[str, Any]:
+    """Nothing for one that always works. Days that no decision looks at are left out."""
+    first, last = today - ONE_DAY, today + ONE_DAY * (DAYS_AHEAD_MAX + 2)
+    closed = sorted(day.isoformat() for day in site.opening.closed_on if first <= day <= last)
+    if not closed and site.opening.weekdays == EVERY_DAY:
+        return {}
+    return {"opening": [sorted(site.opening.weekdays), closed]}
+
+
+def _revive_opening(kept: Any) -> Opening:
+    if kept is None:
+        return ALWAYS
+    return Opening(frozenset(kept[0]), frozenset(map(datetime.date.fromisoformat, kept[1])))
 
 
 def revive_problem(kept: Mapping[str, Any]) -> Problem:
@@ -77,4 +96,5 @@ def _revive_site(kept: Mapping[str, Any]) -> Site:
         frozenset(kept["groups"]),
         None if kept["cut_off"] is None else datetime.time.fromisoformat(kept["cut_off"]),
         kept["barred"],
+        _revive_opening(kept.get("opening")),
     )

@@ -60,8 +60,8 @@ class OrderFilter:
 class SiteFilter:
     """Which warehouses a rule may use; what is empty or None does not matter.
 
-    `capacity_left_min`: orders that a day must still take. `cut_off`: the day's last local time for it, in place of the
-    warehouse's own. `days_ahead_max`: how far ahead a day with capacity is looked for; 0 is today only.
+    `capacity_left_min`: orders that a day must still take. `cut_off`: the day's last local time for it, where that
+    is earlier than the warehouse's own. `days_ahead_max`: how far ahead a day with capacity is looked for; 0: today.
     `keep_safety_stock`: the warehouse's safety stock stays. `keep_back`: so many units of each SKU stay besides.
     """
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domain.kits import Part
+from domain.opening import ALWAYS, Opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Site:
     groups: frozenset[str] = frozenset()
     cut_off: datetime.time | None = None
     barred: str | None = None
+    opening: Opening = ALWAYS
 
 
 @dataclass(frozen=True, slots=True)

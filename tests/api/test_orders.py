@@ -49,6 +49,10 @@ async def create(company: ChannelCompany, client: Client | None = None, **fields
     return await (client or company.admin).mutate("orderCreate", SHOWN, **wanted)
 
 
+def price(amount: str, currency: str) -> dict[str, Any]:
+    return {"sku": "SKU-0", "quantity": 1, "unitPrice": {"amount": amount, "currency": currency}}
+
+
 def code(made: Any) -> tuple[str, list[str]]:
     assert made["order"] is None
     (error,) = made["userErrors"]
@@ -93,6 +97,21 @@ async def test_what_nobody_has_is_backordered_and_a_case(company: ChannelCompany
         ),
         ({"address": {**ADDRESS, "countryCode": "Germany"}}, ("INVALID_INPUT", ["address", "countryCode"])),
         ({"name": " "}, ("INVALID_INPUT", ["name"])),
+        ({"total": {"amount": "-5"}}, ("INVALID_INPUT", ["total", "amount"])),
+        ({"total": {"amount": "99999999999"}}, ("INVALID_INPUT", ["total", "amount"])),
+        ({"lines": [price("-1", "EUR")]}, ("INVALID_INPUT", ["lines", "0", "unitPrice", "amount"])),
+        (
+            {"lines": [price("1", "USD")], "total": {"amount": "2", "currency": "EUR"}},
+            ("INVALID_INPUT", ["lines", "0", "unitPrice", "currency"]),
+        ),
+        (
+            {"lines": [price("1", "USD"), price("1", "EUR")]},
+            ("INVALID_INPUT", ["lines", "1", "unitPrice", "currency"]),
+        ),
+        (
+            {"shipBy": "2027-03-02T00:00:00Z", "deliverBy": "2027-03-01T00:00:00Z"},
+            ("INVALID_INPUT", ["shipBy"]),
+        ),
     ],
 )
 async def test_what_cannot_be_placed_is_refused(
@@ -101,6 +120,12 @@ async def test_what_cannot_be_placed_is_refused(
     assert code(await create(company, **fields)) == expected
     assert await available(company) == 20
     assert await company.value("SELECT count(*) FROM orders") == 0
+
+
+async def test_prices_keep_their_currency_without_a_total(company: ChannelCompany) -> None:
+    shown = "order { total { amount } lines { unitPrice { amount currency } } }"
+    made = await company.admin.mutate("orderCreate", shown, channel="b2b", lines=[price("1.50", "USD")])
+    assert made["order"] == {"total": None, "lines": [{"unitPrice": {"amount": "1.5000", "currency": "USD"}}]}
 
 
 async def test_a_token_limited_to_channels_orders_there_alone(company: ChannelCompany) -> None:

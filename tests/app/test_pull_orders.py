@@ -11,9 +11,12 @@ import pytest
 
 from adapters.channels.base import ChannelOrder, ChannelOrderLine, OrderPage, Throttled
 from adapters.channels.memory import MemoryChannel
+from app.channels import process_events
 from app.channels import pull_orders as module
 from app.channels.open_channel import OpenChannel
+from app.channels.openers import OPENERS, Opener
 from app.channels.pull_orders import FAILURES_MAX, WINDOW_AGE_MAX, pull_orders
+from app.returns.note_refunds import take_seen_order
 from app.state import State
 from domain.errors import CauseClass, Fault
 from tests.seed import add_stock, make_catalog
@@ -128,6 +131,34 @@ async def test_a_page_that_never_comes_makes_the_window_begin_again(shop: Shop) 
         await shop.state.database.hot.execute("UPDATE channel_circuits SET open_until = now()")
     assert shop.cursors()[: FAILURES_MAX + 2] == [None, *["2"] * FAILURES_MAX, None]
     assert await count_orders(shop) == ORDERS
+
+
+async def test_an_order_that_cannot_be_taken_keeps_none_behind_it_waiting(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again as an event of its own, whose end is a case or the order."""
+    sick = True
+
+    async def take(state: State, channel_id: int, order: ChannelOrder) -> None:
+        if sick and order.external_id == "o-9":
+            raise ValueError("nobody thought of this")
+        await take_seen_order(state, channel_id, order)
+
+    monkeypatch.setattr(module, "take_seen_order", take)
+    monkeypatch.setattr(process_events, "take_seen_order", take)
+    monkeypatch.setitem(OPENERS, "SHOPIFY", Opener(lambda *_: shop.vendor, {}))
+    for _ in range(2):
+        assert (await shop.pull())[0] == ORDERS
+        await shop.state.database.hot.execute(_DUE)
+    assert await count_orders(shop) == ORDERS - 1
+    assert await process_events.process_events(shop.state) == 1
+    error = await shop.value("SELECT error FROM inbound_events WHERE topic = 'ORDER_PULLED'")
+    assert "nobody thought of this" in error
+    sick = False
+    await shop.state.database.hot.execute("UPDATE inbound_events SET next_attempt_at = NULL")
+    assert await process_events.process_events(shop.state) == 1
+    assert await count_orders(shop) == ORDERS
+    assert await shop.value("SELECT processed_at IS NOT NULL AND error IS NULL FROM inbound_events")
 
 
 async def test_an_old_window_begins_again(shop: Shop) -> None:

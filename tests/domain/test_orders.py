@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from domain.errors import Refusal, RefusalCode
 from domain.fulfillment import ALLOWED, FulfillmentAction, FulfillmentStatus, check_action
-from domain.orders import PAYMENTS, LineCounts, OrderStatus, Payment, check_order_change, line_status, order_status
+from domain.orders import (
+    PAYMENTS,
+    LineCounts,
+    LineStatus,
+    OrderStatus,
+    Payment,
+    check_line_change,
+    check_order_change,
+    line_status,
+    order_status,
+)
 
 
 @st.composite
@@ -54,6 +64,7 @@ def test_what_happens_to_units_is_a_legal_change(line: LineCounts, kind: int) ->
         return
     then = LineCounts(line.quantity, line.allocated + allocated, line.shipped + shipped, line.cancelled + cancelled)
     check_order_change(order_status([line]), order_status([then]))
+    check_line_change(line, then)
 
 
 BECOMES = """
@@ -72,18 +83,27 @@ PENDING   yes     yes  yes
 PAID      no      yes  yes
 REFUNDED  no      no   yes
 """
+LINES_BECOME = """
+                  BACKORDERED PARTLY_ALLOCATED ALLOCATED PARTLY_SHIPPED SHIPPED CANCELLED
+BACKORDERED       yes         yes              yes       yes            yes     yes
+PARTLY_ALLOCATED  yes         yes              yes       yes            yes     yes
+ALLOCATED         yes         yes              yes       yes            yes     yes
+PARTLY_SHIPPED    no          no               no        yes            yes     no
+SHIPPED           no          no               no        yes            yes     no
+CANCELLED         yes         yes              yes       no             no      yes
+"""
 MAY = """
-                RELEASE ACCEPT REJECT TIME_OUT START_PICKING PICK PACK SHIP HOLD UNHOLD MOVE SPLIT CANCEL
-SCHEDULED       yes     no     no     no       no            no   no   no   yes  yes    yes  yes   yes
-RELEASED        no      yes    yes    yes      no            no   no   no   yes  yes    yes  yes   yes
-ACCEPTED        no      no     yes    no       yes           no   no   yes  yes  yes    yes  yes   yes
-PICKING         no      no     yes    no       no            yes  no   yes  yes  yes    no   no    yes
-PICKED          no      no     yes    no       no            no   yes  yes  yes  yes    no   no    yes
-PACKED          no      no     no     no       no            no   no   yes  yes  yes    no   no    yes
-PARTLY_SHIPPED  no      no     yes    no       yes           no   no   yes  yes  yes    no   no    yes
-SHIPPED         no      no     no     no       no            no   no   no   no   no     no   no    no
-REJECTED        no      no     no     no       no            no   no   no   no   no     no   no    no
-CANCELLED       no      no     no     no       no            no   no   no   no   no     no   no    no
+                RELEASE ACCEPT REJECT TIME_OUT VACATE START_PICKING PICK PACK SHIP HOLD UNHOLD MOVE SPLIT CANCEL
+SCHEDULED       yes     no     no     no       yes    no            no   no   no   yes  yes    yes  yes   yes
+RELEASED        no      yes    yes    yes      yes    no            no   no   no   yes  yes    yes  yes   yes
+ACCEPTED        no      no     yes    no       no     yes           no   no   yes  yes  yes    yes  yes   yes
+PICKING         no      no     yes    no       no     no            yes  no   yes  yes  yes    no   no    yes
+PICKED          no      no     yes    no       no     no            no   yes  yes  yes  yes    no   no    yes
+PACKED          no      no     no     no       no     no            no   no   yes  yes  yes    no   no    yes
+PARTLY_SHIPPED  no      no     yes    no       no     yes           no   no   yes  yes  yes    no   no    yes
+SHIPPED         no      no     no     no       no     no            no   no   no   no   no     no   no    no
+REJECTED        no      no     no     no       no     no            no   no   no   no   no     no   no    no
+CANCELLED       no      no     no     no       no     no            no   no   no   no   no     no   no    no
 """
 """What may be done to a fulfilment order of each status that is not held."""
 
@@ -109,6 +129,23 @@ def test_each_status_becomes_what_the_table_says() -> None:
         for now, then in itertools.product(OrderStatus, repeat=2)
     }
     assert found == read_table(BECOMES)
+
+
+def test_each_line_becomes_what_the_table_says() -> None:
+    made = {
+        LineStatus.BACKORDERED: LineCounts(4),
+        LineStatus.PARTLY_ALLOCATED: LineCounts(4, allocated=1),
+        LineStatus.ALLOCATED: LineCounts(4, allocated=4),
+        LineStatus.PARTLY_SHIPPED: LineCounts(4, shipped=1),
+        LineStatus.SHIPPED: LineCounts(4, shipped=4),
+        LineStatus.CANCELLED: LineCounts(4, cancelled=4),
+    }
+    assert {status: line_status(line) for status, line in made.items()} == {status: status for status in LineStatus}
+    found = {
+        (now.value, then.value): is_allowed(partial(check_line_change, made[now], made[then]))
+        for now, then in itertools.product(LineStatus, repeat=2)
+    }
+    assert found == read_table(LINES_BECOME)
 
 
 def test_each_payment_becomes_what_the_table_says() -> None:

@@ -12,6 +12,7 @@ from domain.errors import CauseClass, Fault
 
 INCLUDED_DATA = "BUYER,RECIPIENT,PROCEEDS,FULFILLMENT,CANCELLATION"
 PENDING = frozenset({"PENDING", "PENDING_AVAILABILITY"})
+SHIPPED = "SHIPPED"
 INSTEAD = frozenset({"REPLACEMENT_ORIGINAL_ID", "EXCHANGE_ORIGINAL_ID"})
 ADDRESS_LINES = ("companyName", "addressLine1", "addressLine2", "addressLine3")
 
@@ -36,7 +37,7 @@ def _read(raw: dict[str, Any]) -> ChannelOrder:
         external_id=str(raw["orderId"]),
         name=str(raw["orderId"]),
         placed_at=_read_time(raw["createdTime"]),
-        lines=tuple(_read_line(item) for item in items if not _is_cancelled(item)),
+        lines=tuple(_read_line(item, status) for item in items if not _is_cancelled(item)),
         country_code=address.country_code if address else None,
         address=address,
         email=(raw.get("buyer") or {}).get("buyerEmail"),
@@ -58,11 +59,12 @@ def _read_original(associated: Sequence[dict[str, Any]]) -> str | None:
     return next((str(one["orderId"]) for one in associated if one.get("associationType") in INSTEAD), None)
 
 
-def _read_line(item: dict[str, Any]) -> ChannelOrderLine:
-    product = item["product"]
+def _read_line(item: dict[str, Any], status: str | None) -> ChannelOrderLine:
+    product, quantity = item["product"], int(item["quantityOrdered"])
+    gone = (item.get("fulfillment") or {}).get("quantityFulfilled", quantity if status == SHIPPED else 0)
     price = _read_amount((product.get("price") or {}).get("unitPrice") or {})
     name, title = product.get("sellerSku") or None, product.get("title")
-    return ChannelOrderLine(str(item["orderItemId"]), name, title, int(item["quantityOrdered"]), price)
+    return ChannelOrderLine(str(item["orderItemId"]), name, title, quantity, price, shipped=int(gone))
 
 
 def _is_cancelled(item: dict[str, Any]) -> bool:

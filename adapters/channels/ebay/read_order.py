@@ -20,6 +20,7 @@ PATH = "/sell/fulfillment/v1/order"
 CENT_PARTS = Decimal("0.0001")
 UNPAID = frozenset({"PENDING", "FAILED"})
 REFUNDED = "FULLY_REFUNDED"
+SHIPPED = "FULFILLED"
 
 
 async def read_order(client: EbayClient, external_id: str) -> ChannelOrder | None:
@@ -69,10 +70,15 @@ def _parse_order(raw: dict[str, Any]) -> ChannelOrder:
 
 
 def _parse_line(raw: dict[str, Any]) -> ChannelOrderLine:
-    """A line may have no SKU: the seller listed it without. Its cost is that of all its units."""
+    """A line may have no SKU: the seller listed it without. Its cost is that of all its units.
+
+    Of a line that left in part eBay does not say how many units did.
+    """
     quantity, cost = int(raw["quantity"]), _parse_amount(raw.get("lineItemCost") or {})
     price = None if cost is None or quantity <= 0 else (cost / quantity).quantize(CENT_PARTS)
-    return ChannelOrderLine(str(raw["lineItemId"]), raw.get("sku") or None, raw.get("title"), quantity, price)
+    gone = quantity if raw.get("lineItemFulfillmentStatus") == SHIPPED else 0
+    name, sku = str(raw["lineItemId"]), raw.get("sku") or None
+    return ChannelOrderLine(name, sku, raw.get("title"), quantity, price, shipped=gone)
 
 
 def _parse_amount(raw: dict[str, Any]) -> Decimal | None:

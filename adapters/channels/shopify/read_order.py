@@ -16,6 +16,8 @@ from adapters.channels.base import Address, ChannelOrder, ChannelOrderLine
 ORDER_GID = "gid://shopify/Order/"
 UNPAID = frozenset({"PENDING", "EXPIRED", "VOIDED"})
 """Payments that did not come, or not yet. AUTHORIZED is captured when it ships."""
+SHIPPED = frozenset({"fulfilled", "partial"})
+"""Of a line in a webhook."""
 ENDED = frozenset({"CLOSED", "CANCELLED"})
 """Fulfilment orders that nothing is left to do of."""
 
@@ -88,20 +90,24 @@ def _drop_empty(lines: list[ChannelOrderLine]) -> tuple[ChannelOrderLine, ...]:
 
 
 def _read_payload_line(raw: dict[str, Any]) -> ChannelOrderLine:
-    quantity, left = raw.get("current_quantity", raw["quantity"]), raw.get("fulfillable_quantity")
+    quantity, told = int(raw.get("current_quantity", raw["quantity"])), raw.get("fulfillable_quantity")
+    left = None if told is None else int(told)
+    gone = 0 if left is None or raw.get("fulfillment_status") not in SHIPPED else max(0, quantity - left)
     return ChannelOrderLine(
         str(raw["admin_graphql_api_id"]),
         raw.get("sku") or None,
         raw.get("title"),
-        int(quantity),
+        quantity,
         _read_amount(raw.get("price")),
-        unshipped=None if left is None else int(left),
+        unshipped=left,
+        shipped=gone,
     )
 
 
 def _read_node_line(node: dict[str, Any]) -> ChannelOrderLine:
-    sku, left = node["sku"] or None, node["unfulfilledQuantity"]
-    return ChannelOrderLine(node["id"], sku, node["title"], node["currentQuantity"], unshipped=left)
+    sku, quantity, left = node["sku"] or None, node["currentQuantity"], node["unfulfilledQuantity"]
+    gone = max(0, quantity - left)
+    return ChannelOrderLine(node["id"], sku, node["title"], quantity, unshipped=left, shipped=gone)
 
 
 def _read_address(raw: dict[str, Any], region: str, country: str) -> Address:

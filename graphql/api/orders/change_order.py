@@ -1,4 +1,6 @@
-"""`orderCreate`, `…Cancel`, `…Hold`, `…Release`, `…MarkPaid`, `…AddressUpdate`, `…PromiseUpdate` and `…Erase`."""
+"""`orderCreate`, `…Cancel`, `…Hold`, `…Release`, `…MarkPaid`, `…LineLink`, `…AddressUpdate`, `…PromiseUpdate` and
+`…Erase`.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +21,7 @@ from app.orders.change_address import change_address, make_address
 from app.orders.create_order import CreateLine, OrderCreate, create_order
 from app.orders.erase_contact import erase_order
 from app.orders.hold_order import hold_order, let_order_go
+from app.orders.link_line import link_line
 from app.orders.mark_paid import mark_paid
 from app.orders.move_promise import NewPromise, update_promise
 from domain.identity import Role
@@ -102,6 +105,15 @@ class OrderMarkPaidInput:
 
 
 @strawberry.input
+class OrderLineLinkInput:
+    id: strawberry.ID
+    line: str = strawberry.field(description="External id of the line.")
+    sku: str = strawberry.field(description="Code or barcode.")
+    note: str | None = None
+    idempotency_key: str | None = None
+
+
+@strawberry.input
 class OrderAddressUpdateInput:
     id: strawberry.ID
     address: OrderAddressInput
@@ -161,6 +173,10 @@ class OrderMarkPaidPayload(OrderPayload): ...
 
 
 @strawberry.type
+class OrderLineLinkPayload(OrderPayload): ...
+
+
+@strawberry.type
 class OrderAddressUpdatePayload(OrderPayload): ...
 
 
@@ -184,9 +200,9 @@ def read_address(given: OrderAddressInput | None) -> Any:
 
 async def _create(context: Context, command: OrderCreateInput) -> dict[str, Any]:
     lines = [
-        CreateLine(
-            line.sku, line.quantity, line.external_id, None if line.unit_price is None else line.unit_price.amount
-        )
+        CreateLine(line.sku, line.quantity, line.external_id, line.unit_price.amount, line.unit_price.currency)
+        if line.unit_price is not None
+        else CreateLine(line.sku, line.quantity, line.external_id)
         for line in command.lines
     ]
     wanted = OrderCreate(
@@ -238,6 +254,13 @@ async def _mark_paid(context: Context, command: OrderMarkPaidInput) -> dict[str,
     call = make_call(context.principal, "order:paid", key, [order_id, command.note])
     given = (command.note, context.provenance(key), call)
     return _show(await mark_paid(context.state, context.principal, order_id, *given))
+
+
+async def _link_line(context: Context, command: OrderLineLinkInput) -> dict[str, Any]:
+    order_id, key = decode_uuid(command.id, "Order"), command.idempotency_key
+    given = (command.line, command.sku, command.note)
+    call = make_call(context.principal, "order:link", key, [order_id, *given])
+    return _show(await link_line(context.state, context.principal, order_id, *given, context.provenance(key), call))
 
 
 async def _update_address(context: Context, command: OrderAddressUpdateInput) -> dict[str, Any]:
@@ -294,6 +317,14 @@ class OrderMutation:
     )
     async def order_mark_paid(self, info: Info, input: OrderMarkPaidInput) -> OrderMarkPaidPayload:
         return await answer(OrderMarkPaidPayload, _mark_paid(info.context, input))
+
+    @strawberry.mutation(
+        directives=SELLERS,
+        description="What a line is, of which its channel told no SKU or one that nobody knows. It is routed at once. "
+        "To know the next ones link the listing (`listingLink`), or give the SKU that barcode.",
+    )
+    async def order_line_link(self, info: Info, input: OrderLineLinkInput) -> OrderLineLinkPayload:
+        return await answer(OrderLineLinkPayload, _link_line(info.context, input))
 
     @strawberry.mutation(directives=SELLERS, description="Until it is shipped or cancelled.")
     async def order_address_update(self, info: Info, input: OrderAddressUpdateInput) -> OrderAddressUpdatePayload:

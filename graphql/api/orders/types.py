@@ -51,6 +51,9 @@ class OrderLine:
     backordered: int
     allocated: int
     shipped: int
+    shipped_elsewhere: int = strawberry.field(
+        description="Of the shipped ones: those that had left before the order was heard of, from no warehouse of ours."
+    )
     cancelled: int
     status: LineStatus
     unit_price: Money | None
@@ -116,7 +119,7 @@ class Order(Node):
     payment: Payment
     hold_reason: str | None = strawberry.field(description="While it is held nothing of it goes on in a warehouse.")
     cancel_requested_at: datetime.datetime | None = strawberry.field(
-        description="The buyer asked to cancel, and nobody has answered."
+        description="The buyer asked to cancel, and the channel has not said what came of it."
     )
     placed_at: datetime.datetime
     ship_by: datetime.datetime | None
@@ -237,6 +240,7 @@ def _line(line: Any, currency: str | None) -> OrderLine:
         backordered=counts.backordered,
         allocated=counts.allocated,
         shipped=counts.shipped,
+        shipped_elsewhere=line.get("shipped_elsewhere", 0),
         cancelled=counts.cancelled,
         status=line_status(counts),
         unit_price=_money(line["unit_price"], currency),

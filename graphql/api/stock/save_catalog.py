@@ -31,6 +31,11 @@ class WarehouseCreateInput:
     daily_order_capacity: int | None = None
     cut_off: str | None = None
     groups: list[str] = strawberry.field(default_factory=list)
+    working_days: list[int] = strawberry.field(
+        default_factory=lambda: list(range(1, 8)), description="Of the week: Monday is 1, Sunday 7."
+    )
+    closed_on: list[str] = strawberry.field(default_factory=list, description="YYYY-MM-DD, at most 366.")
+    open_from: str | None = strawberry.field(default=None, description="HH:MM in its time zone; midnight if left out.")
     status: WarehouseStatus | None = strawberry.field(default=strawberry.UNSET, description="LIVE if left out.")
     idempotency_key: str | None = None
 
@@ -49,6 +54,9 @@ class WarehouseUpdateInput:
     daily_order_capacity: int | None = strawberry.UNSET
     cut_off: str | None = strawberry.UNSET
     groups: list[str] | None = strawberry.UNSET
+    working_days: list[int] | None = strawberry.UNSET
+    closed_on: list[str] | None = strawberry.field(default=strawberry.UNSET, description="All of them, not more ones.")
+    open_from: str | None = strawberry.UNSET
     idempotency_key: str | None = None
 
 
@@ -114,7 +122,8 @@ async def _update_warehouse(context: Context, command: WarehouseUpdateInput) -> 
 
 
 def _warehouse(row: dict[str, Any]) -> Warehouse:
-    known = {"cut_off": None, "groups": [], **row}  # an answer kept by an earlier version lacks them
+    later = {"working_days": list(range(1, 8)), "closed_on": [], "open_from": None}
+    known = {"cut_off": None, "groups": [], **later, **row}  # an answer kept by an earlier version lacks them
     return warehouse_from_row({f"w_{name}": value for name, value in known.items()})
 
 

@@ -86,6 +86,9 @@ class Warehouse(Node):
     daily_order_capacity: int | None
     cut_off: str | None = strawberry.field(description="Orders until then leave the same day: HH:MM in its time zone.")
     groups: list[str] = strawberry.field(description="Names that routing rules choose warehouses by.")
+    working_days: list[int] = strawberry.field(description="Of the week: Monday is 1, Sunday 7.")
+    closed_on: list[str] = strawberry.field(description="Days on which it does not work: YYYY-MM-DD.")
+    open_from: str | None = strawberry.field(description="When its day begins: HH:MM in its time zone; null: midnight.")
 
 
 @strawberry.type
@@ -263,6 +266,9 @@ def warehouse_from_row(row: Any) -> Warehouse:
         daily_order_capacity=row["w_daily_order_capacity"],
         cut_off=row["w_cut_off"],
         groups=row["w_groups"],
+        working_days=row["w_working_days"],
+        closed_on=[str(day) for day in row["w_closed_on"]],
+        open_from=row["w_open_from"],
     )
 
 

@@ -37,6 +37,12 @@ def shipment_of(order: dict[str, Any], key: str = "shipment-1", **changes: Any) 
     return replace(Shipment(order["id"], lines, "UPS", "1Z999", now(), key), **changes)
 
 
+async def gone(setup: Setup, order: dict[str, Any]) -> int:
+    found = await setup.channel.read_order(order["id"])
+    assert found is not None
+    return found.lines[0].shipped
+
+
 def buy_many(setup: Setup, count: int) -> list[str]:
     cart = read_cart({"lines": [{"sku": "TEA-1", "quantity": 1}], "force": True})
     return [place_order(setup.market.market, cart).order_id for _ in range(count)]
@@ -182,10 +188,12 @@ async def test_partial_shipments_add_up(setup: Setup) -> None:
     first = shipment_of(placed, "a", lines=((line, 1),), tracking_number="T1")
     assert (await setup.channel.confirm_shipment(first)).outcome is WriteOutcome.OK
     assert (await setup.market.state())["orders"][0]["status"] == "PARTIALLY_SHIPPED"
+    assert await gone(setup, placed) == 1
     second = shipment_of(placed, "b", lines=((line, 2),), tracking_number="T2", carrier="Speedy Parcels")
     assert (await setup.channel.confirm_shipment(second)).outcome is WriteOutcome.OK
     [order] = setup.market.market.state.orders.values()
     assert (order.status, [package.carrier for package in order.packages]) == ("SHIPPED", ["UPS", "Speedy Parcels"])
+    assert await gone(setup, placed) == 3
 
 
 async def test_cancel_races_with_ship(setup: Setup) -> None:

@@ -54,9 +54,12 @@ async def test_a_second_try_after_a_crash_sends_nothing(market: Market) -> None:
 
 async def test_two_parcels_of_one_order_are_two_fulfillments(market: Market, ebay: EbayChannel) -> None:
     placed = await market.buy("TEA-1", 2)
-    for tracking in ("AAA1", "AAA2"):
+    for tracking, gone in (("AAA1", 0), ("AAA2", 2)):
         result = await ebay.confirm_shipment(parcel(placed, 1, tracking))
         assert result.outcome is WriteOutcome.OK
+        order = await ebay.read_order(placed["id"])
+        assert order is not None
+        assert order.lines[0].shipped == gone, "of a part eBay says no number"
     assert [entry["id"] for entry in await shipments(market)] == ["AAA1", "AAA2"]
 
 

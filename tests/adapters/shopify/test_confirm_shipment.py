@@ -11,7 +11,9 @@ from adapters.channels.base import Shipment, WriteOutcome, WriteResult
 from adapters.channels.shopify import confirm_shipment as confirming
 from adapters.channels.shopify import read_parcels as parcels_of
 from adapters.channels.shopify import read_parts as parts_of
+from adapters.channels.shopify.read_order import read_payload
 from adapters.sandbox.shopify import ProductConfig
+from adapters.sandbox.shopify.render_order import render_order
 from adapters.sandbox.shopify.state import Order
 from domain.errors import CauseClass, Fault
 from tests.adapters.shopify.conftest import Setup, open_setup
@@ -26,6 +28,15 @@ async def pack(setup: Setup, order_id: str, number: str = "1Z999", **units: int)
         (line.external_id, wanted.get(line.sku or "", 0 if wanted else line.quantity)) for line in order.lines
     )
     return Shipment(order_id, lines, "UPS", number, datetime.datetime.now(datetime.UTC), f"parcel-{number}")
+
+
+async def gone(setup: Setup, order_id: str) -> list[int]:
+    """Units shipped of each line, as the API says; a webhook says the same."""
+    order = await setup.channel.read_order(order_id)
+    assert order is not None
+    told = read_payload(render_order(setup.store, only_order(setup)))
+    assert [line.shipped for line in told.lines] == [line.shipped for line in order.lines]
+    return [line.shipped for line in order.lines]
 
 
 def only_order(setup: Setup) -> Order:
@@ -73,8 +84,10 @@ async def test_two_parcels_of_one_order(setup: Setup) -> None:
     placed = await setup.buy(("TEA-1", 4), ("CUP-1", 1))
     assert outcome(await setup.channel.confirm_shipment(await pack(setup, placed, "A", TEA_1=3))) == OK
     assert only_order(setup).fulfillment_status == "PARTIALLY_FULFILLED"
+    assert await gone(setup, placed) == [3, 0]
     assert outcome(await setup.channel.confirm_shipment(await pack(setup, placed, "B", TEA_1=1, CUP_1=1))) == OK
     assert [sum(line.quantity for line in parcel.lines) for parcel in only_order(setup).parcels] == [3, 2]
+    assert await gone(setup, placed) == [4, 1]
 
 
 async def test_units_of_two_locations_are_told_apart_and_the_second_once_after_a_lost_reply(setup: Setup) -> None:

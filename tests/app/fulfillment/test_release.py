@@ -24,7 +24,7 @@ async def scheduled(floor: Floor) -> int:
         "UPDATE orders SET payment = 'PENDING'",
         "UPDATE orders SET payment = 'REFUNDED'",
         "UPDATE orders SET hold_reason = 'fraud'",
-        "UPDATE orders SET cancel_requested_at = now()",
+        "UPDATE orders SET cancel_requested_at = now(), hold_reason = 'CANCEL_REQUESTED'",
         "UPDATE fulfillment_orders SET hold_reason = 'wait'",
         "UPDATE fulfillment_orders SET release_at = now() + interval '1 hour'",
         "UPDATE fulfillment_orders SET cancel_requested_at = now()",
@@ -90,6 +90,52 @@ async def test_after_the_cut_off_it_is_for_tomorrow(floor: Floor) -> None:
     assert row["release_at"].astimezone(zone).time() == datetime.time()
     taken = await floor.state.database.hot.fetch("SELECT taken FROM warehouse_days WHERE taken > 0 ORDER BY day")
     assert [row["taken"] for row in taken] == [1, 1]
+
+
+async def test_no_work_is_given_to_a_warehouse_on_a_day_on_which_it_does_not_work(floor: Floor) -> None:
+    """Its day begins when it opens, and the time to take work on with it."""
+    zone = await _noon_zone(floor)
+    today = datetime.datetime.now(zone).date()
+    one = datetime.timedelta(days=1)
+    work_days = sorted({1, 2, 3, 4, 5, 6, 7} - {(today + one).isoweekday()})
+    calendar = {"workingDays": work_days, "closedOn": [str(today)], "openFrom": "07:30", "cutOff": "18:00"}
+    for house in ("BER", "NYC"):
+        selection = "warehouse { workingDays closedOn openFrom cutOff }"
+        made = await floor.admin.mutate("warehouseUpdate", selection, warehouse=house, **calendar)
+        assert made == {"warehouse": calendar, "userErrors": []}
+    floor.state.routing.forget()
+    begins = datetime.datetime.combine(today + 2 * one, datetime.time(7, 30), zone)
+    await floor.order({"SKU-0": 1}, "market")
+    shown = "SELECT day, release_at, status FROM fulfillment_orders"
+    row = await floor.state.database.hot.fetchrow(shown)
+    assert (row["day"], row["release_at"]) == (today + 2 * one, begins), "as it is routed"
+    await floor.company.execute("UPDATE fulfillment_orders SET day = $1, release_at = now()", today)
+    assert await release_work(floor.state) == 1
+    row = await floor.state.database.hot.fetchrow(shown)
+    assert (row["day"], row["release_at"], row["status"]) == (today + 2 * one, begins, "SCHEDULED")
+    await floor.company.execute("UPDATE warehouses SET closed_on = '{}', open_from = '14:00'")
+    await floor.company.execute("UPDATE fulfillment_orders SET day = $1, release_at = now()", today)
+    assert await release_work(floor.state) == 1
+    opens = datetime.datetime.combine(today, datetime.time(14), zone)
+    due = opens + datetime.timedelta(seconds=floor.state.settings.accept_seconds)
+    assert await floor.company.value("SELECT accept_by FROM fulfillment_orders WHERE status = 'RELEASED'") == due
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"workingDays": []}, "workingDays"),
+        ({"workingDays": [0, 1]}, "workingDays"),
+        ({"workingDays": None}, "workingDays"),
+        ({"closedOn": ["25.12.2026"]}, "closedOn"),
+        ({"closedOn": ["2026-01-01"] * 367}, "closedOn"),
+        ({"openFrom": "7"}, "openFrom"),
+        ({"openFrom": "16:00", "cutOff": "15:00"}, "openFrom"),
+    ],
+)
+async def test_what_is_no_calendar(floor: Floor, given: dict[str, Any], field: str) -> None:
+    made = await floor.admin.mutate("warehouseUpdate", "", warehouse="BER", **given)
+    assert [(error["code"], error["path"]) for error in made["userErrors"]] == [("INVALID_INPUT", [field])]
 
 
 async def _noon_zone(floor: Floor) -> datetime.tzinfo:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from app.fulfillment.reject_work import time_out_work
+import pytest
+
+from app.fulfillment.reject_work import time_out_work, vacate_warehouses
 from app.fulfillment.reroute_units import reroute_orders, settle_order_cases
 from app.routing.allocate_order import allocate_order
 from tests.floor import Floor
@@ -223,6 +225,38 @@ async def test_nobody_takes_it_on_in_time(floor: Floor) -> None:
     assert reason == "TIMED_OUT"
     await reroute(floor)
     assert await floor.house_of(await floor.work_of(order)) == other
+
+
+@pytest.mark.parametrize("status", ["CLOSED", "ONBOARDING"])
+async def test_what_nobody_took_on_leaves_a_warehouse_that_is_closed(floor: Floor, status: str) -> None:
+    waiting, begun = await floor.order({"SKU-0": 3}), await floor.order({"SKU-1": 1}, name="2")
+    work = await floor.release_of(begun)
+    await floor.do("Accept", work)
+    await floor.company.execute(
+        "UPDATE fulfillment_orders SET status = 'SCHEDULED', released_at = NULL WHERE order_id = $1", waiting
+    )
+    house, other = await other_house(floor, await floor.work_of(waiting))
+    assert await vacate_warehouses(floor.state) == 0
+    await floor.admin.mutate("warehouseUpdate", "", warehouse=house, status=status)
+    floor.state.routing.forget()
+    assert await vacate_warehouses(floor.state) == 1
+    reason = await floor.company.value("SELECT reject_reason FROM fulfillment_orders WHERE status = 'REJECTED'")
+    assert reason == "WAREHOUSE_CLOSED"
+    await reroute(floor)
+    assert await floor.house_of(await floor.work_of(waiting)) == other
+    assert await floor.work_of(begun) == work, "what was begun is finished there"
+    assert await floor.cases() == []
+
+
+async def test_what_nobody_else_has_of_a_closed_warehouse_is_a_case(floor: Floor) -> None:
+    order = await floor.order({"SKU-0": 3})
+    house, other = await other_house(floor, await floor.work_of(order))
+    await empty(floor, other)
+    await floor.admin.mutate("warehouseUpdate", "", warehouse=house, status="CLOSED")
+    floor.state.routing.forget()
+    assert await vacate_warehouses(floor.state) == 1
+    await reroute(floor)
+    assert (await floor.status(order), await floor.cases()) == ("BACKORDERED", [("REJECTION", "OPEN")])
 
 
 async def test_what_was_accepted_does_not_time_out(floor: Floor) -> None:

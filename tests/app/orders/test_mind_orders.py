@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from typing import Any
 
@@ -49,6 +50,80 @@ async def test_an_unknown_sku_is_linked_and_allocated_when_it_is_mapped(company:
     assert (proof["status"], proof["backordered"]) == ("ALLOCATED", 0)
     assert await events_of(company) == ["PLACED", "RELINKED", "ALLOCATED"]
     assert await mind_orders(company.state) == 0
+
+
+async def test_what_a_channel_calls_its_listing_is_the_sku_that_is_linked(company: ChannelCompany) -> None:
+    """Also where another SKU has such a code: who linked it said so."""
+    await company.admin.mutate("skuUpsert", "", lines=[{"code": "item-1", "title": "Another"}])
+    await take(company, say({"item-0": 2, "item-1": 1}, version=1))
+    assert await lines_of(company) == {"SKU-0": (2, 2, 0, 0), "SKU-1": (1, 1, 0, 0)}
+    assert (await available(company), await available(company, "SKU-1")) == (18, 19)
+    assert await cases(company) == []
+    await take(company, say({"item-0": 1, "item-1": 1}, version=2))
+    assert await lines_of(company) == {"SKU-0": (2, 1, 0, 1), "SKU-1": (1, 1, 0, 0)}
+    await take(company, say({"item-9": 1}, "o-2", version=1))
+    assert await cases(company) == ["ORDER_PROBLEM"]
+    link = {"channel": "shop", "lines": [{"sku": "item-1", "externalId": "item-9"}]}
+    assert (await company.admin.mutate("listingLink", "", **link))["userErrors"] == []
+    await company.admin.mutate("stockReceive", "", warehouse="BER", lines=[{"sku": "item-1", "quantity": 5}])
+    await mind_orders(company.state)
+    assert (await lines_of(company, "o-2"))["item-9"] == (1, 1, 0, 0)
+    assert await available(company, "item-1") == 4
+
+
+async def test_people_say_what_a_line_is(company: ChannelCompany) -> None:
+    """An eBay line may have no SKU at all."""
+    word = say({"SKU-0": 1}, version=1)
+    nameless = dataclasses.replace(word.lines[0], external_id="l-2", sku=None, quantity=30)
+    await take(company, dataclasses.replace(word, lines=(*word.lines, nameless)))
+    assert await cases(company) == ["ORDER_PROBLEM"]
+    order_id = encode_id("Order", (await order_row(company))["id"])
+    refusals = (
+        ({"line": "none", "sku": "SKU-1"}, ("INVALID_INPUT", ["line"])),
+        ({"line": "line-SKU-0", "sku": "SKU-1"}, ("WRONG_STATE", ["line"])),
+        ({"line": "l-2", "sku": "NONE"}, ("SKU_NOT_FOUND", ["sku"])),
+    )
+    for given, (code, path) in refusals:
+        made = await company.admin.mutate("orderLineLink", "order { id }", id=order_id, **given)
+        assert [(error["code"], error["path"]) for error in made["userErrors"]] == [(code, path)], given
+    shown = "order { status lines { externalId sku allocated backordered } }"
+    for _ in range(2):
+        given = {"id": order_id, "line": "l-2", "sku": "400001", "note": "by its picture", "idempotencyKey": "k"}
+        made = await company.admin.mutate("orderLineLink", shown, **given)
+        assert made["userErrors"] == []
+        assert made["order"]["lines"][1] == {"externalId": "l-2", "sku": "SKU-1", "allocated": 20, "backordered": 10}
+    await mind_orders(company.state)
+    assert (await cases(company), await cases(company, "RESOLVED")) == (["OVERSELL"], ["ORDER_PROBLEM"])
+    assert (await events_of(company))[-2:] == ["RELINKED", "ALLOCATED"]
+
+
+async def test_a_worker_that_is_killed_before_it_tells_leaves_nobody_untold(
+    company: ChannelCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*_: Any, **__: Any) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as killing:
+        killing.setattr("app.orders.take_order.tell_problem", die)
+        with pytest.raises(RuntimeError, match="killed"):
+            await take(company, say({"SKU-0": 25}, version=1))
+    assert await mind_orders(company.state) == 0, "whoever placed it may be about to tell"
+    await company.execute("UPDATE orders SET updated_at = now() - interval '1 minute'")
+    assert await mind_orders(company.state) == 1
+    assert await cases(company) == ["OVERSELL"]
+    await recover(company, "BACKORDER")
+    await company.execute("UPDATE orders SET updated_at = now() - interval '1 minute'")
+    assert await mind_orders(company.state) == 0, "somebody has chosen that it waits"
+
+
+async def test_a_promise_that_is_broken_is_worse_than_one_at_risk(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 1}, version=1, ship_by=NOW + datetime.timedelta(hours=1)))
+    assert await mind_orders(company.state) == 1
+    await company.execute("UPDATE orders SET ship_by = now() - interval '1 minute'")
+    assert await mind_orders(company.state) == 1
+    assert await mind_orders(company.state) == 0
+    (row,) = await company.state.database.hot.fetch("SELECT severity, count, title FROM exception_cases")
+    assert (row["severity"], row["count"], "had to ship" in row["title"]) == ("CRITICAL", 2, True)
 
 
 async def test_one_that_is_mapped_and_not_in_stock_becomes_an_oversell(company: ChannelCompany) -> None:

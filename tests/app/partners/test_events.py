@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from adapters.channels.base import ChannelOrder, ChannelOrderLine
 from adapters.sandbox.threepl.config import ProviderConfig
 from adapters.sandbox.threepl.create_provider import create_provider
 from adapters.sandbox.threepl.inject_faults import FaultKind
 from adapters.sandbox.threepl.state import State as Sandbox
 from adapters.webhooks.sign_webhook import make_secret
+from app.orders.take_order import take_order
 from app.partners.plan_events import plan_events
 from app.partners.send_events import RETRY_SECONDS, send_event
 from app.settings import Settings
 from domain.identity import Role
 from tests.adapters.ebay.market import serve
-from tests.partner_company import PartnerCompany, open_partner_company
+from tests.partner_company import ADDRESS, START, PartnerCompany, open_partner_company
 
 EVENTS = "{ partnerEvents { nodes { id type state attempts error payload fulfillmentOrder } } }"
 SECRET = make_secret()
@@ -88,6 +90,23 @@ async def test_holds_cancellations_and_ends_are_told(post: Post) -> None:
         await post.deliver()
     assert post.heard() == ["released", "held", "let_go", "cancel_requested", "ended"]
     assert post.sandbox.hooks[-1]["data"]["status"] == "CANCELLED"
+
+
+async def test_another_address_is_told_and_read_with_the_token(post: Post) -> None:
+    await post.company.place()
+    await post.deliver()
+    lines = (ChannelOrderLine("order-1-SKU_0", "SKU-0", "SKU_0", 1),)
+    moved = replace(ADDRESS, lines=("2 Other Street",))
+    channel = await post.company.value("SELECT id FROM channels WHERE code = 'shop'")
+    word = ChannelOrder("order-1", "#1", START, lines, "DE", address=moved, version=2)
+    for _ in range(2):
+        await take_order(post.company.state, channel, word)
+        await post.deliver()
+    assert post.heard() == ["released", "address_changed"]
+    assert "Other Street" not in str(post.sandbox.hooks)
+    await post.company.cancel(1)
+    await post.deliver()
+    assert post.heard()[2:] == ["cancel_requested"]
 
 
 async def test_work_that_goes_elsewhere_is_told_as_ended_and_not_where_to(post: Post) -> None:

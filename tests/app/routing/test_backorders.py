@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
 
 from app.exceptions.open_cases import open_cases
+from app.routing import fill_backorders as module
+from app.routing.allocate_order import allocate_order
 from app.routing.fill_backorders import fill_backorders, sweep_backorders
 from app.settings import Settings
 from app.state import State, open_state
@@ -47,6 +53,26 @@ async def test_stock_that_arrives_goes_to_the_oldest_promise(state: State) -> No
     assert (await statuses(state))["2"] == "ALLOCATED"
     assert (await statuses(state))["1"] == "PARTLY_ALLOCATED"
     await assert_sound(state)
+
+
+async def test_a_sweep_goes_on_where_the_last_one_ended(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many wait before it that cannot be filled, or whose filling fails."""
+    monkeypatch.setattr(module, "ORDERS_MAX", 2)
+    monkeypatch.setattr(module, "ROUNDS_MAX", 1)
+    channel = await make_houses(state, CITIES, 1, 0)
+    for number in range(1, 6):
+        await place(state, channel, number, {"SKU-0": 1}, ship_by=NOW + number * HOUR)
+    await add_stock(state, "BER", {"SKU-0": 1})
+    last = await state.database.hot.fetchval("SELECT id FROM orders WHERE external_id = 'order-5'")
+
+    async def refuse_the_others(state: State, order_id: UUID, trigger: str) -> Any:
+        if order_id != last:
+            raise ValueError("nobody thought of this")
+        return await allocate_order(state, order_id, trigger)
+
+    monkeypatch.setattr(module, "allocate_order", refuse_the_others)
+    assert [await sweep_backorders(state) for _ in range(3)] == [0, 0, 1]
+    assert (await statuses(state))["5"] == "ALLOCATED"
 
 
 async def test_what_cannot_be_filled_leaves_no_decisions_and_blocks_nobody(state: State) -> None:

@@ -51,7 +51,7 @@ async def test_no_stock_and_no_day_is_promised_twice(state: State, settings: Set
     assert {code: free + bound for code, free, bound in rows} == {f"SKU-{n}": 6 * 14 for n in range(4)}
     assert sum(asked.values()) > sum(bound for _, _, bound in rows), "stock was to be scarce"
     assert any(bound == min(asked[code], 84) for code, _, bound in rows)
-    assert {answer["status"] for answer in answers} == {"ALLOCATED", "PARTLY_ALLOCATED", "BACKORDERED"}
+    assert {"ALLOCATED"} < {answer["status"] for answer in answers}, "some, and not all, had what they wanted"
 
 
 async def test_a_day_that_a_neighbour_locked_and_filled_is_not_taken(state: State) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.opening import Opening
 from domain.routing.keep_plan import keep_plan
 from domain.routing.keep_problem import keep_problem, revive_problem
 from domain.routing.policy import DEFAULT_POLICY, MICROS, Objective, OrderFilter, Policy, Rule, SiteFilter
@@ -143,6 +144,7 @@ def test_a_tariff_says_where_carriers_go_and_what_they_cost() -> None:
     assert removed_by(policy, order(site(1), site(2))) == {"W1": None, "W2": "CARRIER"}
     assert removed_by(policy, order(site(1, 501.0))) == {"W1": "CARRIER"}
     assert removed_by(policy, order(site(1), country_code="FR")) == {"W1": "CARRIER"}
+    assert removed_by(policy, order(site(1), site(2), country_code=None)) == {"W1": None, "W2": "CARRIER"}
     assert removed_by(policy, order(site(1), country_code="US", region_code="CA")) == {"W1": None}
     assert route(policy, order(site(1))).cost == 3 * MICROS + 2 * MICROS  # two units of half a kilogram
 
@@ -157,7 +159,24 @@ def test_after_the_local_cut_off_it_leaves_the_next_day_and_is_late() -> None:
     today = make_policy(Rule("today", sites=SiteFilter(days_ahead_max=0)))
     assert removed_by(today, order(berlin)) == {"W1": "CUT_OFF"}
     later = make_policy(Rule("today", sites=SiteFilter(days_ahead_max=0, cut_off=datetime.time(12))))
-    assert removed_by(later, order(berlin)) == {"W1": None}
+    assert removed_by(later, order(berlin)) == {"W1": "CUT_OFF"}, "it is given to the warehouse by the clock there"
+    assert removed_by(later, order(replace(berlin, cut_off=datetime.time(13)))) == {"W1": None}
+    assert removed_by(later, order(replace(berlin, cut_off=None))) == {"W1": None}
+    sooner = make_policy(Rule("today", sites=SiteFilter(days_ahead_max=0, cut_off=datetime.time(10))))
+    assert removed_by(sooner, order(replace(berlin, cut_off=datetime.time(13)))) == {"W1": "CUT_OFF"}
+
+
+def test_a_day_on_which_it_does_not_work_is_none_of_its_days() -> None:
+    """It is late by as much, and replays the same."""
+    one = datetime.timedelta(days=1)
+    week = frozenset(range(1, 8)) - {TODAY.isoweekday()}
+    closed = site(1, opening=Opening(week, frozenset((TODAY + one,))))
+    promise = order(closed, ship_by=NOW + one)
+    plan = route(DEFAULT_POLICY, promise)
+    assert (plan.parcels[0].day, plan.parcels[0].late_days) == (TODAY + 2 * one, 1)
+    assert route(DEFAULT_POLICY, revive_problem(json.loads(json.dumps(keep_problem(promise))))) == plan
+    today = make_policy(Rule("today", sites=SiteFilter(days_ahead_max=0)))
+    assert removed_by(today, order(closed, site(2))) == {"W1": "CLOSED", "W2": None}
 
 
 def test_a_day_must_have_room_for_as_many_orders_as_the_rule_says() -> None:
