@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapters.channels.base import (
-    ChannelNews,
     ChannelOrder,
     InboundEvent,
     ItemPage,
@@ -23,6 +22,7 @@ from adapters.channels.base import (
     WriteOutcome,
     WriteResult,
 )
+from adapters.channels.news import ChannelNews
 from adapters.channels.returns import Refund
 from domain.cancellations import Cancellation
 from domain.errors import CauseClass, Fault

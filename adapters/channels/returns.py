@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
-from adapters.channels.base import InboundEvent, ReturnNotice, WriteResult
+from adapters.channels.base import InboundEvent, WriteResult
+from adapters.channels.news import ReturnNotice
 
 
 @dataclass(frozen=True, slots=True)

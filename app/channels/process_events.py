@@ -10,10 +10,10 @@ from typing import Any
 
 import structlog
 
-from adapters.channels.base import (
+from adapters.channels.base import Channel, Throttled
+from adapters.channels.news import (
     AccessRevoked,
     BatchFinished,
-    Channel,
     ChannelNews,
     OrderSeen,
     OrderToPull,
@@ -21,7 +21,6 @@ from adapters.channels.base import (
     QuantityToLook,
     ReturnSeen,
     ReturnToPull,
-    Throttled,
 )
 from adapters.channels.subscribe_events import AccessChannel
 from app.channels.observe_listings import note_observations

@@ -6,8 +6,9 @@ import datetime
 from typing import Any
 from uuid import UUID
 
-from adapters.channels.base import ChannelOrder, ReturnNotice
+from adapters.channels.base import ChannelOrder
 from adapters.channels.channel_refund import ChannelRefund
+from adapters.channels.news import ReturnNotice
 from app.exceptions.open_cases import open_cases
 from app.orders.take_order import take_order
 from app.returns.hold_return import keep_return, lock_return

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from adapters.channels.base import ReturnNotice
+from adapters.channels.news import ReturnNotice
 from app.channels.resync_listings import resync_listings
 from app.floor.perform import tell
 from app.returns.count_sold import count_sold

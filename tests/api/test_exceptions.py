@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from adapters.channels.base import ChannelNews, QuantityWrite, Throttled
+from adapters.channels.base import QuantityWrite, Throttled
 from adapters.channels.memory import MemoryChannel
+from adapters.channels.news import ChannelNews
 from app.channels.process_events import ATTEMPTS_MAX, process_events
 from app.exceptions.open_cases import open_cases
 from app.settings import Settings

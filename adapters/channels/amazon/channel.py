@@ -30,7 +30,6 @@ from adapters.channels.amazon.submit_feed import UPLOAD_SECONDS, FeedBook, submi
 from adapters.channels.amazon.verify_event import seal_event, verify_event
 from adapters.channels.base import (
     Channel,
-    ChannelNews,
     ChannelOrder,
     InboundEvent,
     ItemPage,
@@ -44,6 +43,7 @@ from adapters.channels.base import (
     WriteOutcome,
     WriteResult,
 )
+from adapters.channels.news import ChannelNews
 from adapters.channels.refuse_call import NotOffered
 from adapters.channels.returns import Refund, ReturnPage
 from domain.cancellations import Cancellation

@@ -14,7 +14,8 @@ import orjson
 
 from adapters.channels.amazon.call_api import AmazonApi, write_path
 from adapters.channels.amazon.pull_orders import write_time
-from adapters.channels.base import ChannelNews, InboundEvent, ReturnNotice, ReturnSeen
+from adapters.channels.base import InboundEvent
+from adapters.channels.news import ChannelNews, ReturnNotice, ReturnSeen
 from adapters.channels.returns import ReturnPage
 from domain.errors import CauseClass, Fault
 

@@ -11,7 +11,8 @@ import orjson
 
 from adapters.channels.amazon.connection import FEED_TYPE, AmazonConnection
 from adapters.channels.amazon.list_returns import EXTERNAL_RETURN, read_return
-from adapters.channels.base import BatchFinished, ChannelNews, InboundEvent, Observation, OrderToPull, QuantitySeen
+from adapters.channels.base import InboundEvent, Observation
+from adapters.channels.news import BatchFinished, ChannelNews, OrderToPull, QuantitySeen
 from domain.errors import CauseClass, Fault
 
 ORDER_CHANGE = "ORDER_CHANGE"

@@ -12,7 +12,6 @@ import httpx
 
 from adapters.channels.base import (
     Channel,
-    ChannelNews,
     ChannelOrder,
     InboundEvent,
     ItemPage,
@@ -42,6 +41,7 @@ from adapters.channels.ebay.settings import TOPICS, EbayCredentials, EbaySetting
 from adapters.channels.ebay.spend_revisions import RevisionBudget
 from adapters.channels.ebay.subscribe_events import Endpoint, subscribe_events
 from adapters.channels.ebay.verify_event import verify_event
+from adapters.channels.news import ChannelNews
 from adapters.channels.refuse_call import NotOffered
 from adapters.channels.returns import Refund, RefundingChannel
 from adapters.channels.subscribe_events import ChallengedChannel, SubscribedChannel

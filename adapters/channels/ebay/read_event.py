@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from adapters.channels.base import ChannelNews, OrderToPull
+from adapters.channels.news import ChannelNews, OrderToPull
 from domain.errors import CauseClass, Fault
 
 ORDER_TOPICS = frozenset({

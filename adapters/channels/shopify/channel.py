@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 
 from adapters.channels.base import (
-    ChannelNews,
     ChannelOrder,
     InboundEvent,
     ItemPage,
@@ -20,10 +19,10 @@ from adapters.channels.base import (
     OrderPage,
     QuantityWrite,
     Quota,
-    ReturnNotice,
     Shipment,
     WriteResult,
 )
+from adapters.channels.news import ChannelNews, ReturnNotice
 from adapters.channels.returns import Refund
 from adapters.channels.shopify.access_token import AccessToken
 from adapters.channels.shopify.cancel_order import cancel_order

@@ -17,10 +17,10 @@ from typing import Any
 
 import orjson
 
-from adapters.channels.base import (
+from adapters.channels.base import Observation
+from adapters.channels.news import (
     AccessRevoked,
     ChannelNews,
-    Observation,
     OrderSeen,
     OrderToPull,
     QuantitySeen,

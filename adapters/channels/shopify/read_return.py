@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from adapters.channels.base import ReturnNotice
+from adapters.channels.news import ReturnNotice
 from adapters.channels.shopify.client import ShopifyClient
 
 RESTOCKED = frozenset({"return", "legacy_restock"})

@@ -13,7 +13,8 @@ from adapters.channels.amazon.patch_quantities import read_submission
 from adapters.channels.amazon.pull_orders import pull_orders
 from adapters.channels.amazon.read_event import UNREADABLE, read_envelope
 from adapters.channels.amazon.settle_feed import measure_feed, read_report
-from adapters.channels.base import ListingRef, Observation, OrderToPull, QuantitySeen, ReturnSeen, WriteOutcome
+from adapters.channels.base import ListingRef, Observation, WriteOutcome
+from adapters.channels.news import OrderToPull, QuantitySeen, ReturnSeen
 from domain.errors import CauseClass, Fault
 from tests.adapters.amazon.conftest import CONTRACTS, Setup, answering, write
 from tests.adapters.amazon.contract import EXAMPLE_DEFECTS, NOTIFICATIONS, OPERATIONS, Contract, Operation

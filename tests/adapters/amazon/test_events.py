@@ -13,7 +13,8 @@ import pytest
 from adapters.channels.amazon.receive_messages import QueueMessage, SqsQueue
 from adapters.channels.amazon.sign_request import AwsCredentials, sign_request
 from adapters.channels.amazon.verify_event import SEAL_HEADER
-from adapters.channels.base import BatchFinished, InboundEvent, ListingRef, Observation, OrderToPull, QuantitySeen
+from adapters.channels.base import InboundEvent, ListingRef, Observation
+from adapters.channels.news import BatchFinished, OrderToPull, QuantitySeen
 from domain.errors import CauseClass, Fault
 from tests.adapters.amazon.conftest import Setup, answering, open_setup, write
 from tests.adapters.sandbox_amazon.serving import SELLER

@@ -15,7 +15,8 @@ import pytest
 from adapters.channels.amazon.read_listing import Terms
 from adapters.channels.amazon.settle_feed import REPORT_BYTES_MAX, read_report, unpack_report
 from adapters.channels.amazon.submit_feed import UPLOAD_SECONDS, number_message, submit_feed
-from adapters.channels.base import BatchFinished, ChannelNews, QuantityWrite, WriteOutcome, WriteResult
+from adapters.channels.base import QuantityWrite, WriteOutcome, WriteResult
+from adapters.channels.news import BatchFinished, ChannelNews
 from adapters.sandbox.amazon import ProductConfig
 from domain.errors import CauseClass, Fault
 from tests.adapters.amazon.conftest import CONNECTION, Setup, answering, open_setup, write

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.channels.amazon.list_returns import EXTERNAL_RETURN
 from adapters.channels.amazon.open_amazon import open_amazon
-from adapters.channels.base import ReturnNotice, ReturnSeen
+from adapters.channels.news import ReturnNotice, ReturnSeen
 from adapters.channels.refuse_call import NotOffered
 from adapters.channels.returns import ReturnListingChannel
 from adapters.sandbox.amazon.place_order import place_order, read_cart

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.channels.base import ChannelOrder, ListingRef, OrderToPull, Shipment, WriteOutcome
+from adapters.channels.base import ChannelOrder, ListingRef, Shipment, WriteOutcome
 from adapters.channels.ebay.channel import EbayChannel
+from adapters.channels.news import OrderToPull
 from adapters.sandbox.ebay import ProductConfig
 from domain.errors import CauseClass, Fault
 from tests.adapters.ebay.market import Market, open_market

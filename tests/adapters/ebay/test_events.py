@@ -18,11 +18,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.channels.base import InboundEvent, OrderToPull
+from adapters.channels.base import InboundEvent
 from adapters.channels.ebay.channel import EbayChannel, open_channel
 from adapters.channels.ebay.fetch_key import FETCHES_MAX, parse_key
 from adapters.channels.ebay.settings import EbaySettings
 from adapters.channels.ebay.verify_event import read_signature
+from adapters.channels.news import OrderToPull
 from adapters.channels.subscribe_events import ChallengedChannel
 from adapters.sandbox.ebay.deliver_notifications import Postman
 from adapters.sandbox.ebay.sign_notification import make_key

@@ -12,7 +12,8 @@ import orjson
 import pytest
 
 import adapters.channels.shopify as package
-from adapters.channels.base import Observation, OrderSeen, OrderToPull, QuantitySeen
+from adapters.channels.base import Observation
+from adapters.channels.news import OrderSeen, OrderToPull, QuantitySeen
 from adapters.channels.shopify.client import API_VERSION
 from adapters.channels.shopify.read_event import IGNORED, read_event
 from adapters.channels.shopify.renew_subscriptions import TOPICS

@@ -12,17 +12,15 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters.channels.base import (
+from adapters.channels.base import InboundEvent, Observation, Shipment
+from adapters.channels.news import (
     AccessRevoked,
     ChannelNews,
-    InboundEvent,
-    Observation,
     OrderSeen,
     OrderToPull,
     QuantitySeen,
     QuantityToLook,
     ReturnToPull,
-    Shipment,
 )
 from adapters.channels.shopify.channel import ShopifyChannel, open_shopify
 from adapters.channels.shopify.read_event import IGNORED, PART_TOPICS, READERS, read_event

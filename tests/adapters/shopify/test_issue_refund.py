@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from adapters.channels.base import ReturnSeen, Shipment, WriteOutcome
+from adapters.channels.base import Shipment, WriteOutcome
+from adapters.channels.news import ReturnSeen
 from adapters.channels.returns import Refund, RefundingChannel, RefundLookingChannel
 from adapters.channels.shopify.read_event import read_event
 from adapters.channels.shopify.read_order import read_payload

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters.channels.base import OrderToPull, ReturnNotice, ReturnSeen, ReturnToPull, Shipment
+from adapters.channels.base import Shipment
+from adapters.channels.news import OrderToPull, ReturnNotice, ReturnSeen, ReturnToPull
 from adapters.channels.returns import ReturnReadingChannel
 from adapters.channels.shopify.read_event import read_event
 from adapters.sandbox.shopify.ids import write_gid

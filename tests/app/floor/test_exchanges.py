@@ -11,7 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from adapters.channels.base import ChannelOrder, ChannelOrderLine, ReturnNotice
+from adapters.channels.base import ChannelOrder, ChannelOrderLine
+from adapters.channels.news import ReturnNotice
 from api.ids import encode_id
 from app.fulfillment.confirm_shipments import confirm_shipments
 from app.orders.take_order import take_order

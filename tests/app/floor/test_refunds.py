@@ -10,15 +10,10 @@ from typing import Any, cast
 
 import pytest
 
-from adapters.channels.base import (
-    ChannelOrder,
-    ChannelOrderLine,
-    ReturnNotice,
-    WriteOutcome,
-    WriteResult,
-)
+from adapters.channels.base import ChannelOrder, ChannelOrderLine, WriteOutcome, WriteResult
 from adapters.channels.channel_refund import ChannelRefund
 from adapters.channels.memory import MemoryChannel
+from adapters.channels.news import ReturnNotice
 from adapters.channels.returns import Refund
 from api.ids import encode_id
 from app.orders.take_order import take_order

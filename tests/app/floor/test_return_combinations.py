@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.channels.base import ReturnNotice
+from adapters.channels.news import ReturnNotice
 from api.ids import encode_id
 from app.returns.notice_return import notice_return
 from app.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.channels.base import ReturnNotice
+from adapters.channels.news import ReturnNotice
 from app.returns.notice_return import notice_return
 from app.settings import Settings
 from tests.floor_company import RETURN, FloorCompany, open_floor_company

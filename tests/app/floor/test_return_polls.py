@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters.channels.base import InboundEvent, ReturnNotice, ReturnSeen, Throttled
+from adapters.channels.base import InboundEvent, Throttled
 from adapters.channels.memory import MemoryChannel
+from adapters.channels.news import ReturnNotice, ReturnSeen
 from adapters.channels.returns import ReturnPage
 from app.channels.poll_returns import poll_returns
 from app.channels.process_events import process_events

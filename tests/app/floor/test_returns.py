@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adapters.channels.base import ReturnNotice
+from adapters.channels.news import ReturnNotice
 from app.floor.run_clocks import run_clocks
 from app.returns.notice_return import notice_return
 from app.settings import Settings
