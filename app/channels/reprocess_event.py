@@ -1,14 +1,15 @@
-"""Have a stored event processed again, and reading what was stored."""
+"""Have stored events processed again, one or many, and reading what was stored."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.postgres.database import Database
 from adapters.postgres.idempotency import IdempotentCall
-from app.channels.see_channels import see_channels
+from app.channels.see_channels import find_channel, see_channels
 from app.conditions import Conditions
 from app.run_once import Answer, run_once
 from app.state import State
@@ -25,6 +26,30 @@ _AGAIN = """
 UPDATE inbound_events SET processed_at = NULL, attempts = 0, next_attempt_at = NULL WHERE id = $1 AND body <> ''
 RETURNING id
 """
+
+
+MANY_MAX = 1_000
+_CHOSEN = """
+FROM inbound_events e WHERE e.channel_id = $1 AND e.processed_at IS NOT NULL AND e.body <> ''
+  AND ($2::text[] IS NULL OR e.topic = ANY($2)) AND (NOT $3::bool OR e.error IS NOT NULL)
+  AND ($4::timestamptz IS NULL OR e.received_at >= $4) AND ($5::timestamptz IS NULL OR e.received_at < $5)
+"""
+_AGAIN_MANY = f"""
+UPDATE inbound_events SET processed_at = NULL, attempts = 0, next_attempt_at = NULL
+WHERE id IN (SELECT e.id {_CHOSEN} ORDER BY e.id LIMIT $6 FOR UPDATE OF e)
+"""  # noqa: S608
+_LEFT = f"SELECT count(*)::int {_CHOSEN}"
+
+
+@dataclass(frozen=True, slots=True)
+class ManyEvents:
+    """Of one channel, that were processed or set aside. `since`, `until`: when they came, the end left out."""
+
+    channel: str
+    topics: Sequence[str] | None = None
+    failed: bool = True
+    since: datetime.datetime | None = None
+    until: datetime.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +100,26 @@ async def reprocess_event(state: State, principal: Principal, event_id: int, cal
             message = "Its body was erased with the personal data that it held."
             raise Refusal(RefusalCode.WRONG_STATE, message, ("id",))
         return {"event": dict(await read_event(connection, principal, event_id))}
+
+    answer = await run_once(state.database, call, decide)
+    state.doorbell.ring("events")
+    return answer
+
+
+async def reprocess_events(
+    state: State, principal: Principal, wanted: ManyEvents, call: IdempotentCall | None
+) -> Answer:
+    """The oldest `MANY_MAX` of them; `events` of the answer is how many, `left` how many more there are.
+
+    Those whose body was erased stay as they are. Raises `Refusal` CHANNEL_NOT_FOUND.
+    """
+
+    async def decide(connection: Any) -> Answer:
+        channel_id = await find_channel(connection, principal, wanted.channel)
+        topics = None if wanted.topics is None else list(wanted.topics)
+        chosen = (channel_id, topics, wanted.failed, wanted.since, wanted.until)
+        done = await connection.execute(_AGAIN_MANY, *chosen, MANY_MAX)
+        return {"events": int(done.split()[-1]), "left": await connection.fetchval(_LEFT, *chosen)}
 
     answer = await run_once(state.database, call, decide)
     state.doorbell.ring("events")

@@ -174,6 +174,40 @@ async def test_an_event_that_failed_is_processed_again_from_its_raw_body(
     assert [error["code"] for error in unknown["userErrors"]] in (["EVENT_NOT_FOUND"], ["INVALID_INPUT"])
 
 
+async def test_many_events_are_processed_again_in_bounded_parts(
+    company: ChannelCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.channels.reprocess_event.MANY_MAX", 2)
+    for number, (topic, body) in enumerate((("orders/create", b"a"), ("orders/edited", b"b"), ("orders/create", b"c"))):
+        headers = {"id": f"e-{number}", "topic": topic}
+        assert (await company.http.post("/webhooks/shopify/shop", content=body, headers=headers)).is_success
+        assert (await company.http.post("/webhooks/shopify/market", content=body, headers=headers)).is_success
+    await company.execute("UPDATE inbound_events SET processed_at = now(), error = 'broken', attempts = 40")
+    waiting = "SELECT array_agg(external_id ORDER BY id) FROM inbound_events WHERE processed_at IS NULL"
+
+    async def again(**fields: Any) -> tuple[int, int]:
+        made = await company.admin.mutate("eventsReprocess", "events left", channel="shop", **fields)
+        assert made["userErrors"] == []
+        return made["events"], made["left"]
+
+    assert await again(topics=["orders/paid"]) == (0, 0)
+    assert await again(to="2020-01-01T00:00:00Z") == (0, 0)
+    assert await again(topics=["orders/edited"], **{"from": "2020-01-01T00:00:00Z"}) == (1, 0)
+    assert await company.value(waiting) == ["e-1"]
+    await company.execute("UPDATE inbound_events SET processed_at = now()")
+    assert await again(idempotencyKey="k") == (2, 1)
+    assert await again(idempotencyKey="k") == (2, 1), "the same answer, nothing more"
+    assert await company.value(waiting) == ["e-0", "e-1"]
+    assert await again() == (1, 0)
+    await company.execute("UPDATE inbound_events SET processed_at = now(), error = NULL")
+    assert await again() == (0, 0)
+    assert await again(failed=False) == (2, 1)
+    await company.execute("UPDATE inbound_events SET processed_at = now(), body = ''")
+    assert await again(failed=False) == (0, 0), "nothing is left of them"
+    unknown = await company.admin.mutate("eventsReprocess", "events", channel="none")
+    assert [error["code"] for error in unknown["userErrors"]] == ["CHANNEL_NOT_FOUND"]
+
+
 async def test_what_only_people_can_settle_is_resolved_with_a_word_on_how(company: ChannelCompany) -> None:
     case_id = await open_case(company)
     assert await act(company, "exceptionRetry", case_id) == "NOT_ALLOWED"

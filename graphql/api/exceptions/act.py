@@ -1,7 +1,8 @@
-"""`exceptionAcknowledge`, `…Assign`, `…Retry`, `…Recover`, `…Resolve` and `eventReprocess`."""
+"""`exceptionAcknowledge`, `…Assign`, `…Retry`, `…Recover`, `…Resolve`, `eventReprocess` and `eventsReprocess`."""
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import strawberry
@@ -13,7 +14,7 @@ from api.exceptions.types import ExceptionCase, InboundEvent, case_from_row, inb
 from api.ids import BIGINT_MAX, decode_numbers, decode_uuid
 from api.scalars import UserError
 from app.calls import make_call
-from app.channels.reprocess_event import reprocess_event
+from app.channels.reprocess_event import MANY_MAX, ManyEvents, reprocess_event, reprocess_events
 from app.exceptions.act_on_case import acknowledge_case, assign_case, settle_case
 from app.exceptions.retry_case import retry_case
 from app.orders.recover_order import Recovery, recover_order
@@ -84,6 +85,16 @@ class EventReprocessInput:
     idempotency_key: str | None = None
 
 
+@strawberry.input(description="Events of a channel that were processed, or set aside.")
+class EventsReprocessInput:
+    channel: str
+    topics: list[str] | None = None
+    failed: bool = strawberry.field(default=True, description="Only those with an error.")
+    from_: datetime.datetime | None = strawberry.field(default=None, name="from", description="When they came.")
+    to: datetime.datetime | None = strawberry.field(default=None, description="Left out itself.")
+    idempotency_key: str | None = None
+
+
 @strawberry.type
 class ExceptionPayload:
     user_errors: list[UserError]
@@ -114,6 +125,13 @@ class ExceptionRecoverPayload(ExceptionPayload): ...
 class EventReprocessPayload:
     user_errors: list[UserError]
     event: InboundEvent | None = None
+
+
+@strawberry.type
+class EventsReprocessPayload:
+    user_errors: list[UserError]
+    events: int = strawberry.field(default=0, description="How many are due again.")
+    left: int = strawberry.field(default=0, description="How many more there are: send it again.")
 
 
 def _show(made: dict[str, Any]) -> dict[str, Any]:
@@ -163,6 +181,13 @@ async def _reprocess(context: Context, command: EventReprocessInput) -> dict[str
     return {"event": inbound_event_from_row(made["event"])}
 
 
+async def _reprocess_many(context: Context, command: EventsReprocessInput) -> dict[str, Any]:
+    wanted = ManyEvents(command.channel, command.topics, command.failed, command.from_, command.to)
+    given = [wanted.channel, wanted.topics, wanted.failed, wanted.since, wanted.until]
+    call = make_call(context.principal, "events:reprocess", command.idempotency_key, given)
+    return await reprocess_events(context.state, context.principal, wanted, call)
+
+
 @strawberry.type
 class ExceptionMutation:
     @strawberry.mutation(directives=ACTORS, description="You have seen it: nobody is alerted any more.")
@@ -200,3 +225,10 @@ class ExceptionMutation:
     @strawberry.mutation(directives=ACTORS, description="Let a worker process it again, from its raw body.")
     async def event_reprocess(self, info: Info, input: EventReprocessInput) -> EventReprocessPayload:
         return await answer(EventReprocessPayload, _reprocess(info.context, input))
+
+    @strawberry.mutation(
+        directives=ACTORS,
+        description=f"The same for many, the oldest {MANY_MAX} of them: after what made them fail was put right.",
+    )
+    async def events_reprocess(self, info: Info, input: EventsReprocessInput) -> EventsReprocessPayload:
+        return await answer(EventsReprocessPayload, _reprocess_many(info.context, input))
