@@ -67,12 +67,15 @@ log = structlog.get_logger()
 
 
 async def reroute_orders(state: State, allocate: Allocate) -> int:
-    """One bounded batch; returns how many were looked at."""
+    """One bounded batch; returns how many were looked at. One that fails comes again after the lease, alone."""
     claimed = await state.database.hot.fetch(_CLAIM, ORDERS_MAX, LEASE_SECONDS)
     for row in claimed:
-        await allocate(state, row["id"])
-        async with state.database.hot.acquire() as connection, connection.transaction():
-            await _conclude(connection, row["id"], row["reroute_at"])
+        try:
+            await allocate(state, row["id"])
+            async with state.database.hot.acquire() as connection, connection.transaction():
+                await _conclude(connection, row["id"], row["reroute_at"])
+        except Exception:
+            log.exception("an order cannot be routed again", order=str(row["id"]))
     if claimed:
         ring_work(state)
     return len(claimed)

@@ -89,14 +89,17 @@ ORDER BY c.id LIMIT $1
 
 
 async def mind_orders(state: State) -> int:
-    """How many orders something was done for."""
-    done = await relink_lines(state)
-    done += await tell_untold(state)
-    done += await tell_late_promises(state)
-    done += await tell_shipped_anyway(state)
-    done += await end_cases(state)
+    """How many orders something was done for. A part that fails keeps no other from its turn; then it is raised."""
+    done, failed = 0, list[Exception]()
+    for part in (relink_lines, tell_untold, tell_late_promises, tell_shipped_anyway, end_cases):
+        try:
+            done += await part(state)
+        except Exception as error:
+            failed.append(error)
     if done:
         state.doorbell.ring("feed")
+    if failed:
+        raise failed[0]
     return done
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from app.fulfillment.reject_work import time_out_work, vacate_warehouses
 from app.fulfillment.reroute_units import reroute_orders, settle_order_cases
 from app.routing.allocate_order import allocate_order
+from app.state import State
 from tests.floor import Floor
 
 
@@ -210,6 +213,23 @@ async def test_the_rest_of_a_partly_shipped_one_may_be_rejected(floor: Floor) ->
     await reroute(floor)
     assert await floor.status(order) == "PARTLY_SHIPPED"
     assert await floor.work_of(order) != work
+
+
+async def test_an_order_that_fails_waits_alone(floor: Floor) -> None:
+    first, second = await floor.order({"SKU-0": 1}), await floor.order({"SKU-0": 1}, name="2")
+    for work in (await floor.release_of(first), await floor.work_of(second)):
+        await floor.do("Reject", work, reason="DAMAGED")
+
+    async def refuse_the_first(state: State, order_id: UUID) -> object:
+        if order_id == first:
+            raise ValueError("nobody thought of this")
+        return await allocate_order(state, order_id)
+
+    assert await reroute_orders(floor.state, refuse_the_first) == 2
+    assert (await floor.status(first), await floor.status(second)) == ("BACKORDERED", "ALLOCATED")
+    await floor.company.execute("UPDATE orders SET reroute_at = now() WHERE reroute_at IS NOT NULL")
+    await reroute(floor)
+    assert await floor.status(first) == "ALLOCATED"
 
 
 async def test_nobody_takes_it_on_in_time(floor: Floor) -> None:

@@ -116,6 +116,19 @@ async def test_a_worker_that_is_killed_before_it_tells_leaves_nobody_untold(
     assert await mind_orders(company.state) == 0, "somebody has chosen that it waits"
 
 
+async def test_a_part_that_fails_keeps_no_other_from_its_turn(
+    company: ChannelCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: Any) -> int:
+        raise ValueError("nobody thought of this")
+
+    await take(company, say({"SKU-0": 1}, version=1, ship_by=NOW + datetime.timedelta(hours=1)))
+    monkeypatch.setattr("app.orders.mind_orders.relink_lines", fail)
+    with pytest.raises(ValueError, match="nobody"):
+        await mind_orders(company.state)
+    assert await cases(company) == ["PROMISE_AT_RISK"]
+
+
 async def test_a_promise_that_is_broken_is_worse_than_one_at_risk(company: ChannelCompany) -> None:
     await take(company, say({"SKU-0": 1}, version=1, ship_by=NOW + datetime.timedelta(hours=1)))
     assert await mind_orders(company.state) == 1
