@@ -146,7 +146,8 @@ async def _process(state: State, record: Any, event: Any) -> Outcome:
         return Outcome(done=not fault.transient, error=str(fault), told_of=told_of)
     except Exception as error:
         log.exception("an event cannot be processed", event_id=event["id"], channel=record["code"])
-        return Outcome(done=False, error=repr(error), told_of=told_of)
+        kept = f"An unexpected {type(error).__name__}: the log has more under event:{event['id']}."  # not whom it names
+        return Outcome(done=False, error=kept, told_of=told_of)
     return Outcome(done=True, told_of=told_of)
 
 

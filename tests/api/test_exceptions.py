@@ -174,6 +174,22 @@ async def test_an_event_that_failed_is_processed_again_from_its_raw_body(
     assert [error["code"] for error in unknown["userErrors"]] in (["EVENT_NOT_FOUND"], ["INVALID_INPUT"])
 
 
+async def test_what_fails_unexpectedly_keeps_nobodys_name(
+    company: ChannelCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row stays when who the order was for is erased."""
+
+    def read(_self: Any, topic: str, body: bytes) -> Sequence[ChannelNews]:
+        raise RuntimeError(f"no place for {body.decode()}")
+
+    monkeypatch.setattr("adapters.channels.memory.MemoryChannel.read_event", read)
+    headers = {"id": "e-1", "topic": "orders/create"}
+    assert (await company.http.post("/webhooks/shopify/shop", content=b"Ada Byron", headers=headers)).is_success
+    await process_events(company.state)
+    error = await company.value("SELECT error FROM inbound_events")
+    assert ("RuntimeError" in error, "Ada" in error) == (True, False)
+
+
 async def test_many_events_are_processed_again_in_bounded_parts(
     company: ChannelCompany, monkeypatch: pytest.MonkeyPatch
 ) -> None:
