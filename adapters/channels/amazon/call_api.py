@@ -109,9 +109,9 @@ class AmazonApi:
             return Throttled(message, min(WAIT_SECONDS_MAX, 1 / self.rate_of(operation)))
         if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
             return Fault(message, transient=True, cause=CauseClass.OUTAGE)
-        if status == httpx.codes.FORBIDDEN:
+        if status == httpx.codes.FORBIDDEN and not _blames_token(response):
             return NotPermitted(f"{message} The application lacks a role, or the seller has not authorized it.")
-        if status == httpx.codes.UNAUTHORIZED:
+        if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             return Fault(message, transient=False, cause=CauseClass.AUTH)
         cause = CauseClass.MAPPING if status == httpx.codes.NOT_FOUND else CauseClass.VALIDATION
         return Fault(message, transient=False, cause=cause)
@@ -133,6 +133,14 @@ def read_rate(response: httpx.Response) -> float | None:
     except ValueError:
         return None
     return rate if 0 < rate < float("inf") else None
+
+
+def _blames_token(response: httpx.Response) -> bool:
+    """Amazon has one code and message for an access token that ended and for a role that is missing: details tell."""
+    try:
+        return "access token" in str(orjson.loads(response.content)["errors"][0]["details"]).lower()
+    except (ValueError, LookupError, TypeError):
+        return False
 
 
 def read_error(response: httpx.Response) -> tuple[str, str]:

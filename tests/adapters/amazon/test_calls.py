@@ -20,7 +20,8 @@ from tests.adapters.amazon.conftest import CONNECTION, Ledger, Setup, answering,
 from tests.adapters.sandbox_amazon.serving import CLIENT_SECRET, REFRESH_TOKEN
 
 SECRETS = (CLIENT_SECRET, REFRESH_TOKEN, "Atza|token-hush", "aws-hush")
-UNAUTHORIZED = {"errors": [{"code": "Unauthorized", "message": "Access denied", "details": "expired"}]}
+ENDED = "The access token you provided has expired."
+UNAUTHORIZED = {"errors": [{"code": "Unauthorized", "message": "Access denied", "details": ENDED}]}
 FOUND = {"numberOfResults": 0, "items": []}
 
 
@@ -176,6 +177,11 @@ async def test_expired_token_is_refreshed_and_the_call_repeated_once() -> None:
     with pytest.raises(Fault) as caught:
         await channel.api.call("searchOrders", "GET", "/x")
     assert (caught.value.transient, caught.value.cause) == (False, CauseClass.AUTH)
+    assert not isinstance(caught.value, NotPermitted), "a token that ended again says nothing of roles"
+    denied = {"errors": [{"code": "Unauthorized", "message": "Access denied", "details": ""}]}
+    channel = answering(*[httpx.Response(403, json=denied)] * 2, quota=quota)
+    with pytest.raises(NotPermitted):
+        await channel.api.call("searchOrders", "GET", "/x")
 
 
 async def test_no_answer_is_an_outage_and_tells_no_secret() -> None:
