@@ -34,6 +34,7 @@ from app.orders.mind_orders import mind_orders
 from app.orders.tell_cancellations import tell_cancellations
 from app.partners.delegate_work import delegate_work
 from app.partners.forget_rows import forget_partner_rows
+from app.partners.mind_snapshots import mind_snapshots
 from app.partners.plan_events import plan_events
 from app.partners.poll_changes import poll_changes
 from app.partners.poll_snapshots import poll_snapshot
@@ -180,6 +181,7 @@ def start_loops(state: State) -> list[asyncio.Task[None]]:
         ("partner changes", PARTNERS_SECONDS, lambda: poll_changes(state, now()), "partners"),
         ("old partner rows", CLEANING_SECONDS, lambda: forget_partner_rows(state), None),
         ("partner stock", PARTNERS_SECONDS, lambda: poll_snapshot(state, now()), None),
+        ("stock lists", CLEANING_SECONDS, lambda: mind_snapshots(state, now()), None),
         ("partner cancels", PARTNERS_SECONDS, lambda: request_cancel(state, now()), "partners"),
         *((f"partner events {n}", PARTNERS_SECONDS, lambda: send_event(state, now()), "partners") for n in range(2)),
         ("lags", CLEANING_SECONDS, lambda: forget_lags(state.database), None),

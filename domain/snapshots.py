@@ -7,8 +7,17 @@ numbers that prove nothing wrong; what lies outside of it does.
 
 from __future__ import annotations
 
+import datetime
+import itertools
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
+
+LISTS_LEARNED = 10
+"""Of a warehouse's last stock lists it is learned how often they come: nightly ones make more than a week."""
+LISTS_MIN = 3
+"""With fewer nothing is known of a rhythm."""
+LIST_GRACE = datetime.timedelta(hours=1)
 
 
 class Outcome(StrEnum):
@@ -58,3 +67,14 @@ def judge_level(told: int, books: Books, tolerance: Tolerance) -> Verdict:
     difference = told - most if told > most else told - least if told < least else 0
     allowed = max(tolerance.units, then * tolerance.percent // 100)
     return Verdict(least, most, difference, abs(difference) <= allowed)
+
+
+def list_due(times: Sequence[datetime.datetime]) -> datetime.datetime | None:
+    """When the next stock list should have come, by the last ones (newest first); None: there is no telling.
+
+    After one and a half times the longest pause between them, and `LIST_GRACE`.
+    """
+    if len(times) < LISTS_MIN:
+        return None
+    longest = max(newer - older for newer, older in itertools.pairwise(times))
+    return times[0] + longest * 1.5 + LIST_GRACE

@@ -19,6 +19,7 @@ from app.calls import check_text
 from app.catalog.lookup import sku_not_found
 from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
+from app.partners.mind_snapshots import end_overdue
 from app.run_once import Answer, run_once
 from app.state import State
 from domain.errors import CauseClass, Refusal, RefusalCode
@@ -236,6 +237,7 @@ async def _tell_cases(
     connection: Any, house_id: int, live: bool, report: SnapshotReport, judged: Sequence[Judged]
 ) -> None:
     """A case for each difference that people must look at; a SKU that is right again ends its own."""
+    await end_overdue(connection, house_id, report.as_of)
     if not live:
         return
     wrong = [one for one in judged if one.outcome is Outcome.CASE]

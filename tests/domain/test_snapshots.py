@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.snapshots import Books, Tolerance, Verdict, judge_level
+from domain.snapshots import Books, Tolerance, Verdict, judge_level, list_due
 
 UNITS = st.integers(0, 1_000)
 
@@ -37,3 +39,12 @@ def test_numbers_beside_the_range_are_measured_from_its_edge() -> None:
         Verdict(12, 26, 0, True),
         Verdict(12, 26, 2, False),
     ]
+
+
+def test_how_often_lists_come_is_learned_with_their_weekends() -> None:
+    monday = datetime.datetime(2026, 11, 23, 6, tzinfo=datetime.UTC)
+    day = datetime.timedelta(days=1)
+    nights = [monday, monday - 3 * day, monday - 4 * day, monday - 5 * day]
+    assert list_due(nights[:2]) is None
+    assert list_due(nights) == monday + 4.5 * day + datetime.timedelta(hours=1)
+    assert list_due(nights[1:]) == monday - 1.5 * day + datetime.timedelta(hours=1), "it had never been silent longer"

@@ -30,7 +30,8 @@ strawberry.enum(
     "does not ship, and no other can. SHORT_PICK: units were not where they should be. CONFIRMATION_REFUSED: a channel "
     "does not take a parcel. CANCELLATION_REFUSED: an order is to be cancelled at its channel by hand. "
     "PARTNER_SILENT: a logistics partner does not answer. PARTNER_EVENTS_STOPPED: its webhook was "
-    "switched off. PARTNER_CONTRADICTION: it says what cannot be. STOCK_DIFFERENCE: it has other stock than it should.",
+    "switched off. PARTNER_CONTRADICTION: it says what cannot be. STOCK_DIFFERENCE: it has other stock than it should. "
+    "SNAPSHOT_OVERDUE: its stock lists have stopped.",
 )
 strawberry.enum(Severity, name="ExceptionSeverity", description="To be taken up within 15 min, 1 h, 8 h or 3 days.")
 strawberry.enum(
@@ -39,6 +40,7 @@ strawberry.enum(
 SUBJECTS = {
     "partner": "Partner",
     "stock": "StockLevel",
+    "warehouse": "Warehouse",
     "listing": "Listing",
     "channel": "Channel",
     "order": "Order",

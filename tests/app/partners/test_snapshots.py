@@ -15,6 +15,7 @@ from adapters.sandbox.threepl.create_provider import create_provider
 from adapters.sandbox.threepl.inject_faults import FaultKind
 from app.partners.forget_rows import forget_partner_rows
 from app.partners.import_snapshot import import_snapshot, read_snapshot
+from app.partners.mind_snapshots import mind_snapshots
 from app.partners.plan_events import plan_events
 from app.partners.poll_snapshots import poll_snapshot
 from app.settings import Settings
@@ -202,3 +203,34 @@ async def test_a_list_comes_as_a_file(company: PartnerCompany, tmp_path: Path) -
         path.write_text(text)
         with pytest.raises(Refusal):
             read_snapshot(path)
+
+
+async def test_lists_that_stop_are_a_case_until_the_next_one(company: PartnerCompany) -> None:
+    """By how they came before: hourly, so more than two and a half hours of silence are too many."""
+    now = datetime.datetime.now(datetime.UTC)
+    hour = datetime.timedelta(hours=1)
+    for back in (5, 4, 3):
+        assert (await report(company, now - back * hour, SKU_0=10))["equal"] == 1
+    assert await mind_snapshots(company.state, now - hour) == 0, "not late yet"
+    assert [await mind_snapshots(company.state, now) for _ in range(2)] == [1, 0], "once"
+    assert await company.cases() == [("SNAPSHOT_OVERDUE", "OPEN", 1)]
+    shown = await company.admin.data("{ exceptionCases(first: 1) { nodes { title owner subjectId } } }")
+    (case,) = shown["exceptionCases"]["nodes"]
+    assert case["title"].startswith("No stock list of 3PL since"), case
+    house = await company.admin.data(
+        "query($id: ID!) { node(id: $id) { ... on Warehouse { code } } }", id=case["subjectId"]
+    )
+    assert house["node"] == {"code": "3PL"}
+    await report(company, now, SKU_0=10)
+    assert await company.cases() == [("SNAPSHOT_OVERDUE", "RESOLVED", 1)]
+
+
+async def test_lists_of_a_warehouse_that_is_left_are_not_waited_for(company: PartnerCompany) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    for back in (5, 4, 3):
+        await report(company, now - datetime.timedelta(hours=back), SKU_0=10)
+    assert await mind_snapshots(company.state, now) == 1
+    await company.execute("UPDATE warehouses SET status = 'SHADOW' WHERE code = '3PL'")
+    assert await mind_snapshots(company.state, now) == 0
+    assert await company.cases() == [("SNAPSHOT_OVERDUE", "RESOLVED", 1)]
+    assert await mind_snapshots(company.state, now) == 0
