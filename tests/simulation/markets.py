@@ -110,7 +110,7 @@ class AmazonMarket(Market):
         "not_applied": {"rate": 0.03},
         "feed_fatal": {"rate": 0.1},
         "feed_cancelled": {"rate": 0.1},
-        "page_shift": {"rate": 0.1},
+        "page_shift": {"rate": 1.0},  # few of its answers have a second page
         "cancel_race": {"rate": 0.3},
         "outside_change": {"rate": 0.02},
         "notification_duplicate": {"rate": 0.1},
