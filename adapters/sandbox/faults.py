@@ -47,13 +47,18 @@ class FaultBox(Generic[K]):
     seed: int = 0
     active: dict[K, Fault] = field(default_factory=dict)
     struck: dict[K, int] = field(default_factory=dict)
+    occasions: dict[K, int] = field(default_factory=dict)
+    """How often each that is on could have struck."""
     dice: dict[K, random.Random] = field(default_factory=dict)
     """Each kind has dice of its own: how often one was thrown does not change what another does."""
 
     def strike(self, kind: K) -> Fault | None:
         """The fault if it happens now, and counts it. No draw is made for a fault that is off."""
         fault = self.active.get(kind)
-        if fault is None or fault.times == 0 or self.dice_of(kind).random() >= fault.rate:
+        if fault is None or fault.times == 0:
+            return None
+        self.occasions[kind] = self.occasions.get(kind, 0) + 1
+        if self.dice_of(kind).random() >= fault.rate:
             return None
         if fault.times is not None:
             fault.times -= 1
@@ -70,7 +75,8 @@ class FaultBox(Generic[K]):
         if not isinstance(raw, dict) or not isinstance(raw.get("seed", 0), int):
             raise FaultError("send an object of faults; seed is a whole number")
         active = {self._read_kind(name): self._read_fault(name, one) for name, one in raw.items() if name != "seed"}
-        self.seed, self.active, self.struck, self.dice = raw.get("seed", self.seed), active, {}, {}
+        self.seed, self.active = raw.get("seed", self.seed), active
+        self.struck, self.occasions, self.dice = {}, {}, {}
 
     def add(self, kind: K, times: int | None = 1, seconds: float = 0.0) -> None:
         """One more, beside what is on already."""
@@ -88,6 +94,7 @@ class FaultBox(Generic[K]):
             "seed": self.seed,
             "active": {kind.value: asdict(fault) for kind, fault in self.active.items()},
             "struck": {kind.value: times for kind, times in self.struck.items()},
+            "occasions": {kind.value: times for kind, times in self.occasions.items()},
         }
 
     def _read_kind(self, name: str) -> K:
