@@ -78,7 +78,7 @@ QUEUED = OPEN - {_S.SCHEDULED}
 ALLOWED: dict[FulfillmentAction, frozenset[FulfillmentStatus]] = {
     _A.RELEASE: frozenset({_S.SCHEDULED}),
     _A.ACCEPT: frozenset({_S.RELEASED}),
-    _A.REJECT: frozenset({_S.RELEASED, _S.ACCEPTED, _S.PICKING, _S.PICKED, _S.PARTLY_SHIPPED}),
+    _A.REJECT: QUEUED,
     _A.TIME_OUT: frozenset({_S.RELEASED}),
     _A.VACATE: frozenset({_S.SCHEDULED, _S.RELEASED}),
     _A.START_PICKING: frozenset({_S.ACCEPTED, _S.PARTLY_SHIPPED}),
@@ -98,7 +98,7 @@ NEXT: dict[FulfillmentStatus, str] = {
     _S.ACCEPTED: "start picking, or ship it",
     _S.PICKING: "pick what is left, or say that it is short",
     _S.PICKED: "pack or ship it",
-    _S.PACKED: "ship it",
+    _S.PACKED: "ship it, or reject it",
     _S.PARTLY_SHIPPED: "start picking the rest, or ship or reject it",
     _S.SHIPPED: "it has left; a return brings it back",
     _S.REJECTED: "what it was to ship is routed anew, as another fulfilment order",

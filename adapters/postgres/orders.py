@@ -38,12 +38,15 @@ WHERE f.id = ANY($1::uuid[]) AND l.quantity > l.shipped + l.cancelled + l.short 
 """
 _BARRED = """
 SELECT DISTINCT order_id, warehouse_id, 'rejected it: ' || coalesce(reject_reason, 'no reason given')
-FROM fulfillment_orders WHERE order_id = ANY($1::uuid[]) AND status = 'REJECTED' AND asked_again_at IS NULL
+FROM fulfillment_orders
+WHERE order_id = ANY($1::uuid[]) AND (status = 'REJECTED' OR reject_reason IS NOT NULL) AND asked_again_at IS NULL
 UNION ALL
 SELECT DISTINCT f.order_id, f.warehouse_id, 'picked it short'
 FROM fulfillment_orders f JOIN fulfillment_order_lines l ON l.fulfillment_order_id = f.id
-WHERE f.order_id = ANY($1::uuid[]) AND f.status <> 'REJECTED' AND l.short > 0 AND f.asked_again_at IS NULL
+WHERE f.order_id = ANY($1::uuid[]) AND f.status <> 'REJECTED' AND f.reject_reason IS NULL AND l.short > 0
+  AND f.asked_again_at IS NULL
 """
+"""Who shipped a part and rejected the rest is SHIPPED, and does not get that rest again."""
 
 
 class LineRow(NamedTuple):

@@ -27,7 +27,10 @@ ASSIGNEE_LENGTH_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What every change says. `occurred_at`: when it happened on the floor; None: now."""
+    """What every change says. `occurred_at`: when it happened on the floor; None: now.
+
+    `left`: a partner that knows of no holds tells what it has done: a hold does not undo it.
+    """
 
     id: UUID
     provenance: Provenance
@@ -35,6 +38,7 @@ class Ask:
     expected_version: int | None = None
     occurred_at: datetime.datetime | None = None
     note: str | None = None
+    left: bool = False
 
     def at(self) -> datetime.datetime:
         return self.occurred_at or datetime.datetime.now(datetime.UTC)
@@ -58,7 +62,7 @@ async def change_work(
         check_moment(ask.occurred_at)
         await say_moment(connection, ask.occurred_at)
         work = await lock_work(connection, principal, ask.id, ask.expected_version)
-        check_action(work.status, action, work.held)
+        check_action(work.status, action, work.held and not ask.left)
         more = await decide(connection, work)
         (row,) = await read_works_by_ids(connection, [ask.id])
         return {"fulfillment_order": row, **(more or {})}
@@ -122,13 +126,21 @@ async def hold_work(state: State, principal: Principal, ask: Ask, reason: str) -
     return await change_work(state, principal, ask, FulfillmentAction.HOLD, decide)
 
 
+def extend_acceptance(accept_by: datetime.datetime | None, accept_seconds: float) -> datetime.datetime | None:
+    """Nobody could take it on while it was held: its warehouse has all of its time again. None: there is no limit."""
+    if accept_by is None:
+        return None
+    return max(accept_by, datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=accept_seconds))
+
+
 async def let_work_go(state: State, principal: Principal, ask: Ask) -> Answer:
     """It goes on where it was. Raises `Refusal` WRONG_STATE when it is not held."""
 
     async def decide(connection: Any, work: Work) -> None:
         if not work.held:
             raise Refusal(RefusalCode.WRONG_STATE, "It is not held: nothing is to be let go.", ("id",))
-        await set_work(connection, work.id, hold_reason=None)
+        accept_by = extend_acceptance(work.row["accept_by"], state.settings.accept_seconds)
+        await set_work(connection, work.id, hold_reason=None, accept_by=accept_by)
         await note_event(connection, work, ask.provenance, "WORK_LET_GO", ask.at(), ask.note)
 
     return await change_work(state, principal, ask, FulfillmentAction.UNHOLD, decide)

@@ -45,9 +45,9 @@ _DONE = """
 UPDATE fulfillments SET confirmation = $3, error = $4,
   confirmed_at = CASE WHEN $3 = 'CONFIRMED' THEN clock_timestamp() END,
   next_attempt_at = CASE WHEN $3 = 'PENDING' THEN clock_timestamp() + make_interval(secs => $5) END
-WHERE id = $1 AND confirmation = 'PENDING' AND attempts = $2 RETURNING id
+WHERE id = $1 AND confirmation = 'PENDING' AND attempts = $2 AND carrier = $6 AND tracking_number = $7 RETURNING id
 """
-"""Whoever comes after its lease finds another attempt there, and nothing to write."""
+"""Whoever comes after its lease finds another attempt there, or after a correction another label: nothing to write."""
 _TELL = "UPDATE orders SET updated_at = clock_timestamp() WHERE id = $1"
 """Who watches the order sees what became of its parcel."""
 
@@ -100,7 +100,8 @@ async def _settle(state: State, record: Any, parcel: Any, result: WriteResult) -
     async with state.database.hot.acquire() as connection, connection.transaction():
         if confirmation != "PENDING":
             await connection.execute(_TELL, parcel["order_id"])
-        kept = await connection.fetchval(_DONE, parcel["id"], parcel["attempts"], confirmation, error, wait)
+        label = (parcel["carrier"], parcel["tracking_number"])
+        kept = await connection.fetchval(_DONE, parcel["id"], parcel["attempts"], confirmation, error, wait, *label)
         if kept is None:
             return
         if confirmation == "REFUSED":

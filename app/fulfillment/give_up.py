@@ -18,7 +18,8 @@ _REROUTE = "UPDATE orders SET reroute_at = clock_timestamp() WHERE id = $1"
 async def give_up(
     connection: Any, work: Work, units: Mapping[int, int], reason: str, ask: Ask, *, lost: bool, why: str | None = None
 ) -> Released:
-    """`units` by line go back to available, or are `lost`. Work that has nothing left is REJECTED, for `why`.
+    """`units` by line go back to available, or are `lost`. Work that has nothing left is REJECTED, for `why`; work
+    that goes on with other units keeps it, and does not get these again.
 
     Whatever is wanted from elsewhere is routed anew by a worker.
     """
@@ -42,6 +43,8 @@ async def give_up(
         await connection.execute(_REROUTE, work.order_id)
     if work.id in released.ended:
         await _end(connection, work, why or RejectReason.NOT_IN_STOCK)
+    elif why is not None and released.units - released.cancelled:
+        await set_work(connection, work.id, reject_reason=why)
     return released
 
 

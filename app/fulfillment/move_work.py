@@ -35,6 +35,16 @@ INSERT INTO fulfillment_order_lines (fulfillment_order_id, line, sku_id, quantit
 SELECT $1, l, s, q FROM unnest($2::int[], $3::int[], $4::int[]) AS g (l, s, q)
 """
 
+_SENT = """
+SELECT EXISTS (SELECT FROM partner_orders o JOIN partners p ON p.id = o.partner_id
+  WHERE o.fulfillment_order_id = $1 AND p.kind <> 'API' AND o.state <> 'ENDED')
+"""
+_WITHDRAW = """
+DELETE FROM partner_orders WHERE fulfillment_order_id = $1 AND state = 'PENDING' AND attempts = 0
+RETURNING fulfillment_order_id
+"""
+"""What nobody was sent yet is taken back before a worker can; what is left here is given anew."""
+
 
 async def move_work(state: State, principal: Principal, ask: Ask, warehouse: str) -> Answer:
     """All that is left of it, to another warehouse; `made` of the answer is the fulfilment order there.
@@ -44,7 +54,7 @@ async def move_work(state: State, principal: Principal, ask: Ask, warehouse: str
     """
 
     async def decide(connection: Any, work: Work) -> dict[str, Any]:
-        _check_unasked(work)
+        await _check_free(connection, work)
         house = await state.lookup.find_warehouse(warehouse, principal, ("warehouse",))
         if house.id == work.warehouse_id:
             raise Refusal(RefusalCode.INVALID_INPUT, "It is there already: name another warehouse.", ("warehouse",))
@@ -78,7 +88,7 @@ async def split_work(
     skus = await state.lookup.find_skus(code for code, _ in lines)
 
     async def decide(connection: Any, work: Work) -> dict[str, Any]:
-        _check_unasked(work)
+        await _check_free(connection, work)
         check_line_count(len(lines))
         for index, (code, _) in enumerate(lines):
             if code not in skus:
@@ -97,7 +107,14 @@ async def split_work(
     return await change_work(state, principal, ask, FulfillmentAction.SPLIT, decide)
 
 
-def _check_unasked(work: Work) -> None:
+async def _check_free(connection: Any, work: Work) -> None:
+    """What a partner that is called was sent stays what it was sent: its contract has no other word for it."""
+    if await connection.fetchval(_WITHDRAW, work.id) is None and await connection.fetchval(_SENT, work.id):
+        message = (
+            "Its partner was sent the order and may ship it: have the partner reject it, or reject it in its name "
+            "(fulfillmentOrderReject), and it is promised from elsewhere."
+        )
+        raise Refusal(RefusalCode.WRONG_STATE, message, ("id",))
     if any(line.requested for line in work.lines):
         message = "Units of it are to be cancelled: answer that with fulfillmentOrderCancel first, or ship it."
         raise Refusal(RefusalCode.WRONG_STATE, message, ("id",))

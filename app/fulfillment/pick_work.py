@@ -29,7 +29,7 @@ from domain.work_lines import Pick, WorkLine, apply_picks
 
 SHORT_PICK = "SHORT_PICK"
 KIT_SHORT = "KIT_SHORT"
-_BIN = "SELECT id FROM bins WHERE warehouse_id = $1 AND code = $2"
+_BIN = "SELECT id, status FROM bins WHERE warehouse_id = $1 AND code = $2"
 _HAS_BINS = "SELECT EXISTS (SELECT FROM bins WHERE warehouse_id = $1)"
 _HELD = "SELECT quantity FROM bin_contents WHERE bin_id = $1 AND sku_id = $2"
 _TAKE = """
@@ -54,14 +54,14 @@ async def pick_work(state: State, principal: Principal, ask: Ask, lines: Sequenc
     """It is PICKED when nothing is left to be picked.
 
     Raises `Refusal` as every change does, then for each line SKU_NOT_FOUND, INVALID_QUANTITY, SKU_NOT_IN_ORDER,
-    OVER_PICK, and BIN_NOT_FOUND.
+    OVER_PICK, then BIN_NOT_FOUND, and INVALID_INPUT for a blocked bin unless it is told late.
     """
 
     async def decide(connection: Any, work: Work) -> None:
         check_line_count(len(lines))
         picks = await _find_picks(state.lookup, lines)
         after = apply_picks(work.lines, picks)
-        bins = await _find_bins(connection, work.warehouse_id, lines)
+        bins = await _find_bins(connection, work.warehouse_id, lines, done=ask.occurred_at is not None)
         await _lock_stock(connection, work.warehouse_id, picks)
         await set_lines(connection, work, [x._replace(short=y.short) for x, y in zip(after, work.lines, strict=True)])
         short = {x.line: x.short - before.short for x, before in zip(after, work.lines, strict=True)}
@@ -86,15 +86,19 @@ async def _find_picks(lookup: Lookup, lines: Sequence[PickLine]) -> list[Pick]:
     return [Pick(skus[line.sku], line.quantity, line.short) for line in lines]
 
 
-async def _find_bins(connection: Any, warehouse_id: int, lines: Sequence[PickLine]) -> dict[str, int]:
-    found = {}
+async def _find_bins(connection: Any, warehouse_id: int, lines: Sequence[PickLine], *, done: bool) -> dict[str, int]:
+    found: dict[str, int] = {}
     for index, line in enumerate(lines):
         if line.bin is None:
             continue
-        found[line.bin] = await connection.fetchval(_BIN, warehouse_id, line.bin)
-        if found[line.bin] is None:
+        row = await connection.fetchrow(_BIN, warehouse_id, line.bin)
+        if row is None:
             message = f"There is no bin {line.bin!r} in this warehouse: scan its label again."
             raise Refusal(RefusalCode.BIN_NOT_FOUND, message, ("lines", str(index), "bin"))
+        if row["status"] != "ACTIVE" and not done:
+            message = f"Bin {line.bin!r} is blocked, and nothing is picked from it: put it back, and take another bin."
+            raise Refusal(RefusalCode.INVALID_INPUT, message, ("lines", str(index), "bin"))
+        found[line.bin] = row["id"]
     return found
 
 

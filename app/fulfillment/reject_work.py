@@ -6,10 +6,14 @@ import datetime
 from typing import Any
 from uuid import UUID
 
+from app.damage.keep_damage import DamageFound, keep_damages
+from app.damage.report_damage import DamageOrigin
+from app.floor.perform import FloorCall, Leg, post_legs
 from app.fulfillment.change_work import Ask, Decide, change_work
 from app.fulfillment.close_lists import close_lists
 from app.fulfillment.give_up import give_up
 from app.fulfillment.lock_work import Work, note_event
+from app.fulfillment.move_units import count_skus
 from app.fulfillment.pick_work import lose_units
 from app.orders.ask_cancellation import accept_cancellation
 from app.orders.lock_order import lock_order
@@ -19,9 +23,12 @@ from app.state import State
 from domain.errors import Refusal, RefusalCode
 from domain.fulfillment import FulfillmentAction, RejectReason
 from domain.identity import Principal, Role
-from domain.provenance import Provenance
+from domain.provenance import Provenance, Remarks
+from domain.stock import StockKey
 
 TIMED_OUT, CLOSED = "TIMED_OUT", "WAREHOUSE_CLOSED"
+REJECTED = "REJECTED"
+"""The cause of damage that a warehouse rejected work for."""
 CLOCK = Principal("system", "system", frozenset({Role.ADMIN}))
 TIMED_OUT_MAX = 50
 _LATE = """
@@ -41,10 +48,15 @@ _STATUS = "SELECT status FROM warehouses WHERE id = $1 FOR SHARE"
 
 
 async def reject_work(state: State, principal: Principal, ask: Ask, reason: RejectReason) -> Answer:
-    """What is left of it goes back to available; for NOT_IN_STOCK it leaves the ledger. Raises `Refusal`."""
+    """What is left of it goes back to available; for NOT_IN_STOCK it leaves the ledger, for DAMAGED it is damaged.
+
+    Raises `Refusal`.
+    """
 
     async def decide(connection: Any, work: Work) -> None:
         await _end(connection, work, ask, reason.value, lost=reason is RejectReason.NOT_IN_STOCK)
+        if reason is RejectReason.DAMAGED:
+            await _set_aside(connection, principal, work, ask)
 
     return await change_work(state, principal, ask, FulfillmentAction.REJECT, decide)
 
@@ -112,6 +124,21 @@ async def _take_back(state: State, ask: Ask, action: FulfillmentAction, decide: 
     except Refusal:
         return False  # somebody took it on, or another worker was first
     return True
+
+
+async def _set_aside(connection: Any, principal: Principal, work: Work, ask: Ask) -> None:
+    """In the transaction that gave the units back, so that nobody has them promised in between."""
+    by_sku = count_skus(work, {line.line: line.bound for line in work.lines})
+    found = [DamageFound(sku_id, units, REJECTED) for sku_id, units in sorted(by_sku.items())]
+    act = FloorCall(principal, ask.provenance, Remarks("DAMAGE", ask.note, work.order["name"]), None, ask.occurred_at)
+    legs = [
+        Leg(StockKey(x.sku_id, work.warehouse_id), "available", "damaged", x.quantity, document=f"damage:{x.id}")
+        for x in found
+    ]
+    now = datetime.datetime.now(datetime.UTC)
+    await post_legs(connection, act, "damage", legs, now)
+    document = f"fulfillment_order:{work.id}"
+    await keep_damages(connection, act, work.warehouse_id, DamageOrigin.PICKING.value, found, now, document)
 
 
 async def _end(connection: Any, work: Work, ask: Ask, reason: str, *, lost: bool) -> None:

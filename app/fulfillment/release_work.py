@@ -21,7 +21,7 @@ LOOK_AGAIN = datetime.timedelta(hours=1)
 """When no day within the horizon has room."""
 _DUE = """
 SELECT f.id, f.order_id, f.warehouse_id, f.day, f.release_at, w.time_zone, w.cut_off,
-  w.daily_order_capacity, w.working_days, w.closed_on, w.open_from
+  w.daily_order_capacity, w.working_days, w.closed_on, w.open_from, coalesce(f.ship_by, o.ship_by) AS ship_by
 FROM fulfillment_orders f JOIN orders o ON o.id = f.order_id JOIN warehouses w ON w.id = f.warehouse_id
 WHERE f.status = 'SCHEDULED' AND (f.release_at IS NULL OR f.release_at <= now()) AND f.hold_reason IS NULL
   AND f.cancel_requested_at IS NULL AND o.payment = 'PAID' AND o.hold_reason IS NULL AND w.status = 'LIVE'
@@ -106,6 +106,12 @@ def _read_calendar(row: Any) -> Calendar:
     return Calendar(row["time_zone"], row["cut_off"], opening)
 
 
+def _press(row: Any) -> tuple[bool, float]:
+    """What must ship first is first; the rest as it came."""
+    ship_by = row["ship_by"]
+    return ship_by is None, 0.0 if ship_by is None else ship_by.timestamp()
+
+
 async def _plan(
     connection: Any, house: int, calendar: Calendar, rows: Sequence[Any], now: datetime.datetime
 ) -> Planned:
@@ -113,7 +119,7 @@ async def _plan(
     first = calendar.day_of(now)
     ahead = [row for row in rows if row["day"] is not None and row["day"] >= first]
     planned: Planned = [(row["id"], row["day"], calendar.start_of(row["day"])) for row in ahead]
-    homeless = [row for row in rows if row["day"] is None or row["day"] < first]
+    homeless = sorted((row for row in rows if row["day"] is None or row["day"] < first), key=_press)
     if not homeless:
         return planned
     today = calendar.today(now)

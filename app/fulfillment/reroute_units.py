@@ -40,7 +40,7 @@ SELECT coalesce(sum(quantity - allocated - shipped - cancelled), 0) FROM order_l
 """
 _REFUSED = """
 SELECT f.warehouse_id, w.code, f.reject_reason FROM fulfillment_orders f JOIN warehouses w ON w.id = f.warehouse_id
-WHERE f.order_id = $1 AND f.status = 'REJECTED' ORDER BY f.updated_at DESC LIMIT 1
+WHERE f.order_id = $1 AND (f.status = 'REJECTED' OR f.reject_reason IS NOT NULL) ORDER BY f.updated_at DESC LIMIT 1
 """
 _SHORT = (
     "SELECT EXISTS (SELECT FROM exception_cases WHERE kind = 'SHORT_PICK' AND subject = $1 AND state <> 'RESOLVED')"
@@ -59,8 +59,9 @@ ORDER BY c.id LIMIT $2
 """
 _LIFT = """
 UPDATE fulfillment_orders f SET asked_again_at = now()
-WHERE order_id = $1 AND warehouse_id = ANY($2::int[]) AND asked_again_at IS NULL AND (status = 'REJECTED' OR EXISTS (
-  SELECT FROM fulfillment_order_lines l WHERE l.fulfillment_order_id = f.id AND l.short > 0))
+WHERE order_id = $1 AND warehouse_id = ANY($2::int[]) AND asked_again_at IS NULL
+  AND (status = 'REJECTED' OR reject_reason IS NOT NULL OR EXISTS (
+    SELECT FROM fulfillment_order_lines l WHERE l.fulfillment_order_id = f.id AND l.short > 0))
 RETURNING warehouse_id
 """
 log = structlog.get_logger()

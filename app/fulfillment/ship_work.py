@@ -112,7 +112,8 @@ async def _finish(connection: Any, work: Work, after: Sequence[WorkLine]) -> Non
     left = any(line.bound for line in after)
     status = FulfillmentStatus.PARTLY_SHIPPED if left else FulfillmentStatus.SHIPPED
     asked = work.row["cancel_requested_at"] if left else None
-    await set_work(connection, work.id, status=status, cancel_requested_at=asked)
+    held = work.row["hold_reason"] if left else None
+    await set_work(connection, work.id, status=status, cancel_requested_at=asked, hold_reason=held)
 
 
 async def _tell_late(connection: Any, work: Work, after: Sequence[WorkLine], ask: Ask) -> None:

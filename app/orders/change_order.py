@@ -20,7 +20,7 @@ from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
 from app.logs import current_request
 from app.orders.ask_cancellation import ask_cancellation, cancel_units, recall_cancellation
-from app.orders.hold_order import hold_works
+from app.orders.hold_order import hold_works, let_works_go
 from app.orders.keep_contact import Contact, open_contact, seal_contact
 from app.orders.lock_order import OrderNow, lock_order, see_order
 from app.orders.move_promise import move_works
@@ -125,8 +125,10 @@ async def _carry_out(
     events = [*plan.events, *await change_lines(connection, now, plan.lines, order.lines, skus, reason, who)]
     if plan.contact is not None:
         await keep_contact(connection, now.id, seal_contact(state.settings, plan.contact))
-    if "hold_reason" in plan.columns:
-        await hold_works(connection, now.id, held=plan.columns["hold_reason"] is not None)
+    if plan.columns.get("hold_reason") is not None:
+        await hold_works(connection, now.id)
+    elif "hold_reason" in plan.columns:
+        await let_works_go(connection, now.id, state.settings.accept_seconds)
     problems = await _find_problems(connection, now, plan, events)
     problems += await tell_address(connection, now) if plan.moved else []
     gone, shipped = await note_elsewhere(connection, now, plan.elsewhere, who)

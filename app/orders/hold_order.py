@@ -23,9 +23,11 @@ UPDATE fulfillment_orders SET hold_reason = $2, version = version + 1, updated_a
 WHERE order_id = $1 AND hold_reason IS NULL AND status NOT IN ('SHIPPED', 'REJECTED', 'CANCELLED')
 """
 _LET_GO = """
-UPDATE fulfillment_orders SET hold_reason = NULL, version = version + 1, updated_at = now()
+UPDATE fulfillment_orders SET hold_reason = NULL, version = version + 1, updated_at = now(), accept_by = CASE
+  WHEN accept_by IS NOT NULL THEN greatest(accept_by, clock_timestamp() + make_interval(secs => $3)) END
 WHERE order_id = $1 AND hold_reason = $2
 """
+"""Nobody could take it on meanwhile: its warehouse has all of its time again."""
 
 
 async def hold_order(
@@ -48,7 +50,7 @@ async def hold_order(
         if order.row["hold_reason"] is not None:
             message = f"The order is held already: {order.row['hold_reason']}."
             raise Refusal(RefusalCode.WRONG_STATE, message, ("id",))
-        await hold_works(connection, order_id, held=True)
+        await hold_works(connection, order_id)
         await write_state(
             connection, order, {"hold_reason": reason}, [OrderEvent("HELD", note or reason)], provenance.actor
         )
@@ -72,12 +74,17 @@ async def let_order_go(
         check_text(note, "note")
         if order.row["hold_reason"] is None:
             raise Refusal(RefusalCode.WRONG_STATE, "The order is not held.", ("id",))
-        await hold_works(connection, order_id, held=False)
+        await let_works_go(connection, order_id, state.settings.accept_seconds)
         await write_state(connection, order, {"hold_reason": None}, [OrderEvent("LET_GO", note)], provenance.actor)
 
     return await change_found(state, principal, order_id, call, work)
 
 
-async def hold_works(connection: Any, order_id: UUID, *, held: bool) -> None:
-    """Hold or let go all work of an order that is locked."""
-    await connection.execute(_HOLD if held else _LET_GO, order_id, WORK_HOLD)
+async def hold_works(connection: Any, order_id: UUID) -> None:
+    """Hold all work of an order that is locked."""
+    await connection.execute(_HOLD, order_id, WORK_HOLD)
+
+
+async def let_works_go(connection: Any, order_id: UUID, accept_seconds: float) -> None:
+    """Let all work of an order that is locked go, with this time to take on what nobody has taken on."""
+    await connection.execute(_LET_GO, order_id, WORK_HOLD, accept_seconds)

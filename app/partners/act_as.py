@@ -24,4 +24,4 @@ def partner_ask(
     """`key`: of what happens once, however often it is told. `at`: when it happened; None: just now."""
     actor = f"partner:{partner['id']}"
     call = None if key is None else IdempotentCall(actor, key, "partner", hash_input(key))
-    return Ask(work_id, Provenance(partner["code"], actor), call, occurred_at=at, note=note)
+    return Ask(work_id, Provenance(partner["code"], actor), call, occurred_at=at, note=note, left=True)

@@ -99,7 +99,7 @@ RELEASED        no      yes    yes    yes      yes    no            no   no   no
 ACCEPTED        no      no     yes    no       no     yes           no   no   yes  yes  yes    yes  yes   yes
 PICKING         no      no     yes    no       no     no            yes  no   yes  yes  yes    no   no    yes
 PICKED          no      no     yes    no       no     no            no   yes  yes  yes  yes    no   no    yes
-PACKED          no      no     no     no       no     no            no   no   yes  yes  yes    no   no    yes
+PACKED          no      no     yes    no       no     no            no   no   yes  yes  yes    no   no    yes
 PARTLY_SHIPPED  no      no     yes    no       no     yes           no   no   yes  yes  yes    no   no    yes
 SHIPPED         no      no     no     no       no     no            no   no   no   no   no     no   no    no
 REJECTED        no      no     no     no       no     no            no   no   no   no   no     no   no    no

@@ -45,7 +45,9 @@ class Damage(Node):
     evidence: str | None
     note: str | None
     reference: str | None
-    document: str | None = strawberry.field(description="The transfer, return or purchase order with which it came.")
+    document: str | None = strawberry.field(
+        description="With which it came: a transfer, return or purchase order, or rejected work."
+    )
     quantity: int
     repaired: int
     scrapped: int

@@ -15,6 +15,7 @@ strawberry.enum(
 )
 strawberry.enum(
     RejectReason,
-    description="NOT_IN_STOCK: the units are not there, and leave the ledger. After any other they are available.",
+    description="NOT_IN_STOCK: the units are not there, and leave the ledger. DAMAGED: they are damaged, "
+    "and sold no more. After any other they are available.",
 )
 strawberry.enum(Delivery, name="DeliveryStatus", description="What the carrier said last.")

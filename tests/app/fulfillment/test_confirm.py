@@ -9,6 +9,7 @@ import pytest
 
 from adapters.channels.base import Shipment, Throttled, WriteOutcome, WriteResult
 from adapters.channels.memory import MemoryChannel
+from api.ids import encode_id
 from app.fulfillment.confirm_shipments import confirm_shipments
 from app.state import open_state
 from domain.errors import CauseClass, Fault
@@ -158,6 +159,29 @@ async def test_who_comes_after_its_lease_writes_nothing(floor: Floor, monkeypatc
     monkeypatch.setattr(MemoryChannel, "confirm_shipment", slowly)
     assert await confirm_shipments(floor.state) == 1
     assert (await states(floor), await floor.cases()) == ([("CONFIRMED", 2)], [])
+
+
+async def test_a_label_that_is_corrected_while_the_channel_is_told_is_told_again(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shipped(floor)
+    key = encode_id("Fulfillment", str(await floor.company.value("SELECT id FROM fulfillments")))
+    told = MemoryChannel.confirm_shipment
+
+    async def slowly(shop: MemoryChannel, shipment: Shipment) -> WriteResult:
+        result = await told(shop, shipment)
+        if shipment.tracking_number == "T-1":
+            label = {"carrier": "UPS", "trackingNumber": "1Z"}
+            made = await floor.admin.mutate("fulfillmentCorrect", "fulfillment { id }", id=key, **label)
+            assert made["userErrors"] == []
+        return result
+
+    monkeypatch.setattr(MemoryChannel, "confirm_shipment", slowly)
+    assert await confirm_shipments(floor.state) == 1
+    assert await states(floor) == [("PENDING", 1)]
+    assert await confirm_shipments(floor.state) == 1
+    assert [parcel.tracking_number for parcel in floor.company.shops["shop"].parcels] == ["T-1", "1Z"]
+    assert await states(floor) == [("CONFIRMED", 2)]
 
 
 async def test_a_carriers_word_may_come_late(floor: Floor) -> None:

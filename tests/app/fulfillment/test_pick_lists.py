@@ -107,6 +107,17 @@ async def test_a_short_bin_is_empty(floor: Floor) -> None:
     assert (await content(floor, "B-01"), await content(floor, "A-01")) == ([], [2])
 
 
+async def test_nothing_is_picked_from_a_blocked_bin(floor: Floor) -> None:
+    await furnish(floor)
+    (work,) = await accepted(floor, {"SKU-0": 2})
+    await floor.do("StartPicking", work)
+    lines = [{"sku": "SKU-0", "quantity": 1, "bin": "A-00"}]
+    assert await floor.refused("Pick", work, lines=lines) == ("INVALID_INPUT", ["lines", "0", "bin"])
+    at = await floor.company.value("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')")
+    done = await floor.do("Pick", work, lines=lines, occurredAt=at)  # told late: it was done
+    assert done["lines"][0]["picked"] == 1
+
+
 async def test_the_most_pressing_are_chosen_and_none_twice(floor: Floor) -> None:
     await furnish(floor)
     works = await accepted(floor, {"SKU-0": 1}, {"SKU-1": 1}, {"SKU-2": 1})

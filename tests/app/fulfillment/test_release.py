@@ -70,6 +70,19 @@ async def test_work_without_a_day_gets_one_that_has_room(floor: Floor) -> None:
     assert [row["taken"] for row in taken] == [2, 2, 1]
 
 
+async def test_what_must_ship_first_has_the_first_day_with_room(floor: Floor) -> None:
+    await floor.company.execute("UPDATE warehouses SET daily_order_capacity = 1")
+    now = datetime.datetime.now(datetime.UTC)
+    for number, days in enumerate((None, 9, 2)):
+        by = None if days is None else now + datetime.timedelta(days=days)
+        await floor.order({"SKU-0": 1}, "market", str(number), ship_by=by)
+    await floor.company.execute("UPDATE fulfillment_orders SET day = NULL, release_at = NULL, status = 'SCHEDULED'")
+    await floor.company.execute("UPDATE warehouse_days SET taken = 0")
+    assert await release_work(floor.state) == 3
+    query = "SELECT o.external_id FROM fulfillment_orders f JOIN orders o ON o.id = f.order_id ORDER BY f.day"
+    assert [row[0] for row in await floor.state.database.hot.fetch(query)] == ["2", "1", "0"]
+
+
 async def test_after_the_cut_off_it_is_for_tomorrow(floor: Floor) -> None:
     """In the warehouse's own time zone; a place in today that was not used is free again."""
     zone = await _noon_zone(floor)

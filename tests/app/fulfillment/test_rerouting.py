@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from api.ids import encode_id
 from app.fulfillment.reject_work import time_out_work, vacate_warehouses
 from app.fulfillment.reroute_units import reroute_orders, settle_order_cases
 from app.routing.allocate_order import allocate_order
@@ -81,25 +82,29 @@ async def test_nobody_else_has_it_is_a_case_until_somebody_has(floor: Floor) -> 
 
 
 async def test_what_no_warehouse_has_is_a_case_until_one_has_it(floor: Floor) -> None:
-    """The rest of what was shipped in part: its warehouse has shipped and refused nothing, so stock is all that lacks."""
+    """Nobody refused anything, and somebody has settled that units were short: stock is all that lacks."""
     order = await floor.order({"SKU-0": 3})
     work = await floor.release_of(order)
     houses = await other_house(floor, work)
-    await floor.do("Accept", work)
-    await floor.ship(work, lines=[{"sku": "SKU-0", "quantity": 1}])
-    await floor.do("Reject", work, reason="NO_CAPACITY")
+    for verb in ("Accept", "StartPicking"):
+        await floor.do(verb, work)
+    await floor.do("Pick", work, lines=[{"sku": "SKU-0", "quantity": 1, "short": 2}])
+    (case,) = (await floor.admin.data("{ exceptionCases { nodes { id } } }"))["exceptionCases"]["nodes"]
+    made = await floor.admin.mutate("exceptionResolve", "exception { state }", id=case["id"], note="counted")
+    assert made["userErrors"] == []
     for house in houses:
         await empty(floor, house)
     await reroute(floor)
-    assert await floor.cases() == [("ALLOCATION_IMPOSSIBLE", "OPEN")]
+    short = ("SHORT_PICK", "RESOLVED")
+    assert await floor.cases() == [short, ("ALLOCATION_IMPOSSIBLE", "OPEN")]
     await settle_order_cases(floor.state)
-    assert await floor.cases() == [("ALLOCATION_IMPOSSIBLE", "OPEN")], "two units still wait"
+    assert await floor.cases() == [short, ("ALLOCATION_IMPOSSIBLE", "OPEN")], "two units still wait"
     lines = [{"sku": "SKU-0", "quantity": 2}]
     await floor.admin.mutate("stockReceive", "levels { available }", warehouse=houses[1], lines=lines)
-    (case,) = (await floor.admin.data("{ exceptionCases { nodes { id } } }"))["exceptionCases"]["nodes"]
+    case = (await floor.admin.data("{ exceptionCases { nodes { id } } }"))["exceptionCases"]["nodes"][0]
     assert (await floor.admin.mutate("exceptionRetry", "exception { state }", id=case["id"]))["userErrors"] == []
     await reroute(floor)
-    assert await floor.cases() == [("ALLOCATION_IMPOSSIBLE", "RESOLVED")]
+    assert await floor.cases() == [short, ("ALLOCATION_IMPOSSIBLE", "RESOLVED")]
     assert await floor.house_of(await floor.work_of(order)) == houses[1]
 
 
@@ -213,6 +218,70 @@ async def test_the_rest_of_a_partly_shipped_one_may_be_rejected(floor: Floor) ->
     await reroute(floor)
     assert await floor.status(order) == "PARTLY_SHIPPED"
     assert await floor.work_of(order) != work
+
+
+async def test_who_rejected_the_rest_does_not_get_it_again(floor: Floor) -> None:
+    order = await floor.order({"SKU-0": 3}, "market")
+    work = await floor.release_of(order)
+    await floor.do("Accept", work)
+    await floor.ship(work, lines=[{"sku": "SKU-0", "quantity": 1}])
+    assert (await floor.do("Reject", work, reason="NO_CAPACITY"))["status"] == "SHIPPED"
+    await reroute(floor)
+    assert (await floor.work_of(order), await floor.cases()) == (work, [("REJECTION", "OPEN")])
+    case = (await floor.admin.data("{ exceptionCases { nodes { id detail } } }"))["exceptionCases"]["nodes"][0]
+    assert case["detail"] == "NO_CAPACITY: 2 units wait for stock elsewhere."
+    made = await floor.admin.mutate("exceptionRetry", "exception { id }", id=case["id"], warehouses=["NYC"])
+    assert made["userErrors"] == []
+    await reroute(floor)
+    assert await floor.house_of(await floor.work_of(order)) == "NYC"
+    assert await floor.cases() == [("REJECTION", "RESOLVED")]
+
+
+async def test_what_is_rejected_as_damaged_is_not_sold_again(floor: Floor) -> None:
+    order = await floor.order({"SKU-0": 3, "SKU-1": 1}, "market")
+    await floor.order({"SKU-0": 9}, "market", "2")  # 7 of them are there, 2 wait
+    work = await floor.release_of(order)
+    await floor.do("Reject", work, reason="DAMAGED")
+    level = "SELECT available, committed, damaged FROM stock_levels l JOIN skus s ON s.id = l.sku_id "
+    where = "JOIN warehouses w ON w.id = l.warehouse_id WHERE w.code = 'NYC' AND s.code = 'SKU-0'"
+    assert tuple(await floor.state.database.hot.fetchrow(level + where)) == (0, 7, 3)
+    shown = "{ damages { nodes { sku { code } quantity cause origin document } } }"
+    found = (await floor.admin.data(shown))["damages"]["nodes"]
+    assert {one["sku"]["code"]: one["quantity"] for one in found} == {"SKU-0": 3, "SKU-1": 1}
+    assert {(one["cause"], one["origin"]) for one in found} == {("REJECTED", "PICKING")}
+
+
+async def test_what_breaks_when_it_is_packed_is_promised_elsewhere(floor: Floor) -> None:
+    order = await floor.order({"SKU-0": 1})
+    work = await floor.release_of(order)
+    house, other = await other_house(floor, work)
+    for verb in ("Accept", "StartPicking"):
+        await floor.do(verb, work)
+    await floor.do("Pick", work, lines=[{"sku": "SKU-0", "quantity": 1}])
+    await floor.do("Pack", work)
+    assert (await floor.do("Reject", work, reason="DAMAGED"))["status"] == "REJECTED"
+    assert (await floor.level("SKU-0", house))["available"] == 9
+    await reroute(floor)
+    assert await floor.house_of(await floor.work_of(order)) == other
+
+
+@pytest.mark.parametrize("whose", ["order", "work"])
+async def test_what_was_held_has_all_its_time_again(floor: Floor, whose: str) -> None:
+    order = await floor.order({"SKU-0": 1})
+    work = await floor.release_of(order)
+    key = encode_id("Order", str(order))
+    if whose == "order":
+        assert (await floor.admin.mutate("orderHold", "order { id }", id=key, reason="WAIT"))["userErrors"] == []
+    else:
+        await floor.do("Hold", work, reason="WAIT")
+    await floor.company.execute("UPDATE fulfillment_orders SET accept_by = now() - interval '1 hour'")
+    assert await time_out_work(floor.state) == 0
+    if whose == "order":
+        assert (await floor.admin.mutate("orderRelease", "order { id }", id=key))["userErrors"] == []
+    else:
+        await floor.do("Release", work)
+    assert await time_out_work(floor.state) == 0
+    await floor.do("Accept", work)
 
 
 async def test_an_order_that_fails_waits_alone(floor: Floor) -> None:

@@ -15,11 +15,15 @@ from adapters.sandbox.threepl.config import ProviderConfig
 from adapters.sandbox.threepl.create_provider import create_provider
 from adapters.sandbox.threepl.inject_faults import FaultKind
 from adapters.sandbox.threepl.state import State as Sandbox
+from api.ids import encode_id
+from app.fulfillment.reroute_units import reroute_orders
 from app.partners.delegate_work import delegate_work
 from app.partners.open_partner import OPENERS
 from app.partners.plan_events import plan_events
 from app.partners.poll_changes import poll_changes
+from app.partners.refuse_units import refuse_units
 from app.partners.request_cancels import request_cancel
+from app.routing.allocate_order import allocate_order
 from app.settings import Settings
 from app.stock.verify_ledger import verify_ledger
 from domain.errors import CauseClass
@@ -154,6 +158,48 @@ async def test_what_a_partner_rejects_is_promised_elsewhere(depot: Depot) -> Non
     assert await depot.statuses() == ["REJECTED"]
     assert await depot.level() == (10, 0, 0)
     assert await depot.orders() == ["BACKORDERED"]
+    await depot.check()
+
+
+async def test_what_left_in_spite_of_a_hold_that_the_contract_has_no_word_for_is_shipped(depot: Depot) -> None:
+    await depot.company.place()
+    await depot.work(120)
+    assert await depot.statuses() == ["ACCEPTED"]
+    order = encode_id("Order", str(await depot.company.value("SELECT id FROM orders")))
+    made = await depot.company.admin.mutate("orderHold", "order { id }", id=order, reason="ASK_THE_BUYER")
+    assert made["userErrors"] == []
+    await depot.work(840)
+    assert (await depot.statuses(), await depot.orders()) == (["SHIPPED"], ["SHIPPED"])
+    assert (await depot.level(), await depot.company.cases()) == ((9, 0, 1), [])
+    await depot.check()
+
+
+@pytest.mark.parametrize(
+    ("verb", "fields"), [("Move", {"warehouse": "OWN"}), ("Split", {"lines": [{"sku": "SKU-0", "quantity": 1}]})]
+)
+async def test_what_a_partner_was_sent_is_not_given_to_others_too(
+    depot: Depot, verb: str, fields: dict[str, Any]
+) -> None:
+    await depot.company.place(SKU_0=2)
+    depot.break_(FaultKind.DOWN, 1)
+    await depot.work()
+    work = encode_id("FulfillmentOrder", str(await depot.company.value("SELECT id FROM fulfillment_orders")))
+    made = await depot.company.admin.mutate(f"fulfillmentOrder{verb}", "made { id }", id=work, **fields)
+    assert [error["code"] for error in made["userErrors"]] == ["WRONG_STATE"]
+    await depot.work(900)
+    assert (await depot.statuses(), await depot.level()) == (["SHIPPED"], (8, 0, 2))
+    await depot.check()
+
+
+async def test_a_part_that_a_partner_refuses_is_not_given_to_it_again(depot: Depot) -> None:
+    await depot.company.place(SKU_0=2, SKU_1=1)
+    await depot.work(120)
+    partner = await depot.company.state.database.hot.fetchrow("SELECT * FROM partners")
+    work = await depot.company.value("SELECT id FROM fulfillment_orders")
+    assert await refuse_units(depot.company.state, partner, work, {1: 1}, "too heavy for us")
+    await reroute_orders(depot.company.state, allocate_order)
+    assert len(await depot.statuses()) == 1
+    assert "REJECTION" in [case[0] for case in await depot.company.cases()]
     await depot.check()
 
 
