@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+import asyncpg
 import orjson
 
 from adapters.channels.base import Address
@@ -79,14 +80,22 @@ async def delegate_work(state: State, now: datetime.datetime) -> int:
     try:
         wanted = _describe(state, claim, work, lines)
         partner_order_id = await open_partner(state, claim).delegate(wanted)
+        await _note_given(state, claim, partner_order_id, now)
     except Fault as fault:
         await _note_failure(state, claim, fault, now)
-    else:
+    state.doorbell.ring("feed")
+    return 1
+
+
+async def _note_given(state: State, claim: Any, partner_order_id: str, now: datetime.datetime) -> None:
+    """Raises `Fault` for an id that the partner gave to another order: what it says of that id would be of both."""
+    try:
         async with state.database.hot.acquire() as connection, connection.transaction():
             await connection.execute(_GIVEN, claim["work_id"], partner_order_id, now)
             await note_success(connection, claim["id"], now)
-    state.doorbell.ring("feed")
-    return 1
+    except asyncpg.UniqueViolationError:
+        message = f"The partner gave two orders the id {partner_order_id!r}."
+        raise Fault(message, transient=True, cause=CauseClass.VALIDATION) from None
 
 
 async def _drop_cancelled(state: State, claim: Any) -> None:

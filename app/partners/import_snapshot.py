@@ -22,14 +22,17 @@ def read_snapshot(path: Path) -> list[tuple[str, int]]:
         rows = csv.DictReader(file)
         if not {"sku", "on_hand"} <= set(rows.fieldnames or ()):
             raise Refusal(RefusalCode.INVALID_INPUT, f"{path.name} has no columns sku and on_hand.")
-        found = []
+        found: dict[str, int] = {}
         for number, row in enumerate(rows, 2):
-            units = (row["on_hand"] or "").strip()
+            sku, units = (row["sku"] or "").strip(), (row["on_hand"] or "").strip()
             if number > ROWS_MAX or not units.isascii() or not units.isdecimal():
                 message = f"{path.name}, line {number}: on_hand is a whole number, of at most {ROWS_MAX} lines."
                 raise Refusal(RefusalCode.INVALID_INPUT, message)
-            found.append(((row["sku"] or "").strip(), int(units)))
-    return found
+            if sku in found:
+                message = f"{path.name}, line {number}: {sku!r} is in the file twice; give it one line with the sum."
+                raise Refusal(RefusalCode.DUPLICATE_LINE, message)
+            found[sku] = int(units)
+    return list(found.items())
 
 
 async def import_snapshot(

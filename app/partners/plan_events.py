@@ -44,16 +44,22 @@ RETURNING fulfillment_order_id
 _WATCHED = """
 SELECT f.id, f.status, f.warehouse_id, f.hold_reason, f.cancel_requested_at, f.address_changed_at, f.version,
   f.ship_by, o.told, r.name AS reference, w.code AS warehouse, (
+    SELECT count(*) FROM order_events e WHERE e.order_id = f.order_id AND e.action = 'SPLIT'
+      AND e.data->>'fulfillmentOrder' = f.id::text) AS splits, (
     SELECT json_agg(json_build_object('sku', s.code, 'quantity', l.quantity, 'shipped', l.shipped,
       'cancelled', l.cancelled + l.short, 'cancelRequested', l.cancel_requested) ORDER BY l.line)::text
     FROM fulfillment_order_lines l JOIN skus s ON s.id = l.sku_id WHERE l.fulfillment_order_id = f.id) AS lines
 FROM partner_orders o JOIN fulfillment_orders f ON f.id = o.fulfillment_order_id JOIN orders r ON r.id = f.order_id
 JOIN warehouses w ON w.id = f.warehouse_id
-WHERE o.partner_id = $1 AND o.state <> 'ENDED' ORDER BY f.id LIMIT $2
+WHERE o.partner_id = $1 AND o.state <> 'ENDED' AND o.told_version IS DISTINCT FROM f.version
+ORDER BY f.id LIMIT $2
 """
+"""What has changed since it was last looked at: however much work is open, none of it hides other work."""
 _TOLD = """
-UPDATE partner_orders o SET told = g.told, state = CASE WHEN g.ended THEN 'ENDED' ELSE o.state END
-FROM unnest($1::uuid[], $2::text[], $3::bool[]) AS g (id, told, ended) WHERE o.fulfillment_order_id = g.id
+UPDATE partner_orders o SET told = g.told, told_version = g.version,
+  state = CASE WHEN g.ended THEN 'ENDED' ELSE o.state END
+FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bool[]) AS g (id, told, version, ended)
+WHERE o.fulfillment_order_id = g.id
 """
 _DELIVER = """
 INSERT INTO partner_deliveries (id, partner_id, fulfillment_order_id, type, body, due_at)
@@ -61,7 +67,7 @@ SELECT g.id, $1, g.work, g.type, g.body, $6
 FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS g (id, work, type, body)
 """
 ENDED = frozenset({"SHIPPED", "REJECTED", "CANCELLED"})
-OPEN = "OPEN"
+OPEN, SPLIT = "OPEN", " SPLIT "
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +93,18 @@ async def plan_events(state: State, now: datetime.datetime) -> int:
 
 async def _plan(connection: Any, partner: Any, now: datetime.datetime) -> int:
     rows = await connection.fetch(_WATCHED, partner["id"], WORKS_MAX)
-    news = [(row, read_news(row, partner["warehouse_id"])) for row in rows]
-    fresh = [(row, one) for row, one in news if one.told != row["told"]]
-    if not fresh:
+    if not rows:
         return 0
-    ended = [one.event == "ended" for _, one in fresh]
-    await connection.execute(_TOLD, [row["id"] for row, _ in fresh], [one.told for _, one in fresh], ended)
-    said = [(row, f"fulfillment_order.{one.event}") for row, one in fresh if one.event]
+    news = [(row, read_news(row, partner["warehouse_id"])) for row in rows]
+    told = ([row["id"], one.told, row["version"], one.event == "ended"] for row, one in news)
+    await connection.execute(_TOLD, *(list(column) for column in zip(*told, strict=True)))
+    said = [(row, f"fulfillment_order.{one.event}") for row, one in news if one.told != row["told"] and one.event]
     if said and partner["webhook"] != "NONE":
         ids = [uuid7() for _ in said]
         bodies = [write_event(row, kind, now, partner["warehouse_id"]) for row, kind in said]
         columns = (ids, [row["id"] for row, _ in said], [kind for _, kind in said], bodies)
         await connection.execute(_DELIVER, partner["id"], *columns, now)
-    return len(fresh)
+    return len(said)
 
 
 def read_news(row: Any, warehouse_id: int) -> News:
@@ -113,12 +118,15 @@ def read_news(row: Any, warehouse_id: int) -> News:
     if row["hold_reason"] is not None:
         return News("HELD", "held")
     before, moved_at = row["told"], row["address_changed_at"]
-    word = OPEN if moved_at is None else f"{OPEN} {moved_at.timestamp():.6f}"
+    place = OPEN if moved_at is None else f"{OPEN} {moved_at.timestamp():.6f}"
+    word = f"{place}{SPLIT}{row['splits']}" if row["splits"] else place
     if before is None:
         return News(word, "released")
     if before == word:
         return News(word, None)
-    return News(word, "address_changed" if before.startswith(OPEN) else "let_go")
+    if not before.startswith(OPEN):
+        return News(word, "let_go")
+    return News(word, "split" if before.partition(SPLIT)[0] == place else "address_changed")
 
 
 def write_event(row: Any, kind: str, now: datetime.datetime, warehouse_id: int) -> str:

@@ -91,10 +91,11 @@ class PartnerOrder:
 
 @dataclass(frozen=True, slots=True)
 class ChangePage:
-    """`cursor`: asks for the next page; None at the end."""
+    """`cursor`: asks for the next page; None at the end. `broken`: what is wrong with orders that cannot be read."""
 
     orders: tuple[PartnerOrder, ...]
     cursor: str | None
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

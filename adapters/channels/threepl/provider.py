@@ -44,7 +44,8 @@ class ConnectProvider:
     async def recent_changes(self, since: datetime.datetime, cursor: str | None = None) -> ChangePage:
         body = {"since": write_time(since), "next_request": read_cursor(cursor)}
         answer = await self.caller.call("get_recent_changes", str(uuid.uuid4()), **body)
-        return ChangePage(read_orders(answer), write_cursor(answer.get("next_request")))
+        orders, wrong = read_orders(answer)
+        return ChangePage(orders, write_cursor(answer.get("next_request")), wrong)
 
     async def read_order(self, partner_order_id: str) -> PartnerOrder | None:
         body = {"fulfillment_provider_order_id": partner_order_id}

@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters.channels.threepl.base import PartnerOrder, PartnerRefusal, PartnerShipment, PartnerStatus, Units
 from adapters.channels.threepl.call_provider import broken
+from domain.errors import Fault
 
 ORDERS_MAX, PARTS_MAX, LINES_MAX = 10_000, 1_000, 1_000
 UNITS_MAX = 2**31 - 1
@@ -20,9 +21,15 @@ STATUSES = {
 REFUSALS = frozenset({PartnerStatus.REJECTED, PartnerStatus.CANCELLED})
 
 
-def read_orders(answer: dict[str, Any]) -> tuple[PartnerOrder, ...]:
-    """The orders of `get_recent_changes`."""
-    return tuple(read_order(raw) for raw in read_list(answer, "changes", ORDERS_MAX))
+def read_orders(answer: dict[str, Any]) -> tuple[tuple[PartnerOrder, ...], tuple[str, ...]]:
+    """The orders of `get_recent_changes`, and what is wrong with those that cannot be read."""
+    orders, wrong = [], []
+    for raw in read_list(answer, "changes", ORDERS_MAX):
+        try:
+            orders.append(read_order(raw))
+        except Fault as fault:
+            wrong.append(f"Order {_plain(raw.get('fulfillment_provider_order_id'))}: {fault}")
+    return tuple(orders), tuple(wrong)
 
 
 def read_order(raw: dict[str, Any]) -> PartnerOrder:

@@ -187,11 +187,7 @@ async def test_no_secret_is_in_a_failure() -> None:
     "told",
     [
         '{"changes": {}}',
-        '{"changes": [{"status": "Shipped"}]}',
-        '{"changes": [{"fulfillment_provider_order_id": "1", "status": "Sent"}]}',
-        '{"changes": [{"fulfillment_provider_order_id": "1", "shipments": [{"items": []}]}]}',
-        '{"changes": [{"fulfillment_provider_order_id": "1", "shipments": [{"notification_id": "n", "items": [{"quantity": 1}]}]}]}',
-        '{"changes": [{"fulfillment_provider_order_id": "1", "shipments": [{"notification_id": "n", "items": [{"sku": "A", "quantity": 1.5}]}]}]}',
+        '{"changes": [7]}',
         '{"changes": [], "next_request": 7}',
         "[]",
         "nothing",
@@ -203,3 +199,23 @@ async def test_a_broken_answer_is_a_fault_and_never_half_read(told: str) -> None
         with pytest.raises(Fault) as raised:
             await open_provider(http, ConnectSettings("http://partner", "code", {})).recent_changes(START)
     assert raised.value.cause is CauseClass.VALIDATION
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        '{"status": "Shipped"}',
+        '{"fulfillment_provider_order_id": "1", "status": "Sent"}',
+        '{"fulfillment_provider_order_id": "1", "shipments": [{"items": []}]}',
+        '{"fulfillment_provider_order_id": "1", "shipments": [{"notification_id": "n", "items": [{"quantity": 1}]}]}',
+        '{"fulfillment_provider_order_id": "1", "shipments": [{"notification_id": "n", "items": [{"sku": "A", "quantity": 1.5}]}]}',
+    ],
+)
+async def test_an_order_that_cannot_be_read_is_named_and_hides_no_other(told: str) -> None:
+    good = '{"fulfillment_provider_order_id": "2", "status": "Processing"}'
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=f'{{"changes": [{told}, {good}]}}'))
+    async with httpx.AsyncClient(transport=transport) as http:
+        page = await open_provider(http, ConnectSettings("http://partner", "code", {})).recent_changes(START)
+    assert [order.partner_order_id for order in page.orders] == ["2"]
+    assert len(page.broken) == 1
+    assert page.broken[0].startswith("Order 1: The partner" if "id" in told else "Order None: The partner")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from adapters.channels.threepl.base import ChangePage, Delegation, PartnerOrder
 from adapters.channels.threepl.memory import MemoryPartner
 from adapters.sandbox.faults import Fault
 from adapters.sandbox.threepl.config import ProviderConfig
@@ -32,6 +34,7 @@ from tests.adapters.ebay.market import serve
 from tests.partner_company import PartnerCompany, open_partner_company
 
 HOUR = 3_600.0
+LOST = "The partner gives an order the status 'Lost'."
 
 
 @dataclass
@@ -229,6 +232,72 @@ async def test_an_order_that_a_partner_will_not_have_is_rejected_work(
     assert await depot.company.fetch("SELECT state, error FROM partner_orders") == [
         ("ENDED", "delegate: we do not ship there")
     ]
+
+
+async def test_an_id_that_was_given_before_is_not_taken_for_another_order(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Careless(MemoryPartner):
+        async def delegate(self, work: Delegation) -> str:
+            await super().delegate(work)
+            return "P-1"
+
+    partner = Careless()
+    monkeypatch.setitem(OPENERS, "CONNECT", lambda _h, _c, _s: partner)
+    for _ in range(2):
+        await depot.company.place()
+    await depot.work()
+    found = await depot.company.fetch("SELECT state, partner_order_id, error FROM partner_orders ORDER BY state")
+    assert found == [("DELEGATED", "P-1", None), ("PENDING", None, "The partner gave two orders the id 'P-1'.")]
+    assert await depot.company.value("SELECT last_error FROM partners") == "The partner gave two orders the id 'P-1'."
+
+
+async def test_an_order_that_cannot_be_read_keeps_no_other_from_being_heard(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Babbling(MemoryPartner):
+        async def recent_changes(self, since: datetime.datetime, cursor: str | None = None) -> ChangePage:
+            page = await super().recent_changes(since, cursor)
+            return replace(page, broken=(LOST,))
+
+        async def read_order(self, partner_order_id: str) -> PartnerOrder | None:
+            if partner_order_id == "P-2":
+                raise Problem(LOST, transient=True, cause=CauseClass.VALIDATION)
+            return await super().read_order(partner_order_id)
+
+    partner = Babbling()
+    monkeypatch.setitem(OPENERS, "CONNECT", lambda _h, _c, _s: partner)
+    for _ in range(2):
+        await depot.company.place()
+    await depot.work()
+    partner.accept("P-1")
+    await depot.work(1_200)
+    await depot.company.place()
+    await depot.work(600)
+    assert await depot.statuses() == ["ACCEPTED", "RELEASED", "RELEASED"]
+    assert len(partner.work) == 3, "it is given work all the same"
+    assert [case[:2] for case in await depot.company.cases()] == [("PARTNER_SILENT", "OPEN")]
+    assert LOST in await depot.company.value("SELECT last_error FROM partners")
+
+
+async def test_a_partner_that_takes_orders_and_tells_nothing_is_silent(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(call: str) -> None:
+        if call == "recent_changes" and deaf:
+            raise Problem("no changes", transient=True, cause=CauseClass.OUTAGE)
+
+    deaf = True
+    partner = MemoryPartner(before=refuse)
+    monkeypatch.setitem(OPENERS, "CONNECT", lambda _h, _c, _s: partner)
+    for _ in range(8):
+        await depot.company.place()
+        await depot.work(300)
+    assert len(partner.work) == 8
+    assert [case[:2] for case in await depot.company.cases()] == [("PARTNER_SILENT", "OPEN")]
+    deaf = False
+    await depot.work(600)
+    assert [case[:2] for case in await depot.company.cases()] == [("PARTNER_SILENT", "RESOLVED")]
 
 
 async def test_events_twice_reordered_late_and_lost_change_nothing_twice(depot: Depot) -> None:

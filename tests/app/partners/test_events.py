@@ -15,6 +15,7 @@ from adapters.sandbox.threepl.create_provider import create_provider
 from adapters.sandbox.threepl.inject_faults import FaultKind
 from adapters.sandbox.threepl.state import State as Sandbox
 from adapters.webhooks.sign_webhook import make_secret
+from api.ids import encode_id
 from app.orders.take_order import take_order
 from app.partners.plan_events import plan_events
 from app.partners.send_events import RETRY_SECONDS, send_event
@@ -75,7 +76,10 @@ async def test_released_work_is_told_once_and_without_a_name(post: Post) -> None
 
 async def test_holds_cancellations_and_ends_are_told(post: Post) -> None:
     work = await post.company.place()
-    change = "UPDATE fulfillment_orders SET hold_reason = $2, cancel_requested_at = $3, status = $4 WHERE id = $1"
+    change = (
+        "UPDATE fulfillment_orders SET hold_reason = $2, cancel_requested_at = $3, status = $4, version = version + 1 "
+        "WHERE id = $1"
+    )
     for hold, asked, status in (
         (None, None, "RELEASED"),
         ("fraud check", None, "RELEASED"),
@@ -90,6 +94,37 @@ async def test_holds_cancellations_and_ends_are_told(post: Post) -> None:
         await post.deliver()
     assert post.heard() == ["released", "held", "let_go", "cancel_requested", "ended"]
     assert post.sandbox.hooks[-1]["data"]["status"] == "CANCELLED"
+
+
+async def test_open_work_of_any_number_hides_no_news(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.partners.plan_events.WORKS_MAX", 2)
+    works = [await post.company.place() for _ in range(5)]
+    for _ in range(4):
+        await post.deliver()
+    assert post.heard() == ["released"] * 5
+    await post.company.execute(
+        "UPDATE fulfillment_orders SET hold_reason = 'fraud check', version = version + 1 WHERE id = $1", works[4]
+    )
+    await post.deliver()
+    assert post.heard()[5:] == ["held"]
+
+
+async def test_work_that_is_split_is_told_as_less_and_as_more_work(post: Post) -> None:
+    work = await post.company.place(SKU_0=3, SKU_1=1)
+    await post.deliver()
+    given = {"id": encode_id("FulfillmentOrder", work), "lines": [{"sku": "SKU-0", "quantity": 2}]}
+    made = await post.company.admin.mutate("fulfillmentOrderSplit", "made { id }", **given)
+    assert made["userErrors"] == []
+    await post.deliver()
+    await post.company.execute("UPDATE fulfillment_orders SET status = 'RELEASED' WHERE status = 'SCHEDULED'")
+    await post.deliver()
+    assert post.heard() == ["released", "split", "released"]
+    assert [(line["sku"], line["quantity"] - line["cancelled"]) for line in post.sandbox.hooks[1]["data"]["lines"]] == [
+        ("SKU-0", 1),
+        ("SKU-1", 1),
+    ]
+    assert [line["quantity"] for line in post.sandbox.hooks[2]["data"]["lines"]] == [2]
+    assert await post.deliver() == 0
 
 
 async def test_another_address_is_told_and_read_with_the_token(post: Post) -> None:
@@ -113,7 +148,9 @@ async def test_work_that_goes_elsewhere_is_told_as_ended_and_not_where_to(post: 
     work = await post.company.place()
     await post.deliver()
     own = await post.company.value("SELECT id FROM warehouses WHERE code = 'OWN'")
-    await post.company.execute("UPDATE fulfillment_orders SET warehouse_id = $2 WHERE id = $1", work, own)
+    await post.company.execute(
+        "UPDATE fulfillment_orders SET warehouse_id = $2, version = version + 1 WHERE id = $1", work, own
+    )
     await post.deliver()
     assert post.heard() == ["released", "ended"]
     assert (post.sandbox.hooks[-1]["data"]["status"], post.sandbox.hooks[-1]["data"]["warehouse"]) == ("MOVED", None)

@@ -188,8 +188,30 @@ async def test_partners_that_are_called_are_asked(company: PartnerCompany) -> No
         assert await poll_snapshot(company.state, company.now) == 1
         assert await poll_snapshot(company.state, company.now) == 0
     assert [await on_hand(company, f"SKU-{n}") for n in range(3)] == [10, 9, 10]
-    assert await company.fetch("SELECT source, levels, adjusted, cases FROM partner_snapshots") == [("POLL", 2, 1, 0)]
+    assert await company.fetch("SELECT source, levels, adjusted, cases FROM partner_snapshots") == [("POLL", 3, 1, 1)]
+    assert await company.fetch("SELECT title FROM exception_cases") == [("3PL has 0 of SKU-2, our books 10",)]
     await check(company)
+
+
+@pytest.mark.parametrize(
+    ("told", "snapshots"),
+    [
+        ({"SKU-0": 4, "400000": 6, "SKU-1": 10, "SKU-2": 10}, [("POLL", 3, 0, 0)]),
+        ({"THEIRS": 4}, []),
+        ({}, []),
+    ],
+)
+async def test_a_whole_list_is_read_by_any_name_and_an_empty_one_proves_nothing(
+    company: PartnerCompany, told: dict[str, int], snapshots: list[Any]
+) -> None:
+    app = create_provider(ProviderConfig(stock=told, clock=lambda: company.now.timestamp()))
+    company.now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=1)
+    async with serve(app) as url:
+        await company.connect(connect={"baseUrl": url, "provider": "onhand_sandbox", "apiKey": "sandbox-key"})
+        assert await poll_snapshot(company.state, company.now) == 1
+    assert await company.fetch("SELECT source, levels, adjusted, cases FROM partner_snapshots") == snapshots
+    assert await company.value("SELECT failures FROM partners") == 0
+    assert await company.cases() == []
 
 
 async def test_a_list_comes_as_a_file(company: PartnerCompany, tmp_path: Path) -> None:
@@ -199,7 +221,7 @@ async def test_a_list_comes_as_a_file(company: PartnerCompany, tmp_path: Path) -
     now = datetime.datetime.now(datetime.UTC)
     (answer,) = await import_snapshot(company.state, who, "3PL", path, now, "cli")
     assert [(line["sku"], line["difference"]) for line in answer["snapshot"]["lines"]] == [("400001", -3)]
-    for text in ("sku,units\nSKU-0,1\n", "sku,on_hand\nSKU-0,many\n"):
+    for text in ("sku,units\nSKU-0,1\n", "sku,on_hand\nSKU-0,many\n", "sku,on_hand\nSKU-0,1\nSKU-0 ,2\n"):
         path.write_text(text)
         with pytest.raises(Refusal):
             read_snapshot(path)
