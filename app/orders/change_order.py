@@ -25,7 +25,7 @@ from app.orders.keep_contact import Contact, open_contact, seal_contact
 from app.orders.lock_order import OrderNow, lock_order, see_order
 from app.orders.move_promise import move_works
 from app.orders.note_cancellation import ask_to_tell, end_notice
-from app.orders.note_elsewhere import is_watched_only, note_elsewhere
+from app.orders.note_elsewhere import BEGUN, find_begun, is_watched_only, note_elsewhere
 from app.orders.plan_change import OrderPlan, is_refunded, plan_change
 from app.orders.release_units import release_units
 from app.orders.tell_address import tell_address
@@ -101,8 +101,8 @@ async def change_order(state: State, order_id: UUID, order: ChannelOrder) -> Cha
 async def _plan(state: State, connection: Any, now: OrderNow, order: ChannelOrder) -> OrderPlan:
     kept, erased = await read_kept_contact(state, connection, now.id)
     plan = plan_change(now, kept, erased, order, datetime.datetime.now(datetime.UTC))
-    if plan.elsewhere and await is_watched_only(connection, now.channel_id):
-        plan.elsewhere = {}
+    if (plan.elsewhere or plan.begun) and await is_watched_only(connection, now.channel_id):
+        plan.elsewhere, plan.begun = {}, {}
     return plan
 
 
@@ -132,8 +132,10 @@ async def _carry_out(
     problems = await _find_problems(connection, now, plan, events)
     problems += await tell_address(connection, now) if plan.moved else []
     gone, shipped = await note_elsewhere(connection, now, plan.elsewhere, who)
-    events += [OrderEvent("SHIPPED_ELSEWHERE", data=gone)] if gone else []
-    problems += shipped
+    begun, risks = await find_begun(connection, now, plan.begun)
+    told = (("SHIPPED_ELSEWHERE", gone), (BEGUN, begun))
+    events += [OrderEvent(action, data=data) for action, data in told if data]
+    problems += [*shipped, *risks]
     status = await write_state(connection, now, plan.columns, events, who.actor)
     if "ship_by" in plan.columns:
         await move_works(connection, now)

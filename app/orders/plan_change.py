@@ -16,7 +16,7 @@ import orjson
 from adapters.channels.base import ChannelOrder
 from app.orders.keep_contact import Contact, read_contact, write_destination
 from app.orders.lock_order import OrderNow
-from app.orders.note_elsewhere import count_elsewhere
+from app.orders.note_elsewhere import count_begun, count_elsewhere
 from app.orders.tell_address import ADDRESS, is_moved
 from app.orders.write_order import CANCEL_ASKED
 from app.orders.write_state import OrderEvent
@@ -31,8 +31,8 @@ _ENDED = (OrderStatus.SHIPPED, OrderStatus.CANCELLED)
 class OrderPlan:
     """`columns`: of the order's row. `contact`: the new one, None when it stays. `moved`: labels would say another.
 
-    `elsewhere`: units by line that somebody else shipped. `revived`: units are wanted of an order that was cancelled,
-    which stays so.
+    `elsewhere`: units by line that somebody else shipped; `begun`: that a warehouse is at work on all the same.
+    `revived`: units are wanted of an order that was cancelled, which stays so.
     """
 
     lines: LineChanges = field(default_factory=LineChanges)
@@ -41,11 +41,12 @@ class OrderPlan:
     moved: bool = False
     events: list[OrderEvent] = field(default_factory=list)
     elsewhere: dict[int, int] = field(default_factory=dict)
+    begun: dict[int, int] = field(default_factory=dict)
     revived: bool = False
 
     @property
     def empty(self) -> bool:
-        changed = self.lines.late or self.columns or self.contact or self.elsewhere or self.revived
+        changed = self.lines.late or self.columns or self.contact or self.elsewhere or self.begun or self.revived
         return self.lines.empty and not changed
 
 
@@ -74,7 +75,9 @@ def plan_change(
         return plan
     plan.lines = compare_lines(now.known_lines(), wanted, left)
     if not order.cancelled and not is_refunded(now, order):
-        plan.elsewhere = count_elsewhere(now, count_gone(order))
+        gone = count_gone(order)
+        plan.elsewhere = count_elsewhere(now, gone)
+        plan.begun = count_begun(now, gone, plan.elsewhere)
     _plan_payment(plan, now, order)
     _plan_request(plan, now, order, at)
     _plan_promise(plan, now, order)

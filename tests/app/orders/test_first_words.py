@@ -98,15 +98,25 @@ async def test_what_somebody_else_ships_of_a_known_order_is_given_back(company: 
     assert {work["status"] for work in await works_of(company)} == {"CANCELLED"}
 
 
-@pytest.mark.parametrize("status", ["PICKING", "SHADOW"])
-async def test_work_that_was_begun_goes_on_and_a_watched_channel_tells_of_nobody_else(
-    company: ChannelCompany, status: str
-) -> None:
+async def test_work_that_was_begun_goes_on_and_people_are_told_once(company: ChannelCompany) -> None:
+    await take(company, say({"SKU-0": 3}, version=1))
+    await advance(company, "PICKING")
+    for version in (2, 2, 3):
+        await take(company, gone(say({"SKU-0": 3}, version=version), SKU_0=1))
+    assert (await lines_of(company), await cases(company)) == ({"SKU-0": (3, 3, 0, 0)}, ["CHANGE_REFUSED"])
+    await take(company, gone(say({"SKU-0": 3}, version=4), SKU_0=3))
+    assert await company.value("SELECT count FROM exception_cases") == 2
+    assert "(line-SKU-0: 3)" in await company.value("SELECT detail FROM exception_cases")
+    assert await events_of(company) == ["PLACED", *["BEGUN_SHIPPED_ELSEWHERE"] * 2]
+    (work,) = await works_of(company)
+    await ship_work(company.state, FLOOR, Ask(work["id"], Provenance("floor")), Parcel("DHL", "T-1"))
+    await take(company, gone(say({"SKU-0": 3}, version=5), SKU_0=3))
+    assert await company.value("SELECT count FROM exception_cases") == 2
+
+
+async def test_a_watched_channel_tells_of_nobody_else(company: ChannelCompany) -> None:
     await take(company, say({"SKU-0": 2}, version=1))
-    if status == "SHADOW":
-        await company.execute("UPDATE channels SET status = 'SHADOW' WHERE code = 'shop'")
-    else:
-        await advance(company, status)
+    await company.execute("UPDATE channels SET status = 'SHADOW' WHERE code = 'shop'")
     for version in (2, 2, 3):
         await take(company, gone(say({"SKU-0": 2}, version=version), SKU_0=2))
     assert (await lines_of(company), await cases(company)) == ({"SKU-0": (2, 2, 0, 0)}, [])
