@@ -118,6 +118,8 @@ class Settings(BaseSettings):
     """A parcel that nobody says has arrived is taken to have arrived so many days after it was shipped."""
     promise_risk_seconds: float = Field(default=14_400.0, gt=0)
     """How long before an order must ship somebody is told that it has not."""
+    payment_wait_days: int = Field(default=7, ge=1)
+    """An order that holds stock so long and is not paid is told to somebody."""
     orders_sweep_seconds: float = Field(default=5.0, gt=0)
     alerts_retention_seconds: int = Field(default=2_592_000, ge=3_600)
     count_share_percent: float = Field(default=5.0, ge=0, le=100)

@@ -76,6 +76,11 @@ orders = Table(
         text("least(ship_by, deliver_by)"),
         postgresql_where=text("status NOT IN ('SHIPPED', 'CANCELLED')"),
     ),
+    Index(
+        "ix_orders_unpaid",
+        "placed_at",
+        postgresql_where=text("payment = 'PENDING' AND status NOT IN ('SHIPPED', 'CANCELLED')"),
+    ),
     Index("ix_orders_exchange_of", "exchange_of", postgresql_where=text("exchange_of IS NOT NULL")),
     Index("ix_orders_reroute_at", "reroute_at", postgresql_where=text("reroute_at IS NOT NULL")),
 )

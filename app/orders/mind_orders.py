@@ -15,6 +15,7 @@ from app.exceptions.open_cases import open_cases
 from app.exceptions.resolve_cases import resolve_cases
 from app.orders.change_order import by_name, too_late
 from app.orders.lock_order import lock_order
+from app.orders.mind_payments import mind_payments
 from app.orders.move_promise import prove_promise
 from app.orders.take_order import tell_problem
 from app.orders.write_state import OrderEvent, note_events
@@ -91,7 +92,7 @@ ORDER BY c.id LIMIT $1
 async def mind_orders(state: State) -> int:
     """How many orders something was done for. A part that fails keeps no other from its turn; then it is raised."""
     done, failed = 0, list[Exception]()
-    for part in (relink_lines, tell_untold, tell_late_promises, tell_shipped_anyway, end_cases):
+    for part in (relink_lines, tell_untold, tell_late_promises, tell_shipped_anyway, end_cases, mind_payments):
         try:
             done += await part(state)
         except Exception as error:

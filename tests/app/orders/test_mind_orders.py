@@ -139,6 +139,31 @@ async def test_a_promise_that_is_broken_is_worse_than_one_at_risk(company: Chann
     assert (row["severity"], row["count"], "had to ship" in row["title"]) == ("CRITICAL", 2, True)
 
 
+@pytest.mark.parametrize("settled", ["PAID", "CANCELLED", "BY_HAND"])
+async def test_stock_that_nobody_pays_for_is_told_once_until_it_is_settled(
+    company: ChannelCompany, settled: str
+) -> None:
+    week_ago = NOW - datetime.timedelta(days=8)
+    word = dataclasses.replace(say({"SKU-0": 2}, version=1, pending=True), placed_at=week_ago)
+    await take(company, word)
+    await take(company, dataclasses.replace(say({"SKU-0": 1}, "o-2", version=1), placed_at=week_ago))
+    await take(company, dataclasses.replace(say({"SKU-0": 1}, "o-3", version=1, pending=True), placed_at=NOW))
+    none_left = dataclasses.replace(say({"NONE": 1}, "o-4", version=1, pending=True), placed_at=week_ago)
+    await take(company, none_left)
+    assert [await mind_orders(company.state) for _ in range(2)] == [1, 0]
+    (row,) = await company.state.database.hot.fetch("SELECT * FROM exception_cases WHERE kind = 'PAYMENT_OVERDUE'")
+    assert (row["title"], row["owner"], "holds 2 units" in row["detail"]) == ("Order #o-1 is not paid", "SUPPORT", True)
+    if settled == "BY_HAND":
+        key = encode_id("ExceptionCase", row["id"])
+        made = await company.admin.mutate("exceptionResolve", "exception { state }", id=key, note="it waits")
+        assert made["exception"] == {"state": "RESOLVED"}, made
+    else:
+        await take(company, dataclasses.replace(word, version=2, pending=False, cancelled=settled == "CANCELLED"))
+        assert await mind_orders(company.state) == 1
+    assert "PAYMENT_OVERDUE" in await cases(company, "RESOLVED")
+    assert await mind_orders(company.state) == 0
+
+
 async def test_one_that_is_mapped_and_not_in_stock_becomes_an_oversell(company: ChannelCompany) -> None:
     await take(company, say({"NEW": 2}, version=1))
     await company.admin.mutate("skuUpsert", "", lines=[{"code": "NEW", "title": "New"}])
