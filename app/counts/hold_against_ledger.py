@@ -77,6 +77,15 @@ SELECT line, sum(change)::int AS change FROM (
 ) late GROUP BY line
 """  # noqa: S608
 """Only what says of itself that it happened earlier: clocks of two processes are never compared."""
+_WRITTEN_OFF = """
+SELECT c.line, sum(m.quantity)::int AS units
+FROM count_lines c JOIN stock_movements m ON m.sku_id = c.sku_id AND m.warehouse_id = c.warehouse_id
+  AND m.id > c.movement_id AND m.from_bucket = 'committed' AND m.to_bucket = 'adjustment'
+  AND NOT (m.effective_at < m.posted_at AND m.effective_at <= c.scanned_at)
+WHERE c.count_id = $1 AND c.status = 'COUNTED' AND c.bucket = 'available'
+GROUP BY c.line
+"""
+"""Units that pickers did not find after the scan: the books lost them, and the shelf nothing."""
 
 
 class Stand(NamedTuple):
@@ -106,6 +115,11 @@ async def read_stands(connection: Any, warehouse_id: int, looked: Sequence[Looke
     """The books for each line."""
     rows = await connection.fetch(_EXPECT, warehouse_id, *(list(column) for column in zip(*looked, strict=True)))
     return {row["line"]: Stand(*(row[name] for name in Stand._fields)) for row in rows}
+
+
+async def read_written_off(connection: Any, count_id: Any) -> dict[int, int]:
+    """By line: units that short picks have taken from the books since its scan."""
+    return {row["line"]: row["units"] for row in await connection.fetch(_WRITTEN_OFF, count_id)}
 
 
 async def read_late_changes(connection: Any, count_id: Any) -> dict[int, int]:

@@ -17,7 +17,7 @@ from uuid import UUID
 from adapters.postgres.idempotency import IdempotentCall
 from adapters.postgres.ledger import Footing, lock_rows, write_book
 from app.calls import check_text
-from app.counts.hold_against_ledger import read_late_changes
+from app.counts.hold_against_ledger import read_late_changes, read_written_off
 from app.counts.lock_count import change_count, lock_count, read_lines
 from app.counts.read_counts import answer_count
 from app.counts.settle_shortages import settle_shortages
@@ -68,12 +68,15 @@ class LineRef:
 
 @dataclass(slots=True)
 class Verdict:
-    """What becomes of one line. `variance`: against the books of its scan as they are known now."""
+    """What becomes of one line. `variance`: against the books of its scan as they are known now. `written_off`: units
+    that short picks took from the books since then.
+    """
 
     line: Any
     expected: int
     variance: int
     approved: bool
+    written_off: int = 0
     posted: int = 0
     unposted: int = 0
 
@@ -117,11 +120,13 @@ async def _judge(connection: Any, count_id: UUID, reject: Sequence[LineRef]) -> 
             message = f"There is no line of {ref.sku!r} as you name it: give SKU code, bin and bucket as they are."
             raise Refusal(RefusalCode.INVALID_INPUT, message, ("reject", str(index)))
     late = await read_late_changes(connection, count_id)
+    gone = await read_written_off(connection, count_id)
     verdicts = []
     for line in lines:
         expected = line["expected"] + late.get(line["line"], 0)
         approved = (line["sku"], line["bin"], line["bucket"]) not in refused
-        verdicts.append(Verdict(line, expected, line["counted"] - expected, approved))
+        written_off = gone.get(line["line"], 0)
+        verdicts.append(Verdict(line, expected, line["counted"] - expected, approved, written_off))
     return verdicts
 
 
@@ -174,10 +179,15 @@ async def _read_unplaced(connection: Any, house: int, differing: Sequence[Verdic
 
 
 def _post_group(book: Book, key: StockKey, bucket: str, group: Sequence[Verdict], unplaced: int) -> None:
-    """One SKU and bucket: what is too much in one bin and too little in another was only moved."""
+    """One SKU and bucket: what is too much in one bin and too little in another was only moved.
+
+    What pickers did not find since the scan was written off then.
+    """
     total = sum(v.variance for v in group)
     if total > 0:
         total -= min(total, unplaced)
+    else:
+        total = min(0, total + max(v.written_off for v in group))
     posted, rest = split_variance(total, book.balances[key][bucket])
     if posted:
         source, target = ("adjustment", bucket) if posted > 0 else (bucket, "adjustment")

@@ -91,6 +91,21 @@ async def test_a_short_pick_that_is_told_late_is_lost_once(floor: Floor) -> None
     assert await review(floor, count_id) == (0, 0)
 
 
+@pytest.mark.parametrize(("found", "posted"), [(9, 0), (7, -2), (12, 2)])
+async def test_what_a_picker_misses_after_the_scan_is_not_written_off_twice(
+    floor: Floor, found: int, posted: int
+) -> None:
+    """One unit was gone when the shelf was scanned, and a picker does not find it either."""
+    work = await floor.picking()
+    house = await floor.house_of(work)
+    count_id = await begin(floor, house)
+    await scan(floor, count_id, found)
+    await floor.do("Pick", work, lines=[{"sku": "SKU-0", "quantity": 1, "short": 1}])
+    assert await review(floor, count_id) == (found - 10, posted)
+    level = await floor.level("SKU-0", house)
+    assert level["available"] + level["committed"] == 9 + posted
+
+
 async def test_what_is_put_back_stands_on_the_shelf_again(floor: Floor) -> None:
     work = await floor.picking()
     house = await floor.house_of(work)
