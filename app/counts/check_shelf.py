@@ -21,6 +21,7 @@ from app.calls import check_text
 from app.catalog.lookup import sku_not_found
 from app.counts.create_count import CountCreate, NewLine, insert_count, lock_warehouse
 from app.counts.hold_against_ledger import Looked, read_stands
+from app.counts.settle_shortages import settle_shortages
 from app.counts.submit_count import CountScan, check_scan, read_bins, take_scans
 from app.run_once import Answer, run_once
 from app.state import State
@@ -89,7 +90,7 @@ async def check_shelf(
         looks = await _match(state, connection, house.id, scans)
         results = dict.fromkeys(range(len(looks)), CheckResult.COUNTING)
         fresh = await _join(state, connection, principal, house.id, looks, provenance)
-        differing = await _hold_against_books(connection, house.id, fresh, results)
+        differing = await _hold_against_books(connection, house.id, fresh, results, provenance)
         if differing:
             await _begin(state, connection, principal, house.id, differing, note, provenance)
         return {"results": [result.value for _, result in sorted(results.items())]}
@@ -160,7 +161,11 @@ async def _compare(connection: Any, warehouse_id: int, looks: Sequence[_Look]) -
 
 
 async def _hold_against_books(
-    connection: Any, warehouse_id: int, looks: Sequence[_Look], results: dict[int, CheckResult]
+    connection: Any,
+    warehouse_id: int,
+    looks: Sequence[_Look],
+    results: dict[int, CheckResult],
+    provenance: Provenance,
 ) -> list[tuple[_Look, int]]:
     """Those that differ, each with the units more than expected."""
     compared = await _compare(connection, warehouse_id, looks)
@@ -169,6 +174,9 @@ async def _hold_against_books(
     right = [one for one, variance in compared if not variance and one.bin_id is None]
     times = [one.scan.occurred_at or now for one in right]
     await connection.execute(_SETTLE, warehouse_id, [one.sku_id for one in right], times)
+    whole = [one.sku_id for one in right if one.scan.occurred_at is None]
+    proof = {"check": "as the books have it", "by": provenance.actor, "at": now.isoformat()}
+    await settle_shortages(connection, proof, warehouse_id, whole)
     return [(one, variance) for one, variance in compared if variance]
 
 

@@ -221,4 +221,4 @@ async def _tell_shortages(connection: Any, count: Any, verdicts: Sequence[Verdic
     )
     shorts = {v.line["sku_id"] for v in short}
     settled = {v.line["sku_id"] for v in verdicts if v.approved and v.line["bin_id"] is None} - shorts
-    await settle_shortages(connection, count["id"], house, settled)
+    await settle_shortages(connection, {"count": str(count["id"])}, house, settled)

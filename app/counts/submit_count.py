@@ -253,5 +253,5 @@ async def _advance(connection: Any, count: Any) -> None:
     if status is CountStatus.POSTED:
         await connection.execute(_END, count_id)
         whole = [line["sku_id"] for line in lines if line["bin_id"] is None]
-        await settle_shortages(connection, count_id, count["warehouse_id"], whole)
+        await settle_shortages(connection, {"count": str(count_id)}, count["warehouse_id"], whole)
     await change_count(connection, count_id, status)
