@@ -72,6 +72,8 @@ async def check(world: World, tablet: Tablet) -> None:
         told_wrong = _wrong_as_told(world, scan)
         if result != ("COUNTING" if before else "DIFFERS" if told_wrong else "MATCHES"):
             world.counted.problems.append(f"{sku} in {house}: wrong by {told_wrong}, and a look at {found} {result}")
+        if result == "MATCHES":
+            world.unposted.discard((sku, house))
         after = before or await _find_line(world, house, sku)
         if after is not None:
             await _note_look(world, scan, *after)
